@@ -51,7 +51,7 @@ function shareOf({ percent = 0 }: Pick<PromotionTerms, 'percent'>): string {
 function doesOf(terms: PromotionTerms): string {
   switch (terms.stage) {
     case 'observe':
-      return 'is tried on the alerts that come, in a simulation: nothing is done';
+      return 'is simulated on incoming alerts: nothing is done';
     case 'percent':
       return `runs in ${shareOf(terms)} that begin from now on`;
     case 'all':
@@ -105,10 +105,10 @@ function promotionPlan(terms: PromotionTerms): Plan {
     changes: [{ target: `pack/${name}`, what: doesOf(terms) }],
     blastRadius: [`pack/${name}`],
     notes: [
-      ...(widens.length === 0 ? ['its envelopes may do nothing that the version before might not'] : widens),
+      ...(widens.length === 0 ? ['its envelopes allow nothing that the previous version did not'] : widens),
       `its code is ${integrity}`,
       `from ${from} until ${until}`,
-      `${owner} answers for it`,
+      `${owner} is responsible for it`,
       `reason: ${reason}`,
     ],
     inputDigest: digestOf(terms),

@@ -76,7 +76,7 @@ export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 's
 /** What each mode does while it is in force. */
 export const restraintMeanings: Readonly<Record<RestraintMode, string>> = {
   freeze: 'nothing is done at once: each step becomes a question to people',
-  observe: 'nothing is done at all, also not what people approve: each step becomes a plan on record',
+  observe: 'nothing is done at all, not even what people approve: each step is only recorded as a plan',
   'break-glass': 'caps, freezes and change windows do not apply; protected namespaces, approvals and evidence still do',
 };
 
@@ -102,7 +102,7 @@ function restraintPlan(terms: RestraintTerms): Plan {
         ? 'Everybody is told now, and when it ends.'
         : 'Reading, evidence and tickets go on; what is contained stays contained, and can be released.',
       `from ${from} until ${until}`,
-      `${owner} answers for it`,
+      `${owner} is responsible for it`,
       `reason: ${reason}`,
     ],
     inputDigest: digestOf(terms),
@@ -188,5 +188,5 @@ export function restraintOn(active: readonly ActiveRestraint[], step: Restrainab
 
 /** The text that people read when it holds back a step. */
 export function restraintReason({ terms }: ActiveRestraint): string {
-  return `${restraintTitle(terms)} (${terms.id}) until ${terms.until}, for which ${terms.owner} answers: ${terms.reason}`;
+  return `${restraintTitle(terms)} (${terms.id}) until ${terms.until}, ${terms.owner} is responsible: ${terms.reason}`;
 }

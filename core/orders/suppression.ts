@@ -75,7 +75,7 @@ function suppressionPlan(terms: SuppressionTerms): Plan {
       `only of the image ${match.image.digest}`,
       ...(only === undefined ? [] : [`only where ${only}`]),
       `from ${from} until ${until}`,
-      `${owner} answers for it`,
+      `${owner} is responsible for it`,
       `reason: ${reason}`,
     ],
     inputDigest: digestOf(terms),

@@ -73,18 +73,17 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
   if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('undoes its steps without asking when a part fails');
   if (lessEvidence(old, now)) said.push(`waits less for evidence before it contains (${now.evidenceFirst ?? 'not at all'})`);
   if (severities.indexOf(now.on.minSeverity) > severities.indexOf(old.on.minSeverity))
-    said.push(`answers from ${now.on.minSeverity} on, and not from ${old.on.minSeverity}`);
+    said.push(`answers alerts from ${now.on.minSeverity} up, not only from ${old.on.minSeverity} up`);
   if (canonicalJson(now.on.match) !== canonicalJson(old.on.match)) said.push('answers other alerts');
   if (canonicalJson(now.on.schedule ?? null) !== canonicalJson(old.on.schedule ?? null)) said.push('runs at other times');
-  if ((now.per ?? 'pod') !== (old.per ?? 'pod')) said.push(`runs once per ${now.per ?? 'pod'}, and not per ${old.per ?? 'pod'}`);
+  if ((now.per ?? 'pod') !== (old.per ?? 'pod')) said.push(`runs once per ${now.per ?? 'pod'}, not per ${old.per ?? 'pod'}`);
   if (now.exclusive && (!old.exclusive || (now.priority ?? 0) > (old.priority ?? 0)))
-    said.push('keeps others of less priority from answering what it answers');
+    said.push('keeps playbooks of lower priority from answering the same alerts');
   if (old.on.requires.some((need) => !now.on.requires.includes(need)))
-    said.push(`needs less of an alert (${now.on.requires.join(', ') || 'nothing'})`);
+    said.push(`requires less of an alert (${now.on.requires.join(', ') || 'nothing'})`);
   if (canonicalJson(now.params ?? {}) !== canonicalJson(old.params ?? {}))
-    said.push('has other parameters, or other defaults of them');
-  if (canonicalJson(now.levels ?? null) !== canonicalJson(old.levels ?? null))
-    said.push(`asks ${asked(now)}, and not ${asked(old)}`);
+    said.push('has different parameters, or different defaults for them');
+  if (canonicalJson(now.levels ?? null) !== canonicalJson(old.levels ?? null)) said.push(`asks ${asked(now)}, not ${asked(old)}`);
   return said.map((what) => `${now.id} ${what}`);
 }
 

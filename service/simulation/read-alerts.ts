@@ -44,7 +44,7 @@ export function readAlerts(
 ): readonly ReadAlert[] {
   return paths.flatMap((path): readonly ReadAlert[] => {
     const files = filesOf(path);
-    if (files.length === 0) return [{ from: path, ok: false, reason: 'holds no .json, .jsonl, .ndjson or .log file' }];
+    if (files.length === 0) return [{ from: path, ok: false, reason: 'contains no .json, .jsonl, .ndjson or .log file' }];
     return files.flatMap((file) => alertsIn(file, cluster, find));
   });
 }

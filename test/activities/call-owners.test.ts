@@ -65,17 +65,17 @@ async function called(name: keyof typeof table, by: string, input: unknown): Pro
 }
 
 describe('at the desk a workflow', () => {
-  test.each(names)('does by %s what it does for itself', async (name) => {
+  test.each(names)('may call %s for itself', async (name) => {
     expect(await called(name, own[name].by, own[name].with)).toBe(name);
   });
 
-  test.each(names)('does by %s nothing for another one, and nothing that names nobody', async (name) => {
+  test.each(names)('may not call %s for another one, or without naming one', async (name) => {
     for (const other of ['incident/lab/shop/Deployment/other', 'incident/prod/shop/Deployment/cart', 'control/prod'])
       expect(await called(name, other, own[name].with)).toBe('FB_ERR_REFUSED');
     for (const empty of [undefined, null, {}, [], 'x']) expect(await called(name, own[name].by, empty)).toBe('FB_ERR_REFUSED');
   });
 
-  test('neither comments on nor closes a ticket that was opened for another, or by nobody here', async () => {
+  test('may not update a ticket of another incident, or an unknown one', async () => {
     const other = 'incident/lab/shop/Deployment/other';
     const theirs = { incident: { id: other, run: 'run-1' }, ticket };
     expect(await called('updateTicket', other, theirs)).toBe('FB_ERR_REFUSED');
@@ -83,12 +83,12 @@ describe('at the desk a workflow', () => {
     expect(await called('updateTicket', incident.id, unknown)).toBe('FB_ERR_REFUSED');
   });
 
-  test('puts no record of another into its own batch', async () => {
+  test('may not put another one’s record into its batch', async () => {
     const mixed = [{ chain: `${incident.id}@run-1` }, { chain: 'incident/lab/shop/Deployment/other@run-1' }];
     expect(await called('recordAudit', incident.id, mixed)).toBe('FB_ERR_REFUSED');
   });
 
-  test('shows no notice in place of another, nor of the desk’s own', async () => {
+  test('may not replace another cluster’s notice, or the desk’s own', async () => {
     for (const key of ['waiting:2026-03-01', 'storm/prod/1', 'question-1', 'storm//1', ''])
       expect(await called('showNotice', control.id, { key })).toBe('FB_ERR_REFUSED');
   });

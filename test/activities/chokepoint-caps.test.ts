@@ -26,7 +26,7 @@ describe('caps, with a hundred calls at once', () => {
       return callOf('quarantine', { key: `step-${n}`, input: { pod: { namespace, name: `p-${n}`, uid: `u-${n}` } }, ...rest });
     });
 
-  test.each([false, true])('the namespace’s (the watch lags: %s)', async (lags) => {
+  test.each([false, true])('the namespace’s holds (the watch lags: %s)', async (lags) => {
     world.watchLags = lags;
     const codes = await Promise.all(calls(() => ({})).map((call) => refusal(chokepoint.apply(call, context))));
     expect(codes.filter((code) => code === undefined)).toHaveLength(5);
@@ -36,14 +36,14 @@ describe('caps, with a hundred calls at once', () => {
     );
   });
 
-  test('the cluster’s', async () => {
+  test('the cluster’s holds', async () => {
     const codes = await Promise.all(
       calls((n) => ({ namespace: `ns-${n % 50}` })).map((call) => refusal(chokepoint.apply(call, context))),
     );
     expect(codes.filter((code) => code === undefined)).toHaveLength(8);
   });
 
-  test('the cluster’s, which decoys elsewhere have filled, leaves each namespace its reserve', async () => {
+  test('the cluster’s leaves each namespace its reserve, even when filled by decoys elsewhere', async () => {
     setUp();
     const { contained } = world;
     setUp({
@@ -72,7 +72,7 @@ describe('caps, with a hundred calls at once', () => {
     expect(await refusal(chokepoint.apply(sixth, context))).toBe('FB_ERR_CAP_REACHED');
   });
 
-  test('the owner’s share, also of one pod and of an unknown number', async () => {
+  test('the owner’s share holds, also for one pod or an unknown number', async () => {
     for (const [replicas, most] of [
       [6, 3],
       [1, 1],
@@ -95,7 +95,7 @@ describe('caps, with a hundred calls at once', () => {
     }
   });
 
-  test('the owner’s share, counted by the cell where the incident does not count', async () => {
+  test('the owner’s share is counted by the cell if the incident does not count', async () => {
     for (const [watchLags, most] of [
       [true, 3],
       [false, 3],
@@ -111,7 +111,7 @@ describe('caps, with a hundred calls at once', () => {
     }
   });
 
-  test('what the incident holds already takes no place, under another step’s key too', async () => {
+  test('a pod that the incident already contains takes no place, even under another step’s key', async () => {
     setUp({ replicas: 2 });
     world.containedByIncident.add('uid-1');
     for (let n = 0; n < 8; n += 1) world.contained.set(`other-${n}`, 'shop');
@@ -121,7 +121,7 @@ describe('caps, with a hundred calls at once', () => {
     );
   });
 
-  test('a step that is refused, and one that is given back, give their place back', async () => {
+  test('a refused step, and an undone one, free their place', async () => {
     setUp();
     for (let n = 0; n < 5; n += 1) {
       const call = callOf('quarantine', { key: `step-${n}`, severity: 'low', input: { pod: { ...pod, uid: `u-${n}` } } });

@@ -20,14 +20,14 @@ import {
   setUp,
 } from './chokepoint-fixture.ts';
 
-describe('owners of what was touched are told', () => {
+describe('owners of affected objects are notified', () => {
   let told: StepOutcome[];
   beforeEach(() => {
     told = [];
     setUp({ tell: (outcome) => told.push(outcome) });
   });
 
-  test('when a step has come about, what it touched and on which terms; again under the same key where it is repeated', async () => {
+  test('when a step is done, with its objects and terms; under the same key if repeated', async () => {
     const call = callOf('quarantine', { lease: { durationMs: 60_000, onExpiry: 'release' } });
     await chokepoint.apply(call, context);
     await chokepoint.apply(call, context);
@@ -45,7 +45,7 @@ describe('owners of what was touched are told', () => {
     expect(told[1]?.key).toBe(told[0]?.key);
   });
 
-  test('when it is given back, by what the cell has sealed on it', async () => {
+  test('when it is undone, based on the sealed note', async () => {
     const call = callOf('quarantine');
     await chokepoint.undo({ call, reason: { kind: 'step-failed' } }, context);
     expect(told).toEqual([
@@ -53,13 +53,13 @@ describe('owners of what was touched are told', () => {
     ]);
   });
 
-  test('not of a plan, and not of what was refused', async () => {
+  test('but not about a plan or a refused step', async () => {
     await chokepoint.plan(callOf('quarantine'), context);
     expect(await refusal(chokepoint.apply(callOf('remove'), context))).toBeDefined();
     expect(told).toEqual([]);
   });
 
-  test('when people have extended a lease, once for their answer, and when they have made it permanent', async () => {
+  test('when people extend a lease, once per answer, and when they make it permanent', async () => {
     const release = { ...releasePlanOf({ ...planOf('quarantinePod', 'reversible', { pod }) }, 'k'), blastRadius: [] };
     const question: Partial<Question> = {
       id: 'lease:0123456789abcdef-l',

@@ -36,13 +36,13 @@ describe('evidence before eradication', () => {
     ['the manifest of another pod', [evidenceOf('uid-2')]],
     ['a manifest that the store does not have', [evidenceOf('uid-1')]],
     ['a manifest without a uid', [{ ...evidenceOf('uid-1'), target: { name: 'pod/shop/cart-1' } }]],
-  ] as const)('is not gone around with %s', async (_what, evidence) => {
+  ] as const)('cannot be bypassed with %s', async (_what, evidence) => {
     world.kept.add('m-uid-2');
     expect(await refusal(chokepoint.apply(call({ evidence: [...evidence] }), context))).toBe('FB_ERR_EVIDENCE_PENDING');
     expect(world.applied).toEqual([]);
   });
 
-  test('is of the suspect where the plan names one: that of its target is not enough', async () => {
+  test('must be of the suspect if the plan names one, not just of the target', async () => {
     world.evidenceOf = { name: 'pod/shop/cart-9', uid: 'uid-9' };
     const plan = { ...planOf('remove', 'destructive', { pod }), evidenceOf: world.evidenceOf };
     for (const uid of ['uid-1', 'uid-9']) world.kept.add(`m-${uid}`);
@@ -51,7 +51,7 @@ describe('evidence before eradication', () => {
     expect(await refusal(chokepoint.apply(step('uid-9'), context))).toBeUndefined();
   });
 
-  test('is not gone around with a deadline that only the workflow says has passed', async () => {
+  test('cannot be bypassed with a deadline that has passed only according to the workflow', async () => {
     const late = call({ evidenceDeadline: deadlinePassed });
     // If it is tried again later, it is done: people have approved it.
     setUp({ incidents: heardSince(now - 1_790_000) });
@@ -65,7 +65,7 @@ describe('evidence before eradication', () => {
     expect(await refusal(chokepoint.apply(late, context))).toBeUndefined();
   });
 
-  test('is still waited for where only the cell says that its time is over', async () => {
+  test('is still required if the time is over only according to the cell', async () => {
     expect(await refusal(chokepoint.apply(call({}), context))).toBe('FB_ERR_EVIDENCE_PENDING');
   });
 
@@ -91,17 +91,17 @@ describe('evidence before eradication', () => {
       expect(world.applied).toHaveLength(code === undefined ? 1 : 0);
     });
 
-    test('approves nothing by itself', async () => {
+    test('is not an approval of the step', async () => {
       const { approval: _, ...unapproved } = call({ waiver: waiver() });
       expect(await refusal(chokepoint.apply(unapproved, context))).toBe('FB_ERR_APPROVAL_INVALID');
     });
   });
 
-  test('is not gone around with a deadline that is no time', async () => {
+  test('cannot be bypassed with an invalid deadline', async () => {
     expect(await refusal(chokepoint.apply(call({ evidenceDeadline: 'yesterday' }), context))).toBe('FB_ERR_EVIDENCE_PENDING');
   });
 
-  test('is enough when kept, and waived when the deadline has passed', async () => {
+  test('is sufficient once stored, and waived after the deadline', async () => {
     expect(await refusal(chokepoint.apply(call({ evidenceDeadline: deadlinePassed }), context))).toBeUndefined();
     world.kept.add('m-uid-1');
     expect(await refusal(chokepoint.apply(call({ evidence: [evidenceOf('uid-1')] }), context))).toBeUndefined();

@@ -32,10 +32,10 @@ import {
 
 beforeEach(() => setUp());
 
-describe('a step that was cut short in the middle', () => {
+describe('a step that was interrupted', () => {
   const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
 
-  test('goes on under the plan that was approved, although what is left looks different', async () => {
+  test('continues under the approved plan, although what is left looks different', async () => {
     world.started = true;
     world.note = 'half of it is done';
     expect((await chokepoint.apply(callOf('remove', { approval }), context)).plan).toEqual(
@@ -53,7 +53,7 @@ describe('a step that was cut short in the middle', () => {
     expect(world.applied).toEqual([]);
   });
 
-  test('goes nowhere without an approval, begun or not', async () => {
+  test('does not continue without an approval, begun or not', async () => {
     world.started = true;
     world.gone = true;
     expect(await refusal(chokepoint.apply(callOf('remove'), context))).toBe('FB_ERR_TARGET_REPLACED');
@@ -62,7 +62,7 @@ describe('a step that was cut short in the middle', () => {
   });
 });
 
-test('a step that people have approved is done once by their votes, also when its call is played back, and again by new ones', async () => {
+test('an approved step is done once for its votes, even if its call is replayed, and again only for new votes', async () => {
   const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
   const open = () => new DurableMemory(folder, console);
@@ -84,7 +84,7 @@ test('a step that people have approved is done once by their votes, also when it
   rmSync(folder, { recursive: true });
 });
 
-describe('a step that people have approved, in another cell of the cluster', () => {
+describe('an approved step in another cell of the cluster', () => {
   const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
   const call = callOf('remove', { approval });
   const done = new Map<string, unknown>();
@@ -94,7 +94,7 @@ describe('a step that people have approved, in another cell of the cluster', () 
   };
   beforeEach(() => done.clear());
 
-  test('is not done once more, whatever that one remembers: it says what came of it, also after a crash between note and answer', async () => {
+  test('is not repeated, whatever that cell remembers: it returns the first result, even after a crash before the answer', async () => {
     setUp({ stepsOfCells });
     const first = await chokepoint.apply(call, context);
     expect(world.applied).toHaveLength(1);
@@ -115,14 +115,14 @@ describe('a step that people have approved, in another cell of the cluster', () 
     expect(world.applied).toHaveLength(1);
   });
 
-  test('is refused where nobody can tell what came of it, and who reads that knows where to look', async () => {
+  test('is refused if its result is unknown, and the error says where to look', async () => {
     setUp({ stepsOfCells: { ...stepsOfCells, doneBefore: async () => ({}) } });
     const refused = chokepoint.apply(call, context);
     await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining('pod/shop/cart-1') });
     expect(world.applied).toEqual([]);
   });
 
-  test('counts as done only while its object bears it, where it can be given back: the other one may have done so', async () => {
+  test('counts as done only while its object shows it, if it can be undone: the other cell may have undone it', async () => {
     const held = callOf('quarantine', { approval: approvalOf([planOf('quarantine', 'reversible', { pod })]) });
     setUp({ stepsOfCells });
     const first = await chokepoint.apply(held, context);
@@ -133,7 +133,7 @@ describe('a step that people have approved, in another cell of the cluster', () 
     expect(world.applied).toEqual([]);
   });
 
-  test('is told to the others by the one that has done it, whenever it is asked again', async () => {
+  test('is reported to the others again by the cell that did it, whenever it is repeated', async () => {
     const landed = new LandedSteps();
     setUp({ stepsOfCells, landed });
     await chokepoint.apply(call, context);
@@ -145,7 +145,7 @@ describe('a step that people have approved, in another cell of the cluster', () 
   });
 });
 
-describe('giving back', () => {
+describe('undoing a step', () => {
   const call = callOf('quarantine');
   const plan = undoPlan(call);
   const approved = (proof: ApprovalProof, which = plan): UndoReason => ({ kind: 'approved', proof, plan: which });
@@ -193,20 +193,20 @@ describe('giving back', () => {
   const refused = 'FB_ERR_APPROVAL_INVALID';
 
   test.each<[string, ReleasedObject, StepCall, UndoReason, string | undefined]>([
-    ['silence, which claims to be low, on what was critical', noteOf(call), low, silence, refused],
-    ['one person, by a question that says low', noteOf(call), low, oneOfLow, refused],
-    ['two people, whatever it says now', noteOf(call), low, approved(approvalOf([plan])), undefined],
-    ['one person, of what was high', noteOf({ ...call, severity: 'high' }), low, oneOfLow, undefined],
-    ['a failure that is said late', noteOf(low, { at: minutesAgo(16) }), call, failed, refused],
+    ['silence that claims low, on something critical', noteOf(call), low, silence, refused],
+    ['one person, on a question that says low', noteOf(call), low, oneOfLow, refused],
+    ['two people, whatever the call says now', noteOf(call), low, approved(approvalOf([plan])), undefined],
+    ['one person, on something high', noteOf({ ...call, severity: 'high' }), low, oneOfLow, undefined],
+    ['a failure reported late', noteOf(low, { at: minutesAgo(16) }), call, failed, refused],
     ['a failure', noteOf(call, { at: minutesAgo(14) }), call, failed, undefined],
-    ['a failure of a step, where another one holds the pod', noteOf(other), call, failed, refused],
-    ['a failure of a step, told by another key', noteOf(call), other, failed, refused],
+    ['a failure of a step, while another one holds the pod', noteOf(other), call, failed, refused],
+    ['a failure of a step, under another key', noteOf(call), other, failed, refused],
     ['silence, when the lease is over', noteOf(low), low, silence, undefined],
     ['silence, before it is over', noteOf(low, { lease: { durationMs: 600_000, onExpiry: 'release' } }), low, silence, refused],
     ['silence, which renews', noteOf(low, { lease: { durationMs: 30_000, onExpiry: 'renew' } }), low, silence, refused],
-    ['silence about what is known to be an attack', noteOf(low), low, { ...silence, verdict: 'true_positive' }, refused],
+    ['silence about a known attack', noteOf(low), low, { ...silence, verdict: 'true_positive' }, refused],
     [
-      'silence where nobody knows how bad it is',
+      'silence at an unknown severity',
       noteOf({ ...call, severity: 'unknown' }),
       { ...call, severity: 'unknown' },
       silence,
@@ -235,34 +235,34 @@ describe('giving back', () => {
     ],
     ['two people’s word that it is harmless, on critical', noteOf(call), call, harmless(['ana', 'ben'], 'critical'), refused],
     [
-      'two people, where another incident holds it',
+      'two people, while another incident holds it',
       { ...noteOf(call), incident: 'incident/other' },
       call,
       approved(approvalOf([plan])),
       refused,
     ],
-    ['two people, of another pod', { ...noteOf(call), uid: 'uid-2' }, call, approved(approvalOf([plan])), refused],
+    ['two people, about another pod', { ...noteOf(call), uid: 'uid-2' }, call, approved(approvalOf([plan])), refused],
     [
-      'two people, of something that they were not shown',
+      'two people, about something that they were not shown',
       { ...noteOf(call), object: 'node/n1' },
       call,
       approved(approvalOf([plan])),
       refused,
     ],
     [
-      'two people, of something that reaches wider',
+      'two people, about something with a wider reach',
       noteOf(call, { reach: 'cluster' }),
       call,
       approved(approvalOf([plan])),
       refused,
     ],
-  ])('the note holds against the workflow, and the cell’s clock: %s', async (_what, note, which, reason, code) => {
+  ])('follows the note and the cell’s clock, not the workflow: %s', async (_what, note, which, reason, code) => {
     world.noted = [note];
     expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
     expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
   });
 
-  describe('what another step of the incident has taken since', () => {
+  describe('of something that another step of the incident has since taken', () => {
     const since = callOf('quarantine', { key: 'a later step' });
     const word = approved(approvalOf([plan]));
     const seconds = (ago: number): string => new Date(now - ago * 1_000).toISOString();
@@ -276,7 +276,7 @@ describe('giving back', () => {
       return votes;
     };
 
-    test('is not given back by the same call, played back', async () => {
+    test('is not done by a replay of the same call', async () => {
       setUp({ votes: heard(word) });
       await chokepoint.undo({ call, reason: word }, context);
       world.done.length = 0;
@@ -290,20 +290,17 @@ describe('giving back', () => {
     test.each<[string, StepCall, UndoReason]>([
       ['two people’s word about its release', call, word],
       ['a person’s word that it is harmless', low, harmless(['ana'])],
-    ])(
-      'is not given back by %s, which came before, whichever cell has given back the one before',
-      async (_what, which, reason) => {
-        for (const [ago, code] of [
-          [90, undefined],
-          [30, refused],
-        ] as const) {
-          setUp({ votes: heard(reason) });
-          world.noted = [noteOf({ ...which, key: since.key }, { lease: over, at: seconds(ago) })];
-          expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
-          expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
-        }
-      },
-    );
+    ])('is not done by %s, given earlier, whichever cell undid the earlier step', async (_what, which, reason) => {
+      for (const [ago, code] of [
+        [90, undefined],
+        [30, refused],
+      ] as const) {
+        setUp({ votes: heard(reason) });
+        world.noted = [noteOf({ ...which, key: since.key }, { lease: over, at: seconds(ago) })];
+        expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
+        expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+      }
+    });
   });
 
   describe('because a later part of its saga failed', () => {
@@ -315,26 +312,26 @@ describe('giving back', () => {
 
     test.each<[string, ReleasedObject, StepCall, string | undefined]>([
       ['a part of a saga, below critical', noteOf(high, { lease, at }), high, undefined],
-      ['what was no part of one', noteOf(high, { at }), high, refused],
-      ['what was taken on critical, whatever is said now', noteOf(call, { lease, at }), high, refused],
+      ['what was not part of one', noteOf(high, { at }), high, refused],
+      ['what was taken at critical, whatever the call says now', noteOf(call, { lease, at }), high, refused],
       ['what is critical now', noteOf(high, { lease, at }), call, refused],
       [
-        'what nobody knows how bad it is',
+        'what has an unknown severity',
         noteOf({ ...call, severity: 'unknown' }, { lease, at }),
         { ...call, severity: 'unknown' },
         refused,
       ],
-      ['what has been held for long', noteOf(high, { lease, at: minutesAgo(61) }), high, refused],
+      ['what has been held for a long time', noteOf(high, { lease, at: minutesAgo(61) }), high, refused],
       ['what another step holds', noteOf({ ...other, severity: 'high' }, { lease, at }), high, refused],
       ['what another incident holds', { ...noteOf(high, { lease, at }), incident: 'incident/other' }, high, refused],
-    ])('%s: the note on it and the cell decide, and not the call', async (_what, note, which, code) => {
+    ])('%s: its note and the cell decide, not the call', async (_what, note, which, code) => {
       setUp(withSaga);
       world.noted = [note];
       expect(await refusal(chokepoint.undo({ call: which, reason: saga }, context))).toBe(code);
       expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
     });
 
-    test('is refused where its playbook’s envelope does not say so, and where the playbook is not known', async () => {
+    test('is refused if its playbook’s envelope does not allow it, or the playbook is unknown', async () => {
       world.noted = [noteOf(high, { lease, at })];
       expect(await refusal(chokepoint.undo({ call: high, reason: saga }, context))).toBe(refused);
       setUp(withSaga);
@@ -343,7 +340,7 @@ describe('giving back', () => {
       expect(world.done).toEqual([]);
     });
 
-    test('is refused where nothing is left that says who took it', async () => {
+    test('is refused if no note says who took it', async () => {
       setUp(withSaga);
       world.noted = [];
       expect(await refusal(chokepoint.undo({ call: high, reason: saga }, context))).toBe(refused);
@@ -353,12 +350,12 @@ describe('giving back', () => {
   test.each<[string, (plan: Plan) => Plan]>([
     ['does not weaken', ({ weakens: _, ...rest }) => rest],
     [
-      'is of another pod’s step',
+      'is for another pod’s step',
       (one) => ({ ...one, inputDigest: digestOf({ key: call.key, input: digestOf({ pod: { ...pod, uid: 'uid-2' } }) }) }),
     ],
     ['says something else', (one) => ({ ...one, changes: [{ target: one.target.name, what: 'tidies up' }] })],
     ['only reads', (one) => ({ ...one, effect: 'read' })],
-  ])('a plan that lies is made anew in the cell, and the approval is not of it: one that %s', async (_what, lie) => {
+  ])('uses the cell’s own plan, so that an approval of a false one is worthless: one that %s', async (_what, lie) => {
     const lying = lie(plan);
     for (const people of [['ana'], ['ana', 'ben']]) {
       const reason = approved(approvalOf([lying], { people }), lying);
@@ -367,7 +364,7 @@ describe('giving back', () => {
     expect(world.done).toEqual([]);
   });
 
-  test('an approval of one pod’s release frees no other pod of the incident under its key', async () => {
+  test('of one pod, once approved, does not release another pod of the incident under its key', async () => {
     const other = { ...pod, name: 'cart-2', uid: 'uid-2' };
     world.noted = [{ ...noteOf(call), object: 'pod/shop/cart-2', uid: 'uid-2' }];
     const reason = approved(approvalOf([plan]));
@@ -378,23 +375,23 @@ describe('giving back', () => {
   test.each<[string, StepCall, UndoReason]>([
     ['two people on critical', call, approved(approvalOf([plan]))],
     [
-      'a harmless lease’s end, with their votes',
+      'the end of a harmless lease, with their votes',
       call,
       { kind: 'lease-ended', verdict: 'benign', severity: 'critical', proof: approvalOf([plan]) },
     ],
-    ['a step that did not come about', call, failed],
+    ['a step that was never done', call, failed],
   ])('is done with %s', async (_what, which, reason) => {
     await chokepoint.undo({ call: which, reason }, context);
     expect(world.done).toEqual(['undo quarantine']);
   });
 
-  test('is not done as “failed” for a step that came about here', async () => {
+  test('is not done as “failed” for a step that was done here', async () => {
     await chokepoint.apply(call, context);
     expect(await refusal(chokepoint.undo({ call, reason: { kind: 'step-failed' } }, context))).toBe('FB_ERR_APPROVAL_INVALID');
     expect(world.done).not.toContain('undo quarantine');
   });
 
-  test('nor after a restart, nor where the memory of it was lost or has become too small', async () => {
+  test('is not done as “failed” after a restart, or if the memory of the step was lost or evicted', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
     const failedAfter = async (use: LandedSteps): Promise<string | undefined> => {
       setUp({ landed: use });
@@ -473,28 +470,28 @@ describe('giving back', () => {
         undefined,
       ],
       [
-        'they have kept another step’s',
+        'they keep another step’s',
         (memory) => answered(memory, 'keep', 12, { choices: standingChoicesOf(undoPlan(other)) }),
         undefined,
       ],
       [
-        'a question that does more than it says was answered',
+        'they answered a question that does more than it says',
         (memory) => answered(memory, 'keep', 12, { choices: [] }),
         undefined,
       ],
-    ])('whatever the workflow says, where %s', async (_what, said, outcome) => {
+    ])('follows the answers, not the workflow, if %s', async (_what, said, outcome) => {
       const votes = new VoteMemory();
       said(votes);
       expect(await endedAfter(votes)).toBe(outcome);
     });
 
-    test('people’s word that it was harmless does not end what they keep', async () => {
+    test('does not end what people keep, even if they said that it was harmless', async () => {
       const votes = new VoteMemory();
       answered(votes, 'keep', 12);
       expect(await endedAfter(votes, harmless(['ana']))).toBe(refused);
     });
 
-    test('it is remembered after a restart, and a memory that was lost frees nothing by silence', async () => {
+    test('follows answers from before a restart, and releases nothing by silence if the memory was lost', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'firebreak-leases-'));
       const open = (name: string) => {
         const kept = new DurableMemory(join(folder, name), console);
@@ -514,7 +511,7 @@ describe('giving back', () => {
     });
   });
 
-  test('is for good: the same step is not run again, as an incident that was set back would have it', async () => {
+  test('is final: a reset incident cannot run the same step again', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
     const first = new DurableMemory(join(folder, 'kept'), console);
     setUp({ landed: new LandedSteps({ givenBack: first.keeper('given-back') }) });
@@ -531,7 +528,7 @@ describe('giving back', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('remembers of each object which step held it by its own note, so that nobody need be asked whether it is held', async () => {
+  test('remembers for each object which step held it by its note, so that nobody has to be asked', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
     const open = () => new DurableMemory(join(folder, 'kept'), console);
     const first = open();
@@ -551,7 +548,7 @@ describe('giving back', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('that found the object changed ends nothing: the step may still be put back, and given back later', async () => {
+  test('is not final if the object had changed: the step may be repeated, and undone later', async () => {
     const landed = new LandedSteps();
     setUp({ landed });
     await chokepoint.apply(call, context);
@@ -566,7 +563,7 @@ describe('giving back', () => {
     expect([landed.wasGivenBack(call.key), landed.wasReleased(noteOf(call))]).toEqual([true, true]);
   });
 
-  test('goes by what the cell remembers of the step, also after a restart, and not by what a call says', async () => {
+  test('follows what the cell remembers of the step, even after a restart, not what a call says', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
     const open = () => new DurableMemory(join(folder, 'kept'), console);
     const reason = approved(approvalOf([plan]));
@@ -595,7 +592,7 @@ describe('giving back', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('says so where the step was done elsewhere, and believes of it only what a note says', async () => {
+  test('reports if the step was done elsewhere, and then trusts only its note', async () => {
     const landed = new LandedSteps();
     setUp({ landed });
     world.noted = [];
@@ -608,13 +605,13 @@ describe('giving back', () => {
     expect(landed.wasUndone(call.key)).toBe(true);
   });
 
-  test('says so too of a step that is said not to have come about: it may have, without an answer', async () => {
+  test('reports the same for a step that supposedly was not done: it may have been, without an answer', async () => {
     world.noted = [noteOf(call)];
     await chokepoint.undo({ call, reason: failed }, context);
     expect(world.told).toEqual([{ isForgotten: true }]);
   });
 
-  test('is refused where there is no undo', async () => {
+  test('is refused if the action has no undo', async () => {
     expect(await refusal(chokepoint.undo({ call: callOf('remove'), reason: { kind: 'step-failed' } }, context))).toBe(
       'FB_ERR_REFUSED',
     );

@@ -33,7 +33,7 @@ import {
 beforeEach(() => setUp());
 
 describe('order', () => {
-  test('plan, evidence, apply; and nothing is planned for an input that is not valid', async () => {
+  test('is plan, evidence, apply; invalid input is not even planned', async () => {
     world.kept.add('m-uid-1');
     const call = callOf('remove', {
       approval: approvalOf([planOf('remove', 'destructive', { pod })]),
@@ -50,7 +50,7 @@ describe('order', () => {
     expect(world.done).toEqual([]);
   });
 
-  test('what is asked for by what is not kept yet is planned, and changed when it is kept; never when it could not be', async () => {
+  test('a step for a request not stored yet is planned, and applied once it is stored, or never if that fails', async () => {
     let keep: () => void = () => undefined;
     const durable = new Promise<void>((resolve) => {
       keep = resolve;
@@ -69,7 +69,7 @@ describe('order', () => {
     expect(world.done).toEqual(['plan quarantine']);
   });
 
-  test('what is taken is taken for as long as the configuration lets it, and on critical silence never frees it, whatever the call says', async () => {
+  test('a lease is no longer than the configuration allows, and silence never ends it at critical, whatever the call says', async () => {
     setUp({ rules: { ...rules, longestLeaseHours: 2 } });
     const lease = { durationMs: 30 * 86_400_000, onExpiry: 'release', saga: true } as const;
     const applied = await chokepoint.apply(callOf('quarantine', { lease, severity: 'critical' }), context);
@@ -78,7 +78,7 @@ describe('order', () => {
     expect(applied.lease).toEqual({ ...taken, longestMs: 2 * 3_600_000 });
   });
 
-  test('an approval that is not valid is found before guardrails and evidence are asked', async () => {
+  test('an invalid approval is found before guardrails and evidence are checked', async () => {
     const call = callOf('remove', {
       approval: approvalOf([planOf('remove', 'destructive', { pod })], { key: outsiderKey }),
       evidenceDeadline: deadlineAhead,
@@ -88,24 +88,24 @@ describe('order', () => {
   });
 });
 
-describe('who is named as the actor', () => {
+describe('a person named as the actor', () => {
   const approval = () => approvalOf([planOf('remove', 'destructive', { pod })]);
   const call = (over: Partial<StepCall>) => callOf('remove', { evidenceDeadline: deadlinePassed, ...over });
 
   test.each([
-    ['by the incident, since they voted', () => ({ approval: approval(), actors: ['ana'] }), 'FB_ERR_APPROVAL_INVALID'],
+    ['by the incident after voting', () => ({ approval: approval(), actors: ['ana'] }), 'FB_ERR_APPROVAL_INVALID'],
     [
       'by the question that they answered',
       () => ({ approval: approvalOf([planOf('remove', 'destructive', { pod })], { question: { actors: ['ben'] } }) }),
       'FB_ERR_APPROVAL_INVALID',
     ],
-    ['and is nobody who voted', () => ({ approval: approval(), actors: ['lea'] }), undefined],
+    ['who did not vote', () => ({ approval: approval(), actors: ['lea'] }), undefined],
   ])('%s', async (_what, over, code) => {
     expect(await refusal(chokepoint.apply(call(over()), context))).toBe(code);
     expect(world.applied).toHaveLength(code === undefined ? 1 : 0);
   });
 
-  test('gives nothing back either', async () => {
+  test('may not undo anything either', async () => {
     const contained = callOf('quarantine', { actors: ['ben'] });
     const plan = undoPlan(contained);
     const reason = { kind: 'approved', proof: approvalOf([plan]), plan } as const;
@@ -136,7 +136,7 @@ describe('whatever the call says', () => {
     { nil: undefined },
   );
 
-  test('nothing destructive and nothing in a protected namespace is applied without a valid approval of exactly that plan', async () => {
+  test('nothing destructive or in a protected namespace is applied without a valid approval of exactly that plan', async () => {
     let applied = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -219,7 +219,7 @@ describe('whatever the call says', () => {
     ['kube-system', ['ana', 'ben'], undefined],
     ['firebreak', ['ana', 'ben'], 'FB_ERR_PROTECTED'],
   ] as const)(
-    '%s is protected also when it is only touched, or is the target itself, from %j',
+    '%s is protected even if it is only affected, or is the target itself, from %j',
     async (namespace, people, code) => {
       for (const over of [
         { blastRadius: ['pod/shop/cart-1', `configmap/${namespace}/dns`] },
@@ -243,7 +243,7 @@ describe('a protected node', () => {
     ['control-1', 'control-1', 'FB_ERR_PROTECTED'],
     ['a.b', 'axb', undefined],
     ['control-1', 'control-10', undefined],
-  ])('%s keeps what is done to %s from being done, approved or not', async (pattern, node, code) => {
+  ])('is matched by its pattern, approved or not: %s for %s', async (pattern, node, code) => {
     for (const over of [
       { target: { name: `node/${node}` } },
       { changes: [{ target: `node/${node}`, what: 'x' }] },
@@ -263,8 +263,8 @@ describe('a protected node', () => {
 
 const stagesOf = (operation: keyof Chokepoint) => order.flatMap(({ name, on }) => (on.includes(operation) ? [name] : []));
 
-describe('the table of the order', () => {
-  test('is what a reader finds in its table', () => {
+describe('the table of checks', () => {
+  test('matches the documented table', () => {
     expect(stagesOf('plan')).toEqual(['input', 'plan', 'guardrails']);
     expect(stagesOf('apply')).toEqual([
       'input',
@@ -283,7 +283,7 @@ describe('the table of the order', () => {
     for (const { file } of order) expect([file, existsSync(join(projectRoot(), file))]).toEqual([file, true]);
   });
 
-  test('is run: of a step with which everything is wrong each mended fault shows the next', async () => {
+  test('is run in order: fixing each fault of an all-wrong step reveals the next', async () => {
     const plan = planOf('remove', 'destructive', { pod });
     const good = approvalOf([plan]);
     const ownIs = (ownNamespace: string) => setUp({ rules: { ...rules, ownNamespace } });

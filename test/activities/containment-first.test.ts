@@ -7,11 +7,11 @@ async function isHeld(turn: Promise<void>, ms: number): Promise<boolean> {
 }
 
 describe('what follows a containment', () => {
-  test('goes on at once when nothing is to be contained', async () => {
+  test('continues at once if there is nothing to contain', async () => {
     expect(await isHeld(new ContainmentFirst().turn(), 5)).toBe(false);
   });
 
-  test('waits for each containment that is announced or under way, and then goes on', async () => {
+  test('waits for each containment that is announced or in progress, then continues', async () => {
     const first = new ContainmentFirst({ quietMs: 10 });
     first.expect('a');
     first.expect('b');
@@ -22,7 +22,7 @@ describe('what follows a containment', () => {
     expect(await isHeld(turn, 200)).toBe(false);
   });
 
-  test('goes on after a failed containment', async () => {
+  test('continues after a failed containment', async () => {
     const first = new ContainmentFirst({ quietMs: 10 });
     first.expect('a');
     const turn = first.turn();
@@ -30,7 +30,7 @@ describe('what follows a containment', () => {
     expect(await isHeld(turn, 200)).toBe(false);
   });
 
-  test('is held back only so long, however many are contained', async () => {
+  test('is delayed only for a limited time, however many containments there are', async () => {
     const first = new ContainmentFirst({ longestMs: 60 });
     first.expect('a');
     const started = performance.now();
@@ -38,7 +38,7 @@ describe('what follows a containment', () => {
     expect(performance.now() - started).toBeGreaterThanOrEqual(50);
   });
 
-  test('begins a few at a time when it is quiet again, in order: the next alert does not find all of it before it', async () => {
+  test('resumes a few at a time, in order, so that the next alert does not have to wait for all of it', async () => {
     const first = new ContainmentFirst({ quietMs: 10 });
     first.expect('a');
     const begun: number[] = [];
@@ -51,7 +51,7 @@ describe('what follows a containment', () => {
     expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  test('does not wait for ever for a playbook that contains nothing', async () => {
+  test('does not wait forever for a playbook that contains nothing', async () => {
     const first = new ContainmentFirst({ quietMs: 10, expectedMs: 50, longestMs: 60_000 });
     first.expect('a');
     expect(await isHeld(first.turn(), 300)).toBe(false);

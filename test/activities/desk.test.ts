@@ -74,7 +74,7 @@ describe('what the desk knows of earlier incidents', () => {
     expect(posted.map((card) => card.similar)).toEqual([similar, similar]);
   });
 
-  test('delays no card, and spoils none', async () => {
+  test('neither delays nor breaks a card', async () => {
     const hanging = deskWith(() => new Promise(() => undefined));
     await hanging.desk.postQuestion(post);
     expect(hanging.posted).toEqual([questionCard(post, beliefs)]);
@@ -86,7 +86,7 @@ describe('what the desk knows of earlier incidents', () => {
     expect(failing.said).toEqual(['similar incidents could not be looked up']);
   });
 
-  test('stops no record', async () => {
+  test('never stops a record', async () => {
     const { desk, said } = deskWith(
       async () => undefined,
       async () => {
@@ -116,7 +116,7 @@ describe('records', () => {
     return { desk, kept, findings };
   }
 
-  test('are taken with the signatures of the cell whose incident it is, in the form in which they are kept', async () => {
+  test('are accepted with the signatures of the incident’s own cell, in the form in which they are stored', async () => {
     const { desk, kept } = keeper();
     const odd = { ...record, number: 2, body: { text: 'cut \ud83d', none: undefined } };
     const batch = [record, odd];
@@ -124,7 +124,7 @@ describe('records', () => {
     expect(kept).toEqual([maker.sign(record), maker.sign({ ...odd, body: { text: 'cut \ufffd' } })]);
   });
 
-  test('have the alerts beside them kept sealed, where they vouch for them, and in no record', async () => {
+  test('have their alerts stored sealed if they vouch for them, and not in any record', async () => {
     const kept: SealedAlerts[] = [];
     const records: SignedRecord[] = [];
     const desk = createDeskActivities({
@@ -173,8 +173,8 @@ describe('records', () => {
       [maker.sign({ ...record, chain: 'desk/c' })],
       /signed by the cell/,
     ],
-    ['for a chain that nobody writes', { ...record, chain: 'a@1' }, [maker.sign({ ...record, chain: 'a@1' })], /nobody writes/],
-  ])('%s are refused, and it is told', async (_, given, signatures, why) => {
+    ['for an unknown chain', { ...record, chain: 'a@1' }, [maker.sign({ ...record, chain: 'a@1' })], /nobody writes/],
+  ])('%s are refused, and that is reported', async (_, given, signatures, why) => {
     const { desk, kept, findings } = keeper();
     await expect(desk.recordAudit([given], signatures)).rejects.toMatchObject({
       type: 'FB_ERR_AUDIT_ORIGIN',

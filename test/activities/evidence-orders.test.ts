@@ -86,8 +86,8 @@ async function stored(
   return { ...activities, register, order, give, left, later };
 }
 
-describe('an order to destroy what is kept of an incident', () => {
-  test('destroys all of it, or the classes that it names, and says so when it is asked again', async () => {
+describe('an order to destroy the evidence of an incident', () => {
+  test('destroys all of it, or the classes that it names, and reports the same if repeated', async () => {
     const { order, give, left, register, carryOutEvidenceOrder } = await stored([
       { class: 'files', daysAgo: 1 },
       { class: 'memory', daysAgo: 1 },
@@ -107,7 +107,7 @@ describe('an order to destroy what is kept of an incident', () => {
     );
   });
 
-  test('is for stewards, signed by their own key, of today and of this cluster', async () => {
+  test('must be from a steward, signed with their own key, recent and for this cluster', async () => {
     const { order, give, left, later } = await stored([{ class: 'files', daysAgo: 1 }]);
     expect(await give(order('evidence.destroy', 'ada'))).toBe('Only leads may do that.');
     const forged = { ...order('evidence.destroy', 'ada'), keyId: 'lea' };
@@ -122,7 +122,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await nobody.give({ order: { kind: 'evidence.destroy' } } as unknown as SignedEvidenceOrder)).toContain('form');
   });
 
-  test('is proven again where it is carried out: who reaches Temporal gains nothing', async () => {
+  test('is verified again where it is carried out, so that access to Temporal gains nothing', async () => {
     const { order, carryOutEvidenceOrder, left, later } = await stored([{ class: 'files', daysAgo: 1 }]);
     expect(await carryOutEvidenceOrder(order('evidence.destroy', 'eve'))).toMatchObject({ ok: false });
     const slow = order('evidence.destroy', 'lea');
@@ -134,7 +134,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await carryOutEvidenceOrder(late)).toMatchObject({ ok: true });
   });
 
-  test('is refused whole while one class of it has to be kept, and says until when', async () => {
+  test('is refused as a whole while one of its classes must be kept, with the date', async () => {
     const { order, give, left } = await stored([
       { class: 'files', daysAgo: 1 },
       { class: 'logs', daysAgo: 1 },
@@ -144,7 +144,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await give(order('evidence.destroy', 'lea', { classes: ['files'] }))).toContain('1 key');
   });
 
-  test('is refused under a hold; to hold is for who may read, to end it for stewards', async () => {
+  test('is refused under a hold, which anybody who may read can order, and only stewards can end', async () => {
     const { order, give, left, carryOutEvidenceOrder } = await stored([{ class: 'files', daysAgo: 30 }]);
     expect(await give(order('evidence.hold', 'eve'))).toBe('Only oncall or leads may do that.');
     expect(await give(order('evidence.hold', 'ada', { reason: 'lawsuit 4711' }))).toContain('until the hold is ended');
@@ -166,7 +166,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await give(order('evidence.destroy', 'lea'))).toContain('1 key');
   });
 
-  test('is refused under a hold whose end somebody ordered long ago, or for the hold before this one', async () => {
+  test('is refused under a hold that was ended only by an old order, or by one for an earlier hold', async () => {
     const { order, give, left, later } = await stored([{ class: 'files', daysAgo: 30 }]);
     const hold = () => give(order('evidence.hold', 'ada'));
     await hold();
@@ -181,7 +181,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await left()).toEqual(['files']);
   });
 
-  test('is refused while the incident is open, and to whom its alerts name as the actor', async () => {
+  test('is refused while the incident is open, and from anybody whom its alerts name as the actor', async () => {
     const kept = [{ class: 'files', daysAgo: 1 }] as const;
     const open = await stored(kept, { run: { open: true, actors: async () => [] } });
     expect(await open.give(open.order('evidence.destroy', 'lea'))).toContain('still open');
@@ -198,7 +198,7 @@ describe('an order to destroy what is kept of an incident', () => {
   });
 });
 
-describe('what is kept longer than it may be', () => {
+describe('evidence past its retention', () => {
   test('is found and destroyed, class by class', async () => {
     const { findExpiredEvidence, destroyExpiredEvidence, left, register } = await stored([
       { class: 'memory', daysAgo: 6 },
@@ -219,7 +219,7 @@ describe('what is kept longer than it may be', () => {
     expect(await destroyExpiredEvidence(found[0]?.id ?? '')).toMatchObject({ ok: true });
   });
 
-  test('stays while it is held or its incident is open, and nobody can name another key', async () => {
+  test('is kept during a hold or while its incident is open, and no other key can be named', async () => {
     const kept = [{ class: 'memory', daysAgo: 6 }] as const;
     const open = await stored(kept, { run: { open: true, actors: async () => [] } });
     expect(await open.findExpiredEvidence({ except: [] })).toEqual([]);

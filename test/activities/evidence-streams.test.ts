@@ -12,7 +12,7 @@ function held() {
 }
 
 describe('streams of evidence', () => {
-  test('go so many at a time; the next waits for its turn, says so, and comes in its order', async () => {
+  test('run a limited number at a time; the next waits for its turn, says so, and runs in order', async () => {
     const streams = new EvidenceStreams({ atATime: 2, bytesPerSecond: endless, processes: 1 });
     const [first, second] = [held(), held()];
     const running = [streams.inTurn({ signal }, first.work), streams.inTurn({ signal }, second.work)];
@@ -37,7 +37,7 @@ describe('streams of evidence', () => {
     await Promise.all(running);
   });
 
-  test('of several processes each take their part of what the cluster bears', async () => {
+  test('of several processes each take their share of the cluster’s limit', async () => {
     const streams = new EvidenceStreams({ atATime: 4, bytesPerSecond: endless, processes: 3 });
     const first = held();
     const running = streams.inTurn({ signal }, first.work);
@@ -48,7 +48,7 @@ describe('streams of evidence', () => {
     await Promise.all([running, second]);
   });
 
-  test('hands the place on when the work fails, or who waits has gone', async () => {
+  test('pass on their place if the work fails or a waiter leaves', async () => {
     const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: endless, processes: 1 });
     const one = held();
     const running = streams.inTurn({ signal }, async () => {
@@ -66,7 +66,7 @@ describe('streams of evidence', () => {
     expect(await streams.inTurn({ signal }, async () => 'again')).toBe('again');
   });
 
-  test('turns away whom too many wait before, to come again', async () => {
+  test('are told to try again later if too many are waiting', async () => {
     const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: endless, processes: 1 });
     const one = held();
     const all = [one.work, ...Array.from({ length: 4 }, () => async () => {})].map((work) => streams.inTurn({ signal }, work));
@@ -78,7 +78,7 @@ describe('streams of evidence', () => {
     await Promise.all(all);
   });
 
-  test('share the bytes of a second between them', async () => {
+  test('share a limit of bytes per second', async () => {
     const streams = new EvidenceStreams({ atATime: 2, bytesPerSecond: 10_000_000, processes: 1 });
     const send = async () => {
       let bytes = 0;

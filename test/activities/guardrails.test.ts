@@ -321,7 +321,7 @@ describe('no action gets past the guardrails', () => {
     );
   });
 
-  test('and each can be reached at all, so that the tests above say something', () => {
+  test('and each action can run at all, so that the tests above mean something', () => {
     expect([...reached.keys()].sort()).toEqual(actions.map(({ name }) => name).sort());
   });
 });

@@ -52,14 +52,14 @@ function seen(stamp: string | undefined, over: Record<string, unknown> = {}): Al
 }
 
 describe('a step of another process', () => {
-  test('is told by the stamp of its request, without that process', async () => {
+  test('is recognised by the stamp on its request, without that process', async () => {
     const stamp = await stampOf(pool());
     const { key, action } = step;
     expect(cell().causing(seen(stamp))).toMatchObject({ incident, key, action });
     expect(stamp).not.toContain('shop');
   });
 
-  test('the event sent again is the same step; with another event the stamp is a copy', async () => {
+  test('is the same step if the event is repeated, but its stamp on another event is a copy', async () => {
     const stamp = await stampOf(pool());
     const at = cell();
     const alert = seen(stamp);
@@ -75,21 +75,21 @@ describe('a step of another process', () => {
     ['on another object', { requestURI: '/api/v1/namespaces/shop/secrets/other' }],
     ['another verb', { verb: 'list' }],
     ['a minute later', { requestReceivedTimestamp: new Date(now + 60_000).toISOString() }],
-  ])('its stamp on a request %s is nothing', async (what, over) => {
+  ])('is not recognised by its stamp on a request %s', async (what, over) => {
     const stamp = await stampOf(pool());
     // A list is a read, too: its path distinguishes it from a get.
     const alert = seen(stamp, what === 'another verb' ? { verb: 'list', requestURI: '/api/v1/namespaces/shop/secrets' } : over);
     expect(cell().causing(alert)).toBeUndefined();
   });
 
-  test('what was sealed with a key that is not ours, cut, or made up is nothing', async () => {
+  test('is not recognised by a stamp with a foreign key, a cut-off one or a made-up one', async () => {
     const stranger = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(8) }] });
     const stamp = (await stampOf(pool())) ?? '';
     for (const wrong of [await stampOf(pool(stranger)), stamp.slice(0, -8), 'x', 'A'.repeat(900)])
       expect(cell().causing(seen(wrong))).toBeUndefined();
   });
 
-  test('there is no stamp outside of a step, nor before the account is known, nor one that the API server would cut', async () => {
+  test('has no stamp outside the step, before the account is known, or if the API server would cut it', async () => {
     const steps = pool();
     expect(steps.stamp({ method: 'GET', path })).toBeUndefined();
     expect(await stampOf(new OwnSteps({ box }))).toBeUndefined();
@@ -97,7 +97,7 @@ describe('a step of another process', () => {
     expect(await steps.during(long, async () => steps.stamp({ method: 'GET', path }))).toBeUndefined();
   });
 
-  test('two steps at once have their own stamps, and an ended one has none', async () => {
+  test('has its own stamp next to another step, and none after its end', async () => {
     const steps = pool();
     const other = { ...step, key: 'other', action: 'deletePod' };
     const [one, two] = await Promise.all([
@@ -114,7 +114,7 @@ describe('a step of another process', () => {
 });
 
 describe('a step of this process', () => {
-  test('is told without a stamp too, while it runs on that object', async () => {
+  test('is recognised even without a stamp, while it runs on that object', async () => {
     now += 1_000;
     const steps = pool();
     const targets = ['secret/shop/db'];

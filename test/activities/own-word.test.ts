@@ -62,19 +62,19 @@ describe('an approval of something destructive', () => {
   };
 
   test.each<[string, ApprovalProof, Partial<StepCall>]>([
-    ['somebody of a group that its playbook never asks', of(['lea'], { levels: leads }), {}],
-    ['the same, of a question that asks both', of(['lea'], { levels: everybody }), {}],
+    ['somebody in a group that its playbook never asks', of(['lea'], { levels: leads }), {}],
+    ['the same, on a question that asks both', of(['lea'], { levels: everybody }), {}],
     ['those whom another playbook asks', of(['lea'], { levels: leads, requester: 'playbook/q' }), {}],
-    ['those whom a playbook asks that does not use it', of(['ana'], { requester: 'playbook/t' }), { playbook: 't' }],
-    ['a playbook that there is not', of(['ana'], { requester: 'playbook/none' }), { playbook: 'none' }],
+    ['those whom a playbook asks that does not use the action', of(['ana'], { requester: 'playbook/t' }), { playbook: 't' }],
+    ['an unknown playbook', of(['ana'], { requester: 'playbook/none' }), { playbook: 'none' }],
     ['a person', of(['ana'], { requester: 'person/ben' }), {}],
     ['the engine, which never asks about what ends something', of(['ana', 'ben'], { requester: 'engine' }), {}],
-  ])('is none, asked by or answered by: %s', async (_what, approval, over) => {
+  ])('does not count, asked by or answered by: %s', async (_what, approval, over) => {
     expect(await apply(approval, over)).toBe(refused);
     expect(world.applied).toEqual([]);
   });
 
-  test('is one of those whom its playbook asks, or, where that names nobody, who decide on incidents', async () => {
+  test('must come from those whom its playbook asks, or if it names nobody, from those who decide on incidents', async () => {
     expect(await apply(of(['ana'], {}))).toBeUndefined();
     const { levels: _, ...unnamed } = asking().playbooks[0] ?? quick;
     setUp({ asking: () => ({ playbooks: [unnamed], groups: ['oncall'] }) });
@@ -93,7 +93,7 @@ function heard(batch: Partial<AlertBatch>, playbooks: readonly AnyPlaybook[] = [
   return incidents;
 }
 
-describe('what the cell has heard itself', () => {
+describe('what the cell itself has heard', () => {
   const release = (): UndoReason => {
     const plan = undoPlan(callOf('quarantine'));
     return { kind: 'approved', plan, proof: approvalOf([plan], { people: ['ana'], question: { severity: 'low' } }) };
@@ -101,23 +101,23 @@ describe('what the cell has heard itself', () => {
   const low = callOf('quarantine', { severity: 'low' });
 
   test.each<[string, Parameters<typeof setUp>[0], Severity, string | undefined]>([
-    ['nothing that is worse', {}, 'low', undefined],
+    ['nothing worse', {}, 'low', undefined],
     ['a critical alert', { incidents: heard({ counts: batchOf([alertOf()]).counts }) }, 'low', refused],
     ['a note that says critical', {}, 'critical', refused],
-  ])('makes one person two, whatever call and question say: %s', async (_what, over, noted, code) => {
+  ])('can require two people, whatever the call and question say: %s', async (_what, over, noted, code) => {
     setUp(over);
     world.noted = [noteOf({ ...low, severity: noted })];
     expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(code);
   });
 
-  test('so does a playbook that answers nothing less than critical', async () => {
+  test('requires two people for a playbook that answers only critical alerts', async () => {
     setUp();
     setUp({ asking: () => asking({ on: { match: { rule: 'none' }, minSeverity: 'critical', requires: [] } }) });
     world.noted = [noteOf(low)];
     expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(refused);
   });
 
-  test('a playbook that no alert has called for approves nothing', async () => {
+  test('limits approvals to playbooks that an alert called for', async () => {
     setUp();
     const { playbooks } = asking();
     const approval = of(['lea'], { levels: leads, requester: 'playbook/q' });
@@ -138,10 +138,10 @@ describe('what the cell has heard itself', () => {
   test.each<[string, Partial<AlertBatch>, string | undefined]>([
     ['nobody', {}, undefined],
     ['somebody else', { actors: ['lea'] }, undefined],
-    ['the one who votes', { actors: ['ana'] }, refused],
-    ['the one who votes, in one of thousands', { alerts: [alertOf({ actors: ['ana'] })] }, refused],
-    ['the one who votes as who ordered it', { requesters: ['ana'] }, refused],
-  ])('bars from deciding, at the click and before the step, whom an alert names: %s', async (_what, batch, code) => {
+    ['the voter', { actors: ['ana'] }, refused],
+    ['the voter, in one alert of thousands', { alerts: [alertOf({ actors: ['ana'] })] }, refused],
+    ['the voter, as the one who ordered it', { requesters: ['ana'] }, refused],
+  ])('stops people named in an alert from deciding, at the click and before the step: %s', async (_what, batch, code) => {
     const incidents = heard(batch);
     setUp({ incidents });
     const proof = of(['ana'], {});
@@ -150,7 +150,7 @@ describe('what the cell has heard itself', () => {
     expect(vote && (await clicked(vote, proof.question, incidents))).toBe(code === undefined);
   });
 
-  test('is of one run of the incident where the cell has started it, and of all its workload’s where it has not', () => {
+  test('applies to one run of the incident if the cell started it, otherwise to all runs of its workload', () => {
     let clock = now;
     const incidents = new IncidentMemory({ now: () => clock });
     const tell = (batch: AlertBatch, run?: string): void => {

@@ -70,7 +70,7 @@ const attempts = fc.array(
   { maxLength: 80 },
 );
 
-describe('places of several steps on one pod', () => {
+describe('the places of several steps on one pod', () => {
   const places = () => {
     const census = {
       ownerReplicas: () => 1_000,
@@ -81,7 +81,7 @@ describe('places of several steps on one pod', () => {
   };
   const total = (all: ReturnType<typeof places>) => all.contained(undefined, 'shop').total;
 
-  test('count once, and stay as long as one of the steps has its own', () => {
+  test('count once, and stay taken as long as one of the steps needs them', () => {
     const all = places();
     for (const key of ['quarantine', 'isolate']) all.reserve('uid-1', planOf('shop', 'uid-1'), { key, incident });
     expect(total(all)).toBe(1);
@@ -93,7 +93,7 @@ describe('places of several steps on one pod', () => {
 });
 
 describe('places under a cap that several cells share', () => {
-  test.each([1, 2, 3, 4])('are never taken twice, however far behind their watches are (%i cells)', (size) => {
+  test.each([1, 2, 3, 4])('are never taken twice, however far their watches lag (%i cells)', (size) => {
     fc.assert(
       fc.property(attempts, (all) => {
         const cluster = new Cluster(size);
@@ -107,13 +107,13 @@ describe('places under a cap that several cells share', () => {
     );
   });
 
-  test('would be, where two cells each believed themselves alone', () => {
+  test('would be taken twice if two cells each believed to be alone', () => {
     const cluster = new Cluster(2, 1);
     for (let n = 0; n < 40; n += 1) cluster.tries(n % 2, 'shop', watchBehindMs);
     expect(cluster.contained).toHaveLength(2 * cap);
   });
 
-  test('are taken in a burst up to the cell’s part, and by and by all but the last', () => {
+  test('are taken up to the cell’s share in a burst, and gradually all but the last', () => {
     const cluster = new Cluster(2);
     for (let n = 0; n < cap; n += 1) cluster.tries(0, 'shop', watchBehindMs);
     expect(cluster.contained).toHaveLength(cap / 2);
@@ -124,7 +124,7 @@ describe('places under a cap that several cells share', () => {
     expect(cluster.contained).toHaveLength(cap - 1);
   });
 
-  test('are all one’s own where there is one cell', () => {
+  test('all belong to the cell if it is the only one', () => {
     const cluster = new Cluster(1);
     for (let n = 0; n < 2 * cap; n += 1) cluster.tries(0, 'shop', watchBehindMs);
     expect(cluster.contained).toHaveLength(cap);

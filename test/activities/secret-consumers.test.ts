@@ -17,11 +17,11 @@ const usersIn = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): 
   return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect', key: 'the-step' });
 };
 
-describe('who uses a Secret', () => {
+describe('users of a Secret', () => {
   test.each<readonly [string, PodJson, readonly string[]]>([
     ['a bare pod', pod('alone'), ['Pod alone']],
     ['a pod of a Job', pod('a', { metadata: owned('Job') }), ['Job owner']],
-    ['a pod of a kind that nobody here knows', pod('a', { metadata: owned('Rollout') }), ['Rollout owner']],
+    ['a pod of an unknown kind', pod('a', { metadata: owned('Rollout') }), ['Rollout owner']],
     ['a pod of a bare ReplicaSet', pod('a', { metadata: owned('ReplicaSet') }), ['ReplicaSet owner']],
     [
       'a pod of a Deployment, which is rolled itself',
@@ -63,7 +63,7 @@ describe('who uses a Secret', () => {
     expect(usersIn([one])).toMatchObject({ left, rolled: [], readers: [] });
   });
 
-  test('a workload whose pod template has no room for the mark of the roll keeps the old value, and that is said', () => {
+  test('a workload whose pod template has no room for the restart mark keeps the old value, and this is reported', () => {
     const spec = { containers: [{ ...main, envFrom: [{ secretRef: { name: 'db' } }] }] };
     const consumer = (bytes: number): Consumer => ({
       ref: { kind: 'Deployment', group: 'apps', resource: 'deployments', namespace: 'shop', name: 'cart' },
@@ -84,7 +84,7 @@ describe('who uses a Secret', () => {
     expect(small).toMatchObject({ rolled: [{ rolls: true }], left: [] });
   });
 
-  test('an Ingress and a ServiceAccount are named, and only with this Secret', () => {
+  test('an Ingress and a ServiceAccount are named, but only if they use this Secret', () => {
     const ingresses = ['db', 'tls'].map((secretName) => ({ metadata: { name: secretName }, spec: { tls: [{ secretName }] } }));
     const accounts = ['db', 'other'].map((name) => ({ metadata: { name }, imagePullSecrets: [{ name }] }));
     expect(usersIn([], { ingresses, accounts }).readers).toEqual(['Ingress db (TLS)', 'ServiceAccount db']);

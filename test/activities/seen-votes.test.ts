@@ -94,7 +94,7 @@ function shown(question: Question, signed: readonly SignedVote[], over: { choice
 }
 
 describe('before a step', () => {
-  test('a vote that its person took back counts no more, and no person counts twice', async () => {
+  test('a changed vote no longer counts, and no person counts twice', async () => {
     const question = questionOf(wide);
     const [yes, no, other] = [
       voteOf(question, 'ana', 'yes', 3_000),
@@ -118,7 +118,7 @@ describe('before a step', () => {
     expect(shown(question, overruling).ok).toBe(true);
   });
 
-  test('what people have decided is decided: votes for something else are of no use, whoever brings them together', async () => {
+  test('a decision is final: votes for something else do not count, whoever combines them', async () => {
     const question = questionOf(wide);
     const [first, second] = [voteOf(question, 'ana', 'yes', 5_000), voteOf(question, 'ben', 'yes', 4_000)];
     for (const signed of [first, second]) expect(await arrives(question, signed)).toBe(true);
@@ -134,7 +134,7 @@ describe('before a step', () => {
     return { ...roster, schedules: { oncall: schedule } };
   };
 
-  test('a vote that is dated back into a shift of one’s own is refused as it is at the click', async () => {
+  test('a vote backdated into the voter’s own shift is refused, as at the click', async () => {
     const question = questionOf(removal);
     const people = shiftUntil(Date.now() - 20 * minute);
     const dated = voteOf(question, 'ana', 'yes', 25 * minute);
@@ -142,7 +142,7 @@ describe('before a step', () => {
     expect(shown(question, [dated], { people })).toMatchObject({ ok: false, reason: expect.stringContaining('on call') });
   });
 
-  test('one that arrived in time stands after the hand-over', async () => {
+  test('a vote that arrived in time still counts after the hand-over', async () => {
     const question = questionOf(removal);
     const people = shiftUntil(Date.now() + minute);
     const timely = voteOf(question, 'ana', 'yes');
@@ -152,7 +152,7 @@ describe('before a step', () => {
     expect(shown(question, [timely], { people, in: 60 * minute }).ok).toBe(false);
   });
 
-  test('a vote that comes after the time to answer, or was cast after it, decides nothing, whatever the workflow says', async () => {
+  test('a vote that arrives or was cast after the time to answer decides nothing, whatever the workflow says', async () => {
     const over = 'The time to answer this question is over.';
     const ended = (agoMs: number) => questionOf(removal, { until: new Date(Date.now() - agoMs).toISOString() });
     const [justNow, longAgo] = [ended(minute), ended(20 * minute)];
@@ -167,7 +167,7 @@ describe('before a step', () => {
     expect(shown(justNow, [timely], { in: 60 * minute }).ok).toBe(true);
   });
 
-  test('what silence means, and from when on it counts, is signed with the answer', async () => {
+  test('what silence means, and when it takes effect, is signed with the answer', async () => {
     const asked = questionOf(removal, { until: new Date(Date.now() + 5 * minute).toISOString() });
     const yes = voteOf(asked, 'ana', 'yes');
     for (const other of [
@@ -177,7 +177,7 @@ describe('before a step', () => {
       expect(shown(other, [yes])).toMatchObject({ ok: false, reason: expect.stringContaining('out of date') });
   });
 
-  test('an earlier asking approves nothing once the newer one was answered; also after a restart', async () => {
+  test('an earlier question approves nothing once a newer one is answered, even after a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-votes-'));
     const openMemory = (): { kept: DurableMemory; memory: VoteMemory } => {
       const kept = new DurableMemory(folder, console);
@@ -200,7 +200,7 @@ describe('before a step', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('what was decided stands while the newer asking has half an answer of the same, and falls with one of another', async () => {
+  test('a decision survives a partial answer to the newer question if it is the same, but not if it differs', async () => {
     const asked = (text: string) => questionOf(wide, { id: 'lease:1', text });
     const [earlier, newer, newest] = [asked('release it?'), asked('release it now?'), asked('release it at last?')];
     const yes = [voteOf(earlier, 'ana', 'yes', 2_000), voteOf(earlier, 'ben', 'yes', 1_000)];
@@ -218,7 +218,7 @@ describe('before a step', () => {
     expect([earlier, newer, newest].map((one) => votes.isAskedAnew(one))).toEqual([true, true, false]);
   });
 
-  test('who answers without end pushes nothing out of memory', async () => {
+  test('endless answers push nothing out of memory', async () => {
     const question = questionOf(removal);
     expect(await arrives(question, voteOf(question, 'ben', 'no', 90_000))).toBe(true);
     const answered: boolean[] = [];
@@ -229,7 +229,7 @@ describe('before a step', () => {
   });
 });
 
-test('who listens hears what people have decided: with as many as it takes, and by which group', async () => {
+test('listeners hear what people decided, with how many and by which group', async () => {
   const question = questionOf(wide);
   expect(await arrives(question, voteOf(question, 'ana', 'yes', 2_000))).toBe(true);
   expect(await arrives(question, { ...voteOf(question, 'ben', 'yes'), signature: 'forged' })).toBe(false);
@@ -238,7 +238,7 @@ test('who listens hears what people have decided: with as many as it takes, and 
   expect(decided).toEqual([[question, { choice: 'yes', level: 1 }]]);
 });
 
-test('who listens hears of what has failed for good, and what was done with what it gave', async () => {
+test('listeners hear of final failures, and of what was done with its output', async () => {
   const failed: unknown[] = [];
   const done: unknown[] = [];
   const activities = createCellActivities({

@@ -13,7 +13,7 @@ async function* parts(count: number): AsyncGenerator<Uint8Array> {
 }
 
 describe('a long stream', () => {
-  test('passes whole, and of its buffers few are there at a time', async () => {
+  test('passes completely, with few buffers in memory at a time', async () => {
     const count = 2_000;
     const before = process.memoryUsage().arrayBuffers;
     let [bytes, most] = [0, 0];

@@ -106,7 +106,7 @@ beforeEach(() => {
 });
 
 describe('a step that people approved before the hand-over', () => {
-  test('is refused by a pool that has seen no votes, and is done with the warrant of the cell that has', async () => {
+  test('is refused by a pool that has seen no votes, and done with a warrant from the cell that has', async () => {
     expect(await applied(call)).toBe(refused);
     expect(world.applied).toEqual([]);
     const warrant = await cellWith()(call);
@@ -114,7 +114,7 @@ describe('a step that people approved before the hand-over', () => {
     expect(world.applied).toHaveLength(1);
   });
 
-  test('gets none from a cell that has not seen the votes either, nor where people had decided otherwise, nor for whom an alert names', async () => {
+  test('gets no warrant from a cell that has not seen the votes, against a different decision, or for voters named in an alert', async () => {
     expect(await refusal(cellWith({ votes: new VoteMemory() })(call))).toBe(refused);
     const alert = { id: 'batch-1', actors: ['ana'], counts: [], alerts: [] };
     incidents.hears(incident.id, alert, []);
@@ -126,7 +126,7 @@ describe('a step that people approved before the hand-over', () => {
     expect(await refusal(cellWith({ votes: otherwise, incidents: new IncidentMemory() })(call))).toBe(refused);
   });
 
-  test('gets none without an approval of exactly this step', async () => {
+  test('gets no warrant without an approval of exactly this step', async () => {
     const { approval: _, ...without } = call;
     expect(await refusal(cellWith()(without))).toBe(refused);
     expect(await refusal(cellWith()({ ...call, input: { pod: { ...pod, uid: 'uid-2' } } }))).toBe(refused);
@@ -149,7 +149,7 @@ describe('a warrant', () => {
     ['another plan', { planDigest: 'other' }],
     ['another approval', { proofDigest: 'other' }],
     ['another version', { version: 2 as never }],
-  ])('for %s is for nothing else', async (_what, change) => {
+  ])('for %s is not valid for this step', async (_what, change) => {
     expect(await applied({ ...call, warrant: await signed(change) })).toBe(refused);
     expect(world.applied).toEqual([]);
   });
@@ -157,26 +157,26 @@ describe('a warrant', () => {
   test.each([
     ['of the pool itself', pool],
     ['of another cluster’s cell', otherCell],
-    ['of nobody who is trusted', member('cell', 'lab', 'a stranger')],
-  ])('with the signature %s is none', async (_who, by) => {
+    ['of an untrusted stranger', member('cell', 'lab', 'a stranger')],
+  ])('with the signature %s is not valid', async (_who, by) => {
     expect(await applied({ ...call, warrant: await signed({}, by) })).toBe(refused);
   });
 
-  test('whose content was changed after it was signed is none', async () => {
+  test('whose content was changed after it was signed is not valid', async () => {
     const warrant = await cellWith()(call);
     const changed = { ...warrant, warrant: { ...warrant.warrant, severity: 'low' as const } };
     expect(await applied({ ...call, warrant: changed })).toBe(refused);
   });
 
   test.each<[string, Partial<Warrant>]>([
-    ['whose time is over', { at: now - 10 * minute, until: now - 5 * minute }],
-    ['of the future', { at: now + 5 * minute, until: now + 10 * minute }],
-    ['that lasts longer than a cell gives', { until: now + 60 * minute }],
-  ])('%s is refused so that another one is asked for', async (_what, change) => {
+    ['that has expired', { at: now - 10 * minute, until: now - 5 * minute }],
+    ['from the future', { at: now + 5 * minute, until: now + 10 * minute }],
+    ['that is valid for longer than a cell allows', { until: now + 60 * minute }],
+  ])('%s is refused, so that another one is requested', async (_what, change) => {
     expect(await applied({ ...call, warrant: await signed(change) })).toBe(outdated);
   });
 
-  test('serves one call: tried again after a crash that one goes on with it, also when its time is over; another call does not', async () => {
+  test('is valid for one call, which may retry with it after a crash, even once it has expired; another call may not', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-warrants-'));
     const begun = new DurableMemory(join(folder, 'kept'), console);
     begun.keeper('warrants').keepSince(now - 1);
@@ -200,7 +200,7 @@ describe('a warrant', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('frees the pool from nothing that it can check itself', async () => {
+  test('does not replace checks that the pool can do itself', async () => {
     const forged: ApprovalProof = { ...proof, votes: [{ ...vote, vote: { ...vote.vote, person: 'ben' } }] };
     const forgedCall = { ...call, approval: forged };
     const { warrant } = await cellWith()(call);
@@ -216,7 +216,7 @@ describe('a warrant', () => {
   });
 });
 
-describe('what a pool has taken', () => {
+describe('what a pool has contained', () => {
   const taken = callOf('quarantine');
   const release = undoPlan(taken);
   const said = approvalOf([release]);
@@ -236,14 +236,14 @@ describe('what a pool has taken', () => {
     world.noted = [noteOf(taken)];
   });
 
-  test('is given back with the warrant of the cell that has seen the votes for exactly this release', async () => {
+  test('is released with a warrant from the cell that saw the votes for exactly this release', async () => {
     expect(await undone(taken)).toBe(refused);
     const warrant = await issuer().issueRelease({ call: taken, reason });
     expect(await undone({ ...taken, warrant })).toBeUndefined();
     expect(world.done).toContain('undo quarantine');
   });
 
-  test('is not given back with a warrant for the step itself, for another step, or of a while ago', async () => {
+  test('is not released with a warrant for the step itself, for another step, or an old one', async () => {
     const { warrant, keyId } = await issuer().issueRelease({ call: taken, reason });
     const forStep = { ...warrant, action: 'quarantine' };
     expect(
@@ -261,7 +261,7 @@ describe('what a pool has taken', () => {
     expect(world.done).not.toContain('undo quarantine');
   });
 
-  test('is never given back by silence, or because a later part of a playbook failed', async () => {
+  test('is never released by silence, or because a later part of a playbook failed', async () => {
     const silence: UndoReason = { kind: 'lease-ended', verdict: 'benign', severity: 'low' };
     expect(await undone(taken, silence)).toBe(refused);
     expect(await undone(taken, { kind: 'saga-failed' })).toBe(refused);

@@ -17,24 +17,24 @@ const model = modelOf(incidents, memory);
 const offBy = (said: number, measured: number): number => Math.abs(said - measured) / measured;
 const most = 0.25;
 
-describe('the capacity model, against what the last runs of bench/scale and bench/memory have measured', () => {
-  test.each(incidents)('says within a quarter what $open open incidents take', (measured) => {
+describe('the capacity model, compared with the last runs of bench/scale and bench/memory', () => {
+  test.each(incidents)('predicts the cost of $open open incidents to within a quarter', (measured) => {
     const said = predicted(model, measured.open);
     const off = Object.entries(said).map(([name, value]) => [name, offBy(value, measured[name as keyof typeof said])] as const);
     expect(off.filter(([, share]) => share > most)).toEqual([]);
   });
 
-  test.each(memory)('says within a quarter what memory %d open incidents take', (open, mb) => {
+  test.each(memory)('predicts the memory of %d open incidents to within a quarter', (open, mb) => {
     expect(offBy(predicted(model, open).firebreakMb, mb)).toBeLessThanOrEqual(most);
   });
 
-  test.each(readOpenPoints())('says within a quarter what $open open incidents take of which nothing is due', (measured) => {
+  test.each(readOpenPoints())('predicts the cost of $open idle open incidents to within a quarter', (measured) => {
     const said = predictedOpen(openModelOf(readOpenPoints()), measured.open);
     const off = Object.entries(said).map(([name, value]) => [name, offBy(value, measured[name as keyof typeof said])] as const);
     expect(off.filter(([, share]) => share > most)).toEqual([]);
   });
 
-  test('says within a quarter what several replicas take, and their records in PostgreSQL, once it is measured', () => {
+  test('predicts the cost of several replicas and their PostgreSQL records to within a quarter, once measured', () => {
     const points = readWorkerPoints();
     const off = points.flatMap((measured) =>
       Object.entries(predictedOf(workerModelOf(points), measured)).map(
@@ -44,7 +44,7 @@ describe('the capacity model, against what the last runs of bench/scale and benc
     expect(off.filter(([, , share]) => share > most)).toEqual([]);
   });
 
-  test('is what docs/scaling.md has its tables from', () => {
+  test('is the source of the tables in docs/scaling.md', () => {
     const page = readFileSync(join(projectRoot(), 'docs', 'scaling.md'), 'utf8');
     expect(page).toBe(withScalingTables(page));
   });

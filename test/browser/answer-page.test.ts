@@ -78,7 +78,7 @@ describe('a question on a page, in a real browser', () => {
     await page.close();
   });
 
-  test('is begun by our own page alone: another site that sends the form of it off gets nobody to the provider', async () => {
+  test('can only be started from our own page: another site that submits its form sends nobody to the provider', async () => {
     const page = await filled();
     const signIn = page.url();
     otherSite = `<form method="post" action="${signIn}"></form><script>document.forms[0].submit()</script>`;

@@ -51,7 +51,7 @@ const paperWidth = Math.floor(((210 - 2 * 15) / 25.4) * 96);
   });
   afterAll(() => browser.close());
 
-  test.each(frameworks.map(({ id }) => id))('by %s has nothing that is wider than the paper', async (id) => {
+  test.each(frameworks.map(({ id }) => id))('by %s has nothing wider than the paper', async (id) => {
     const page = await browser.newPage({ viewport: { width: paperWidth, height: 1_000 } });
     await page.emulateMedia({ media: 'print' });
     await page.setContent(htmlOf(id));
@@ -63,7 +63,7 @@ const paperWidth = Math.floor(((210 - 2 * 15) / 25.4) * 96);
   });
 
   (hasPdftotext ? test : test.skip)(
-    'says on each page of A4 what it is of and which page it is; the records begin on a page of their own',
+    'has its subject and page number on each A4 page, and starts the records on a page of their own',
     async () => {
       const page = await browser.newPage();
       await page.setContent(htmlOf('iso-27001'));

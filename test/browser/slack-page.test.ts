@@ -29,7 +29,7 @@ inBrowser('the page of the emulated Slack', () => {
     return page;
   }
 
-  test('shows the card, opens the dialog of a destructive choice, says what is wrong in it, sends it through Bolt, and shows answer and edit live', async () => {
+  test('shows the card, opens and validates the dialog of a destructive choice, sends it through Bolt, and shows answer and edit live', async () => {
     rig = await startRig();
     const page = await opened();
     await post(rig);
@@ -64,7 +64,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.stop();
   });
 
-  test('axe finds nothing in a card, and in its dialog with what is wrong in it', async () => {
+  test('axe finds nothing in a card, nor in its dialog with an error', async () => {
     rig = await startRig();
     const page = await opened();
     await post(rig);
@@ -81,7 +81,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.stop();
   });
 
-  test('lets one be somebody else, whose answers only they see, and opens threads', async () => {
+  test('can switch to another person, whose private answers only they see, and opens threads', async () => {
     rig = await startRig();
     await post(rig);
     await rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined in 21 ms' });
@@ -99,7 +99,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.stop();
   });
 
-  test('shows like questions as one card, of which some are ticked and decided, and the rest at once', async () => {
+  test('shows similar questions as one card, where some are ticked and decided, then the rest at once', async () => {
     rig = await startRig();
     const page = await opened();
     for (const number of [1, 2, 3]) await post(rig, cardOf(number));
@@ -131,7 +131,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.stop();
   });
 
-  test('runs nothing that an attacker wrote', async () => {
+  test('runs no script that an attacker wrote', async () => {
     rig = await startRig();
     const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>"><a href="javascript:owned=1">';
     const base = questionCard();

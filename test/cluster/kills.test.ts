@@ -97,35 +97,31 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
     if (fate === 'release') await voteUntilAccepted(site, workload, ben, labels[fate], answeredWithinMs);
   }
 
-  test.each(rounds)(
-    '$victim is killed while alerts come: pods are contained all the same, and what it did goes on',
-    async (round) => {
-      const victim = estate.victims.get(round.victim);
-      if (!victim) throw new Error(`there is no ${round.victim}`);
-      const met = both.flatMap((name): readonly Life[] => {
-        const workload = waiting[name].shift();
-        const fate = fates[lives.length % fates.length] ?? 'silence';
-        return workload ? [{ site: estate[name], workload, fate }] : [];
-      });
-      await victim.kill();
-      const at = Date.now();
-      const sent = met.map(({ site, workload }) => site.send(workload, alertAbout(workload)));
-      for (const { site, workload } of met)
-        if (round.goesOn.some((name) => estate[name] === site)) await site.contained(workload);
-      const contained = Date.now() - at;
-      const back = Date.now();
-      await victim.start();
-      lines.push(`${round.victim}: contained after ${contained} ms, back after ${Date.now() - back} ms`);
-      await Promise.all(sent);
-      for (const life of met) {
-        await life.site.contained(life.workload);
-        lives.push(life);
-        answered.push(answer(life));
-      }
-    },
-  );
+  test.each(rounds)('$victim is killed while alerts arrive: pods are still contained, and its work goes on', async (round) => {
+    const victim = estate.victims.get(round.victim);
+    if (!victim) throw new Error(`there is no ${round.victim}`);
+    const met = both.flatMap((name): readonly Life[] => {
+      const workload = waiting[name].shift();
+      const fate = fates[lives.length % fates.length] ?? 'silence';
+      return workload ? [{ site: estate[name], workload, fate }] : [];
+    });
+    await victim.kill();
+    const at = Date.now();
+    const sent = met.map(({ site, workload }) => site.send(workload, alertAbout(workload)));
+    for (const { site, workload } of met) if (round.goesOn.some((name) => estate[name] === site)) await site.contained(workload);
+    const contained = Date.now() - at;
+    const back = Date.now();
+    await victim.start();
+    lines.push(`${round.victim}: contained after ${contained} ms, back after ${Date.now() - back} ms`);
+    await Promise.all(sent);
+    for (const life of met) {
+      await life.site.contained(life.workload);
+      lives.push(life);
+      answered.push(answer(life));
+    }
+  });
 
-  test('nothing was lost and nothing done twice, say the API servers, Slack and the tickets', async () => {
+  test('the API servers, Slack and the tickets confirm that nothing was lost and nothing done twice', async () => {
     noisy = false;
     await Promise.all([...noise, ...answered]);
     const found = (): readonly string[] =>
@@ -140,7 +136,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
     expect(found()).toEqual([]);
   });
 
-  test('each alert that was accepted is counted once in its incident, and its evidence is kept', async () => {
+  test('each accepted alert is counted once in its incident, and its evidence is kept', async () => {
     for (const { site, workload } of [...busy, ...lives.filter(({ fate }) => fate === 'silence')]) {
       const accepted = site.accepted.get(workload);
       const state = await site.stateWhen(`its ${accepted} alerts`, workload, ({ total, evidence }) => {
@@ -153,7 +149,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
     lines.push(...busy.map(({ site, workload }) => `${site.cluster}: ${site.accepted.get(workload)} alerts on one workload`));
   });
 
-  test('the records of both clusters are whole, and proven by the checkpoints of two desks', async () => {
+  test('the records of both clusters are complete, and proven by the checkpoints of two desks', async () => {
     let { findings } = await auditReport({ config: estate.deskConfig });
     await within(120_000, async () => {
       ({ findings } = await auditReport({ config: estate.deskConfig }));

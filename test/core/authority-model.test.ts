@@ -15,7 +15,7 @@ function sound<Made extends Partial<Ballot>>({ flaw: _f, again: _a, signedAs: _w
 }
 
 describe('who decides what', () => {
-  test('every risk, severity and requester, with every two votes of every two people, in every order', () => {
+  test('for every risk, severity and requester, with any two votes of any two people, in any order', () => {
     let worlds = 0;
     let decided = 0;
     const votes = ids.flatMap((person) => (['yes', 'other', 'no'] as const).map((choice) => ({ person, choice })));
@@ -33,7 +33,7 @@ describe('who decides what', () => {
     expect(decided).toBeLessThan(worlds);
   });
 
-  test.each(flaws)('a vote with this wrong (%s) is none, in whatever company', (flaw) => {
+  test.each(flaws)('a vote with this flaw (%s) does not count, alone or with others', (flaw) => {
     for (const risk of ['destructive', 'wide'] as const)
       for (const via of ways)
         for (const place of [0, 1, 2]) {
@@ -51,7 +51,7 @@ describe('who decides what', () => {
         }
   });
 
-  test('what was said before a no was said all the same: an older vote that comes later is not the last word', () => {
+  test('an older vote that arrives after a no does not override it', () => {
     const said = (person: string, choice: Ballot['choice'], at: number, arrives: number): Ballot => ({
       person,
       choice,
@@ -63,7 +63,7 @@ describe('who decides what', () => {
     expect(compare({ ...calm, risk: 'wide', ballots })).toMatchObject({ choice: 'no', by: ['ana'] });
   });
 
-  test('whatever else: levels, shifts, stand-ins, clocks, actors, repetitions, changes of mind', () => {
+  test('for all kinds of levels, shifts, stand-ins, clocks, actors, repeated votes and changes of mind', () => {
     const ballot = fc.record(
       {
         person: fc.constantFrom(...ids),
@@ -115,7 +115,7 @@ describe('who decides what', () => {
       expect(seen.get(what)).toBeGreaterThan(15);
   });
 
-  test('who ordered it: in teams of one, two and three, whatever is asked, whenever they answer', () => {
+  test('the people who ordered it, in teams of one to three, whatever is asked and whenever they answer', () => {
     const click = fc.record({
       person: fc.constantFrom(...ids),
       choice: fc.constantFrom('yes' as const, 'no' as const),

@@ -29,8 +29,8 @@ function tried(world: Omit<World, 'ballots'>, ballot: Pick<Ballot, 'via'> & Part
   return companies.filter((ballots) => compare({ ...world, ballots })?.by.includes('ana')).length;
 }
 
-describe('by which way an answer comes', () => {
-  test('each way, by each stamp, with each word of the provider or none, where there is one and where there is none', () => {
+describe('the way an answer comes', () => {
+  test('counts only with its own proof: every way, stamp and provider’s word, with and without a provider', () => {
     const counted = new Map<string, number>();
     for (const provider of providers)
       for (const risk of risks)
@@ -46,7 +46,7 @@ describe('by which way an answer comes', () => {
     expect([...counted.keys()].sort()).toEqual(['cli, own, any word', 'page, desk, right', 'slack, desk, any word']);
   });
 
-  test('what was said by one way is not believed under the name of another, whatever proof it brings along', () => {
+  test('cannot be passed off as another way, whatever proof comes with it', () => {
     for (const provider of providers)
       for (const risk of risks)
         for (const signedAs of claimed)
@@ -57,7 +57,7 @@ describe('by which way an answer comes', () => {
             }
   });
 
-  test('by each of them who has to say why does, and nobody at any length', () => {
+  test('requires a reason where one is due, of limited length, whichever way it is', () => {
     const counted: Record<string, number> = {};
     for (const risk of Object.keys(plans) as World['risk'][])
       for (const via of ways)
@@ -73,7 +73,7 @@ describe('by which way an answer comes', () => {
     }
   });
 
-  test('two people may answer by two ways, each with what that way needs', () => {
+  test('may differ between two people, each with the proof that their way needs', () => {
     for (const provider of providers)
       for (const first of ways)
         for (const second of ways)

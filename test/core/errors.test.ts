@@ -8,7 +8,7 @@ const errors = Object.entries(errorCatalogue).map(([code, { summary, remedy }]) 
 const instructs =
   /^(?:Act|Add|Answer|Ask|Check|Compare|Correct|Decide|Install|Keep|Look|Read|Release|Restore|Run|Sign|Take|Use|Wait|If|Somebody)\b/;
 
-describe('an error of the catalogue', () => {
+describe('an error in the catalogue', () => {
   test.each(errors)('$code says in one short line what happened', ({ summary }) => {
     expect(wordsOf(summary).length).toBeLessThanOrEqual(16);
     expect(summary).toMatch(/^[A-Z].*[^.]$/);

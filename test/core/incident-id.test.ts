@@ -14,7 +14,7 @@ test.each([
   expect(fullIncidentId(typed, 'lab')).toBe(id);
 });
 
-test('what is of another shape stays as it was typed, and so does what could be read in two ways', () => {
+test('ids of another shape, or with two possible meanings, stay as they were typed', () => {
   for (const typed of [
     'node/worker-1',
     'cluster',

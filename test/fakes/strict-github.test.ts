@@ -29,14 +29,14 @@ describe('the stand-in for GitHub refuses what the documentation calls errors', 
   const issues: Readonly<Record<string, unknown>> = {
     'no title': { body: 'x' },
     'an empty title': { title: '' },
-    'a title that is no text': { title: 7 },
+    'a title that is not a string': { title: 7 },
     'a title of 257 characters': { title: long(257) },
-    'a body that is no text': { title: 'x', body: { text: 'x' } },
+    'a body that is not a string': { title: 'x', body: { text: 'x' } },
     'a body of 65537 characters': { title: 'x', body: long(65_537) },
-    'labels that are no list': { title: 'x', labels: 'a,b' },
+    'labels that are not a list': { title: 'x', labels: 'a,b' },
     'an empty label': { title: 'x', labels: [''] },
     'a label of 51 characters': { title: 'x', labels: [long(51)] },
-    'a label that is no text': { title: 'x', labels: [7] },
+    'a label that is not a string': { title: 'x', labels: [7] },
   };
   test.each(Object.entries(issues))('an issue with %s', async (_, fields) => {
     const fake = await started();
@@ -49,7 +49,7 @@ describe('the stand-in for GitHub refuses what the documentation calls errors', 
   const comments: Readonly<Record<string, unknown>> = {
     'no body': {},
     'an empty body': { body: '' },
-    'a body that is no text': { body: ['x'] },
+    'a body that is not a string': { body: ['x'] },
     'a body of 65537 characters': { body: long(65_537) },
   };
   test.each(Object.entries(comments))('a comment with %s', async (_, fields) => {
@@ -69,7 +69,7 @@ describe('the stand-in for GitHub refuses what the documentation calls errors', 
     },
   );
 
-  test('no user agent, a wrong token, another repository, an issue that is not there, no JSON, an unknown call', async () => {
+  test('a missing user agent, a wrong token, another repository, a missing issue, malformed JSON, an unknown call', async () => {
     const fake = await started();
     const statusOf = async (...given: Parameters<typeof call> extends [GithubFake, ...infer Rest] ? Rest : never) =>
       (await call(fake, ...given)).status;
@@ -116,7 +116,7 @@ describe('the stand-in for GitHub refuses what the documentation calls errors', 
     ['primary', { 'x-ratelimit-remaining': '0', 'retry-after': null }],
     ['secondary', { 'x-ratelimit-remaining': '4999', 'retry-after': '60' }],
     ['secondary without a time', { 'x-ratelimit-remaining': '4999', 'retry-after': null }],
-  ] as const)('what is beyond its %s limit, with the headers that belong to it', async (which, expected) => {
+  ] as const)('calls beyond its %s limit, with the matching headers', async (which, expected) => {
     const fake = await started();
     await call(fake, 'GET', 'acme/security');
     fake.inject({ method: 'POST', path: /issues/, what: 'fail', ...limitAnswer(which) });
@@ -125,7 +125,7 @@ describe('the stand-in for GitHub refuses what the documentation calls errors', 
     expect([answer.status, headers, fake.store.all()]).toEqual([403, expected, []]);
   });
 
-  test('and takes what is right, dropping labels without a word for who may not push', async () => {
+  test('but accepts valid calls, silently dropping labels of users without push access', async () => {
     const fake = await started();
     const fields = { title: long(256), body: long(65_536), labels: [long(50)] };
     expect((await call(fake, 'POST', 'acme/security/issues', fields)).status).toBe(201);
@@ -149,10 +149,10 @@ describe('the receiver of signed events refuses', () => {
     ['a changed body', 401, (sent) => ({ ...sent, body: `${sent.body} ` })],
     ['a time six minutes ago', 401, () => signedBy(secret, event, now() - 360)],
     ['a time six minutes ahead', 401, () => signedBy(secret, event, now() + 360)],
-    ['a time that is none', 401, () => signedBy(secret, event, Number.NaN)],
+    ['an invalid time', 401, () => signedBy(secret, event, Number.NaN)],
     ['an unknown type', 400, () => signedBy(secret, { ...event, type: 'ticket.eaten' }, now())],
-    ['another key than the body’s', 400, (sent) => ({ ...sent, headers: { ...sent.headers, 'idempotency-key': 'k2' } })],
-    ['no JSON', 400, () => signedBy(secret, '{', now())],
+    ['a key other than the body’s', 400, (sent) => ({ ...sent, headers: { ...sent.headers, 'idempotency-key': 'k2' } })],
+    ['a body that is not JSON', 400, () => signedBy(secret, '{', now())],
   ];
   test.each(wrong)('%s', async (_what, status, changed) => {
     const fake = await startWebhookFake({ secret });
@@ -162,7 +162,7 @@ describe('the receiver of signed events refuses', () => {
     expect(fake.events).toEqual([]);
   });
 
-  test('and acts once on what comes twice, with the same answer', async () => {
+  test('but acts once on a repeated event, with the same answer', async () => {
     const fake = await startWebhookFake({ secret });
     running.push(fake);
     const { headers, body } = signedBy(secret, event, now());

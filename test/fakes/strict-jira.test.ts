@@ -20,10 +20,10 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
     'a summary of 256 characters': [{ ...good, summary: 'x'.repeat(256) }, 'exceed 255'],
     'a summary of two lines': [{ ...good, summary: 'x\ny' }, 'newline'],
     'no summary': [{ ...good, summary: undefined }, 'must specify a summary'],
-    'a summary of blanks': [{ ...good, summary: '  ' }, 'must specify a summary'],
-    'a label with a blank': [{ ...good, labels: ['a b'] }, 'contains spaces'],
+    'a blank summary': [{ ...good, summary: '  ' }, 'must specify a summary'],
+    'a label with a space': [{ ...good, labels: ['a b'] }, 'contains spaces'],
     'a label of 256 characters': [{ ...good, labels: ['x'.repeat(256)] }, 'maximum length'],
-    'labels that are no list': [{ ...good, labels: 'x' }, 'not an array'],
+    'labels that are not a list': [{ ...good, labels: 'x' }, 'not an array'],
     'a description that is text': [{ ...good, description: 'x' }, 'Atlassian Document'],
     'a text beyond the limit': [{ ...good, description: said('x'.repeat(32_768)) }, 'too long'],
     'a field that is not on the screen': [{ ...good, customfield_1: 'x' }, 'cannot be set'],
@@ -57,9 +57,9 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
     'a panel of an unknown type': doc({ type: 'panel', attrs: { panelType: 'danger' }, content: [paragraph(text('x'))] }),
     'an unknown mark': doc(paragraph(text('x', { type: 'blink' }))),
     'a link without an address': doc(paragraph(text('x', { type: 'link', attrs: {} }))),
-    'code that is strong, too': doc(paragraph(text('x', { type: 'code' }, { type: 'strong' }))),
+    'strong code': doc(paragraph(text('x', { type: 'code' }, { type: 'strong' }))),
     'a mention of nobody': doc(paragraph({ type: 'mention', attrs: { text: '@ada' } })),
-    'a number for a text': doc(paragraph({ type: 'text', text: 7 })),
+    'a number as text': doc(paragraph({ type: 'text', text: 7 })),
   };
   test.each(Object.entries(documents))('a document with %s, as description and as comment', async (_, document) => {
     const fake = await started();
@@ -90,12 +90,12 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
     'a colour': doc(paragraph(text('Hello', { type: 'textColor', attrs: { color: '#97a0af' } }))),
     nothing: doc(),
   };
-  test.each(Object.entries(examples))('and takes %s', async (_, description) => {
+  test.each(Object.entries(examples))('but accepts %s', async (_, description) => {
     const fake = await started();
     expect((await send(`${fake.url}/rest/api/3/issue`, { fields: { ...good, description } }, auth)).status).toBe(201);
   });
 
-  test('no credentials, no JSON, no right to write, a transition that does not exist, a comment that is too long', async () => {
+  test('missing credentials, malformed JSON, no permission to write, an unknown transition, an overlong comment', async () => {
     const fake = await started();
     const api = `${fake.url}/rest/api/3`;
     await send(`${api}/issue`, { fields: good }, auth);
@@ -112,7 +112,7 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
 
 /** https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post */
 describe('its search', () => {
-  test('refuses: no bound, places to start at, the removed address, a token that is none', async () => {
+  test('refuses an unbounded query, a start offset, the removed endpoint, an invalid page token', async () => {
     const api = `${(await started()).url}/rest/api/3`;
     expect((await send(`${api}/search/jql`, { jql: 'ORDER BY created' }, auth)).text).toContain('Unbounded JQL');
     expect((await send(`${api}/search/jql`, { jql: 'project = "SEC"', startAt: 0 }, auth)).status).toBe(400);
@@ -121,7 +121,7 @@ describe('its search', () => {
     expect((await send(`${api}/search`, { jql: 'project = "SEC"' }, auth)).status).toBe(410);
   });
 
-  test('answers with ids alone where no fields are asked for, page by page', async () => {
+  test('answers with ids only unless fields are requested, page by page', async () => {
     const fake = await started();
     for (let count = 0; count < 3; count += 1) await send(`${fake.url}/rest/api/3/issue`, { fields: good }, auth);
     const page = async (more: object) =>

@@ -13,8 +13,8 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
   const bad: Readonly<Record<string, unknown>> = {
     'a short routing key': { ...good, routing_key: 'a' },
     'no routing key': { ...good, routing_key: undefined },
-    'a routing key that nobody has': { ...good, routing_key: 'b'.repeat(32) },
-    'another action': { ...good, event_action: 'open' },
+    'an unknown routing key': { ...good, routing_key: 'b'.repeat(32) },
+    'an unknown action': { ...good, event_action: 'open' },
     'no action': { ...good, event_action: undefined },
     'no payload': { ...good, payload: undefined },
     'no summary': { ...good, payload: { ...payload, summary: '' } },
@@ -25,15 +25,15 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
     'a severity in capitals': { ...good, payload: { ...payload, severity: 'CRITICAL' } },
     'details that are text': { ...good, payload: { ...payload, custom_details: 'x' } },
     'a component that is a list': { ...good, payload: { ...payload, component: ['x'] } },
-    'a time that is none': { ...good, payload: { ...payload, timestamp: 'yesterday' } },
+    'an invalid time': { ...good, payload: { ...payload, timestamp: 'yesterday' } },
     'a key of 256 characters': { ...good, dedup_key: 'x'.repeat(256) },
     'a key that is a number': { ...good, dedup_key: 7 },
     'a resolve without a key': { routing_key: key, event_action: 'resolve' },
     'an acknowledgement without a key': { routing_key: key, event_action: 'acknowledge', dedup_key: '' },
-    'an image that is not served by https': { ...good, images: [{ src: 'http://x/y.png' }] },
-    'links that are no list': { ...good, links: { href: 'https://x' } },
+    'an image that is not served over https': { ...good, images: [{ src: 'http://x/y.png' }] },
+    'links that are not a list': { ...good, links: { href: 'https://x' } },
     'a link without an address': { ...good, links: [{ text: 'x' }] },
-    'no JSON': '{',
+    'a body that is not JSON': '{',
   };
   test.each(Object.entries(bad))('%s', async (_, event) => {
     const fake = await started();
@@ -61,7 +61,7 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
   });
 
   /** The documentation's own example, with a key of 32 characters. */
-  test('and takes the example', async () => {
+  test('but accepts the documented example', async () => {
     const fake = await started();
     const answer = await send(`${fake.url}/v2/enqueue`, {
       payload: {
@@ -89,7 +89,7 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
   });
 
   /** “Alert De-Duplication”, on the same page. */
-  test('drops a resolve of what does not exist, opens anew after a resolve, and makes a key where there is none', async () => {
+  test('and drops a resolve of an unknown key, opens a new alert after a resolve, and makes up a missing key', async () => {
     const fake = await started();
     const resolve = { routing_key: key, event_action: 'resolve', dedup_key: 'k' };
     expect((await send(`${fake.url}/v2/enqueue`, resolve)).status).toBe(202);
@@ -100,7 +100,7 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
   });
 });
 
-test('it takes orders from another process: to fail, to hang, to do it and not to say so', async () => {
+test('it takes orders from another process: to fail, to hang, to act without answering', async () => {
   const fake = await started();
   const order = (what: object) => send(`${fake.url}/control/inject`, { method: 'POST', path: 'enqueue$', ...what });
   expect((await order({ what: 'fail', status: 200, body: '<html>' })).status).toBe(200);

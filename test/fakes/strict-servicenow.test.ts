@@ -24,14 +24,14 @@ describe('the stand-in for ServiceNow refuses what the documentation calls error
   test.each([
     ['no credentials', 401, { headers: {} }],
     ['wrong credentials', 401, { headers: { authorization: basicAuth('u', 'x') } }],
-    ['no JSON wanted', 406, { headers: { ...auth, accept: 'text/html' } }],
-    ['a body that is no JSON', 400, { body: '{' }],
+    ['a request that does not accept JSON', 406, { headers: { ...auth, accept: 'text/html' } }],
+    ['a body that is not JSON', 400, { body: '{' }],
     ['a body that is a list', 400, { body: [] }],
     ['another type of content', 415, { headers: { ...auth, 'content-type': 'text/plain' } }],
     ['another table', 400, { path: '/api/now/table/dragons' }],
     ['no table', 400, { path: '/api/now/tables/incident' }],
     ['a change of the table itself', 405, { method: 'PATCH' }],
-    ['a record that is not there', 404, { path: `/api/now/table/incident/${'0'.repeat(32)}`, method: 'PATCH' }],
+    ['a record that does not exist', 404, { path: `/api/now/table/incident/${'0'.repeat(32)}`, method: 'PATCH' }],
     ['a record in a record', 405, { path: `/api/now/table/incident/${'0'.repeat(32)}`, method: 'POST' }],
   ] as const)('%s', async (_what, status, given: object) => {
     const { fake } = await started();
@@ -55,7 +55,7 @@ describe('the stand-in for ServiceNow refuses what the documentation calls error
     expect(answer.text).toContain('Data Policy Exception');
   });
 
-  test('and takes what is right', async () => {
+  test('but accepts valid requests', async () => {
     const { fake, made } = await started();
     const { record, result } = await made({ short_description: 'x', urgency: '1', impact: '1' });
     expect(result).toMatchObject({ number: 'INC0010001', priority: '1', sys_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
@@ -65,9 +65,9 @@ describe('the stand-in for ServiceNow refuses what the documentation calls error
   });
 });
 
-describe('it is as silent as an instance', () => {
+describe('it is as silent as a real instance:', () => {
   /** https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB2971488: a field forbidden by its ACL is neither written nor shown, with 200. */
-  test('what the account may not write is dropped, what it may not read is not shown', async () => {
+  test('fields the account may not write are dropped, fields it may not read are not shown', async () => {
     const { fake, made } = await started({ readOnly: ['category'], hidden: ['correlation_id'] });
     const { result } = await made({ short_description: 'x', category: 'x', correlation_id: 'x' });
     expect(fake.records[0]?.values).toMatchObject({ correlation_id: 'x' });
@@ -75,7 +75,7 @@ describe('it is as silent as an instance', () => {
     expect(Object.keys(result)).not.toContain('correlation_id');
   });
 
-  test('long texts are cut, unknown columns dropped, labels in place of numbers too, and the priority is its own', async () => {
+  test('long texts are truncated, unknown columns and labels in place of numbers dropped, and the priority is its own', async () => {
     const { fake, made } = await started();
     await made({ short_description: 'x'.repeat(200), urgency: 'High', dragon: 'x', impact: '1', priority: '1' });
     expect(fake.records[0]?.values).toMatchObject({ short_description: 'x'.repeat(160), impact: '1', priority: '3' });
@@ -90,7 +90,7 @@ describe('it is as silent as an instance', () => {
     expect(JSON.parse(answer.text).result).toHaveLength(1);
   });
 
-  test('a journal is empty but for its display value', async () => {
+  test('a journal is empty except for its display value', async () => {
     const { made } = await started();
     const { record } = await made();
     await send(record, { work_notes: 'a note' }, auth, 'PATCH');

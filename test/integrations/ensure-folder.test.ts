@@ -12,10 +12,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.each([
   ['beside other work', async (path: string, mode?: number) => ensureFolder(path, mode)],
   ['at once', async (path: string, mode?: number) => ensureFolderSync(path, mode)],
-])('a folder that is made %s', (how, make) => {
+])('a folder that is created %s', (how, make) => {
   const own = join(folder, how);
 
-  test('comes with all that are missing above it, for the same people, and is made once', async () => {
+  test('comes with all missing parents, with the same permissions, and is created once', async () => {
     const path = join(own, 'a', 'b', 'c');
     await make(path, 0o700);
     await make(path, 0o755);
@@ -26,7 +26,7 @@ describe.each([
     expect(readdirSync(own)).toEqual(['a', 'd']);
   });
 
-  test('may be a link to one, and is made by several at the same time', async () => {
+  test('may be below a link, and may be created by several callers at the same time', async () => {
     mkdirSync(join(own, 'real'), { recursive: true });
     symlinkSync(join(own, 'real'), join(own, 'link'));
     await make(join(own, 'link', 'x'));
@@ -35,7 +35,7 @@ describe.each([
     expect(statSync(join(own, 'many', 'at', 'once')).isDirectory()).toBe(true);
   });
 
-  test('is refused where a file is in its way, or its file system makes none', async () => {
+  test('is refused where a file is in the way or the file system cannot create it', async () => {
     mkdirSync(own, { recursive: true });
     writeFileSync(join(own, 'file'), '');
     symlinkSync(join(own, 'nowhere'), join(own, 'dangling'));
@@ -51,7 +51,7 @@ describe.each([
   });
 });
 
-test('nothing of the product makes folders by what never ends there', () => {
+test('product code never creates folders with a recursive mkdir', () => {
   const files = ['core', 'service', 'integrations', 'activities', 'testing', 'authoring'].flatMap((room) =>
     readdirSync(join(projectRoot(), room), { recursive: true, encoding: 'utf8' }).map((file) => join(projectRoot(), room, file)),
   );

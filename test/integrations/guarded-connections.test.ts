@@ -48,8 +48,8 @@ function ask(socket: Socket, path = '/', authorization = ''): void {
 const openOf = (some: readonly Socket[]): number =>
   some.filter(({ destroyed, readableEnded }) => !destroyed && !readableEnded).length;
 
-describe('a door that strangers reach', () => {
-  test('is never closed by connections that are only held open', async () => {
+describe('a door that strangers can reach', () => {
+  test('is never blocked by connections that are only held open', async () => {
     const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
     const held: Socket[] = [];
     for (let n = 0; n < 60; n += 1) held.push(await stranger(port, `127.0.0.${2 + (n % 6)}`));
@@ -59,7 +59,7 @@ describe('a door that strangers reach', () => {
     expect(guarded.counts.strangers).toBeLessThanOrEqual(20);
   });
 
-  test('asks whoever waits to be asked for the body, as curl does, and counts that request once', async () => {
+  test('sends 100 Continue to clients that wait for it, as curl does, and counts that request once', async () => {
     const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
     const asked = httpRequest({
       port,
@@ -78,7 +78,7 @@ describe('a door that strangers reach', () => {
     response.resume();
   });
 
-  test('answers no connection that asks much more than it waits for, known or not', async () => {
+  test('closes a connection with too many pending requests, known or not', async () => {
     const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
     for (const authorization of ['', 'known']) {
       begun = 0;
@@ -91,7 +91,7 @@ describe('a door that strangers reach', () => {
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
   });
 
-  test('an address that has many loses its own, and nobody else’s', async () => {
+  test('closes connections of an address that has too many, and nobody else’s', async () => {
     const port = await open({ strangers: 100, strangersOfOne: 5, known: 4, strangerIdleMs: 60_000 });
     const other = await stranger(port, '127.0.0.9');
     const held: Socket[] = [];
@@ -101,7 +101,7 @@ describe('a door that strangers reach', () => {
     expect(openOf([other])).toBe(1);
   });
 
-  test('keeps who is known, whatever strangers do, and a stranger who is waiting for an answer before one who is not', async () => {
+  test('keeps known clients, whatever strangers do, and prefers strangers who are waiting for an answer', async () => {
     const port = await open({ strangers: 100, strangersOfOne: 4, known: 4, strangerIdleMs: 60_000 });
     const known = await stranger(port);
     ask(known, '/', 'known');
@@ -114,7 +114,7 @@ describe('a door that strangers reach', () => {
     expect(openOf([known, waiting])).toBe(2);
   });
 
-  test('closes a stranger’s connection soon without a request, also after one, and leaves the known one', async () => {
+  test('soon closes a stranger’s idle connection, even after a request, and keeps a known client’s', async () => {
     const port = await open({ strangerIdleMs: 300 });
     const [known, silent, asked] = [await stranger(port), await stranger(port), await stranger(port)];
     ask(known, '/', 'known');
@@ -125,7 +125,7 @@ describe('a door that strangers reach', () => {
     expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
   });
 
-  test('says to a stranger how long the connection stays, and to who is known how long theirs does', async () => {
+  test('tells strangers and known clients how long their connections stay open', async () => {
     const port = await open({ strangerIdleMs: 8_000 });
     const asked = async (authorization: string): Promise<string | null> =>
       (await fetch(`http://127.0.0.1:${port}/`, { headers: { authorization } })).headers.get('keep-alive');
@@ -133,7 +133,7 @@ describe('a door that strangers reach', () => {
     expect(await asked('known')).toBe('timeout=60');
   });
 
-  test('of known ones it takes so many, and lets the one go that was quiet longest', async () => {
+  test('limits the known connections, too, and drops the one that was idle longest', async () => {
     const port = await open({ known: 3, strangerIdleMs: 60_000 });
     const all: Socket[] = [];
     for (let n = 1; n <= 5; n += 1) {
@@ -147,8 +147,8 @@ describe('a door that strangers reach', () => {
   });
 });
 
-describe('bodies of whom nobody knows', () => {
-  test('take the memory that they say, also in parts of one byte', async () => {
+describe('request bodies of strangers', () => {
+  test('take the memory that they declare, even in one-byte chunks', async () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     const heap = (): number => {
@@ -181,7 +181,7 @@ describe('bodies of whom nobody knows', () => {
     socket.destroy();
   });
 
-  test('are bounded together: the one goes that has been coming for the longest', async () => {
+  test('are bounded together: the one that has been arriving longest is dropped', async () => {
     const bodies = new BoundedBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
     const port = await open({ strangerIdleMs: 600_000 });
     const became: string[] = [];
@@ -211,7 +211,7 @@ describe('bodies of whom nobody knows', () => {
     expect(became[2]).toBe('/large 413');
   });
 
-  test('and what is being worked on counts with what still comes', () => {
+  test('count while they are processed as well as while they arrive', () => {
     const bodies = new BoundedBodies({ atMost: 1_000, inAll: 1_500 });
     expect(bodies.hold(1_000)).toBe(true);
     expect(bodies.hold(501)).toBe(false);

@@ -77,8 +77,8 @@ const askers: readonly (readonly [string, number, () => Promise<unknown>])[] = [
   ['the client of a registry', 1, () => get({ ...registry(), accept: '*/*', signal })],
   ['the client of the identity provider', 1, () => fetchOfProvider(url, {})],
   ['the client of AWS', 3, () => aws().keysOf('cart', signal)],
-  ['the client of AWS that looks whose a key is', 2, () => aws().whoIs({ accessKeyId: 'a', secretAccessKey: 'b' }, signal)],
-  ['an object that is read as one', 64, () => bucket().get('keys/1')],
+  ['the AWS client that looks up the owner of a key', 2, () => aws().whoIs({ accessKeyId: 'a', secretAccessKey: 'b' }, signal)],
+  ['an object that is read as a whole', 64, () => bucket().get('keys/1')],
   ['a list of objects', 3 * 16, () => drained(bucket().keys('keys/'))],
 ];
 

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { portOf } from '../../integrations/http-door.ts';
 import { sendMail } from '../../integrations/mail.ts';
 
-test('a mail server that goes on talking without an answer is left within the time, and its connection closed', async () => {
+test('a mail server that keeps talking without answering times out, and its connection is closed', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.write('220 mail\r\n');

@@ -56,13 +56,13 @@ describe.each([
     expect(readdirSync(folder)).toEqual(['orders.json']);
   });
 
-  test('makes a folder for those who may read the file', async () => {
+  test('creates a folder that is open to those who may read the file', async () => {
     const folder = join(newFolder(), 'log');
     await replace({ path: join(folder, 'checkpoint'), content: 'one', mode: 0o644 });
     expect(statSync(folder).mode & 0o777).toBe(0o755);
   });
 
-  test('writes through no link that somebody has put where its draft will be', async () => {
+  test('does not write through a link placed where its draft will be', async () => {
     const folder = newFolder();
     const [path, other] = [join(folder, 'report.html'), join(folder, 'other')];
     writeFileSync(other, 'untouched');
@@ -73,7 +73,7 @@ describe.each([
     expect(lstatSync(path).isSymbolicLink()).toBe(false);
   });
 
-  test('where it cannot be replaced, what is there stays, and no draft does', async () => {
+  test('leaves the old file and no draft when it cannot be replaced', async () => {
     const folder = newFolder();
     const path = join(folder, 'orders.json');
     mkdirSync(path);
@@ -82,7 +82,7 @@ describe.each([
   });
 });
 
-test('two who write one file at a time leave one of the two, whole', async () => {
+test('two concurrent writers of one file leave one of the two versions, intact', async () => {
   const folder = newFolder();
   const path = join(folder, 'orders.json');
   const texts = ['a'.repeat(100_000), 'b'.repeat(50_000)];

@@ -141,13 +141,22 @@ async function openDoors({ intake, desk }: Doors): Promise<void> {
     { namespace: release, pod: intake, here: portOf(settings.intakeUrl), there: 8765 },
     { ...desk, here: portOf(settings.deskUrl), there: 8766 },
   ];
-  for (const door of doors) lab.forward({ group: ways, ...door, logFile: join(folder, `${door.there}.log`) });
-  for (const { here } of doors)
-    await until(
-      `port ${here}`,
-      120_000,
-      async () => (await fetch(`http://127.0.0.1:${here}/healthz`).catch(() => undefined)) !== undefined,
-    );
+  const open = (door: (typeof doors)[number]) =>
+    lab.forward({ group: ways, ...door, logFile: join(folder, `${door.there}.log`) });
+  const opened = doors.map((door) => ({ door, way: open(door) }));
+  for (const one of opened)
+    await until(`port ${one.door.here}`, 120_000, async () => {
+      // kubectl gives up if the pod does not listen yet, and on a slow node its connection may hang.
+      if (!one.way.isRunning()) one.way = open(one.door);
+      const answer = fetch(`http://127.0.0.1:${one.door.here}/healthz`, { signal: AbortSignal.timeout(10_000) });
+      return answer.then(
+        () => true,
+        async ({ name }: Error) => {
+          if (name === 'TimeoutError') await ways.end(one.way);
+          return false;
+        },
+      );
+    });
 }
 
 /** An alert about a new pod with this name is answered by a quarantine, and clicks of two people release the pod. `meanwhile` runs between the two. */
@@ -275,7 +284,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('makes its keys, runs each role apart, and is ready with all rights that it needs', async () => {
+  test('generates its keys, runs each role separately, and is ready with all the rights that it needs', async () => {
     await volumeFor('state-firebreak-desk-0');
     await install(release, values);
     const { stdout } = await firebreak(
@@ -297,13 +306,13 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await containAndRelease('cart');
   });
 
-  test('is found in order by the doctor, who looks from a pod of each role', async () => {
+  test('passes the doctor’s checks from a pod of each role', async () => {
     // An overloaded machine may not answer in time: then it reports that, and is asked again.
     for (const role of ['cell', 'desk', 'secrets', 'forensics'])
       await until(`the role ${role} in order`, 300_000, async () => (await ranNow<Found>(`firebreak-doctor-${role}`)).ok);
   });
 
-  test('backs itself up to a bucket, and has all back from there when the volume of its desk is lost', async () => {
+  test('backs itself up to a bucket, and restores everything from there when the volume of its desk is lost', async () => {
     const { name, records } = await backedUp();
     // What an administrator keeps elsewhere.
     const { stdout: notary } = await firebreak(
@@ -330,7 +339,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     expect(verified.records).toBeGreaterThan(records);
   });
 
-  test('goes on with the keys that it has when it is upgraded, and is decided on by the desk of a hub', async () => {
+  test('keeps its keys across an upgrade, and takes decisions from the desk of a hub', async () => {
     const keys = async () => (await firebreak('get', 'secret', 'firebreak-keys-cell', '--output', 'jsonpath={.data}')).stdout;
     const before = await keys();
     await lab.kubectl('create', 'namespace', hub);
@@ -358,7 +367,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await containAndRelease('cart-of-hub');
   });
 
-  test('does the same in one pod, with evidence in a folder, a database in a file and a Temporal that the chart brings', async () => {
+  test('does the same in one pod, with evidence in a folder, a database in a file and the Temporal of the chart', async () => {
     await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     await chart(hub, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     const { evidence: _evidence, temporal: _temporal, ...config } = values.config;
@@ -389,7 +398,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     );
   });
 
-  test('loses nothing when the Temporal that the chart brought is killed between alert and answer, and lets nobody else reach it', async () => {
+  test('loses nothing when the chart’s Temporal is killed between alert and answer, and lets nobody else reach it', async () => {
     const temporalPod = async (path: string) =>
       (await firebreak('get', 'pod', 'firebreak-temporal-0', '--output', `jsonpath={${path}}`)).stdout;
     await containAndRelease('cart-of-killed', async () => {
@@ -416,12 +425,12 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await firebreak('delete', 'pod', 'friend', '--grace-period', '0', '--force');
   });
 
-  test('backs itself up on a schedule, from its volume to another, and reads back what it has written', async () => {
+  test('backs itself up on a schedule, from its volume to another, and reads the backup back', async () => {
     backup = await backedUp();
     expect(readdirSync(join(folder, 'backups', backup.name))).toEqual(expect.arrayContaining(['backup.json', 'keys.sealed']));
   });
 
-  test('is restored from there by a job, while nothing of it runs, and goes on with the records of the backup', async () => {
+  test('is restored from there by a job while nothing else runs, and goes on with the records of the backup', async () => {
     const notary = join(folder, 'state-firebreak-0', 'keys', 'notary.pem.pub');
     await firebreak('create', 'configmap', 'notary', `--from-file=notary.pem.pub=${notary}`);
     await install(release, { ...inOnePod, restore: { from: backup.name, publicKey: 'notary', replace: true } });

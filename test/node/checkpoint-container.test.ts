@@ -144,7 +144,7 @@ describe('checkpointContainer on a real node', () => {
     await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-fetch-allowed', '--now');
   });
 
-  test('takes off the node what it could not keep, and what an attempt before has left there', async () => {
+  test('removes from the node what it could not keep, and what an earlier attempt left there', async () => {
     const pod = resolved(await lab.runPod({ name: 'third' }));
     const { api, access } = await actionAs(lab.kubeconfig);
     const parts = { access, toolsImage, ownNamespace, ...evidence };
@@ -164,7 +164,7 @@ describe('checkpointContainer on a real node', () => {
     api.close();
   });
 
-  test('takes its turn where another step is at the same container, and both have all of it', async () => {
+  test('waits its turn when another step works on the same container, and both get the whole checkpoint', async () => {
     const pod = resolved(await lab.runPod({ name: 'wanted-twice' }));
     const { api, action } = await actionAs(pool.kubeconfig);
     const steps = [context(), context()];
@@ -176,7 +176,7 @@ describe('checkpointContainer on a real node', () => {
     api.close();
   });
 
-  test('takes away what another step has left, whose pod has died since', async () => {
+  test('removes what another step left whose pod has since died', async () => {
     const pod = resolved(await lab.runPod({ name: 'left' }));
     const { api, action } = await actionAs(pool.kubeconfig);
     await killedWithArchive(pod, context());
@@ -195,7 +195,7 @@ describe('checkpointContainer on a real node', () => {
     api.close();
   });
 
-  test('is refused by a kubelet that is not proven to be of the cluster, and says so', async () => {
+  test('does not trust a kubelet that is not proven to belong to the cluster, and says so', async () => {
     const pod = resolved(await lab.runPod({ name: 'other' }));
     const { api, access } = await actionAs(lab.kubeconfig);
     const { ca: _, ...tls } = access.tls;

@@ -11,7 +11,7 @@ const lab = await nodeLab();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-node-info-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('what a real kubelet says of its node is kept: versions, conditions, its pods’ containers, and that it lives', async () => {
+test('what a real kubelet reports about its node is kept: versions, conditions, its pods’ containers, and its lease', async () => {
   const pod = await lab.runPod({ name: 'neighbour' });
   const node = pod.spec?.nodeName ?? '';
   // The kubelet creates it some seconds after it has begun to run pods.

@@ -42,7 +42,7 @@ const world = {
 const table = containerTable(lab);
 const pool = await poolAccount(lab, captureTraffic);
 
-describe('every action inside of containers, on a real node', () => {
+describe('every action inside containers, on a real node', () => {
   test('is in the table', () => {
     expect(table.map(({ declaration }) => declaration.name).sort()).toEqual(
       actions
@@ -56,7 +56,7 @@ describe('every action inside of containers, on a real node', () => {
   });
 
   test.each(table.map((row) => [row.declaration.name, row] as const))(
-    '%s does what its plan says, once however often the process dies, with its rights and no less',
+    '%s does what its plan says, exactly once however often the process dies, and needs all of its rights',
     async (_, row) => {
       const seen = await observe(row, world);
       expect(seen.changed).toEqual(seen.planned);
@@ -71,7 +71,7 @@ describe('every action inside of containers, on a real node', () => {
     },
   );
 
-  test('works with the rights of the manifest, with which a thief of the account gets no shell', async () => {
+  test('works with the rights of the manifest, which give a thief of the account no shell', async () => {
     const pod = resolved(await lab.runPod({ name: 'cart' }));
     const as = (...words: readonly string[]) => lab.kubectl('--kubeconfig', pool.kubeconfig, ...words);
     // A policy takes effect a moment after it is created.

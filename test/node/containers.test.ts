@@ -10,7 +10,7 @@ describe('a pod on the real node', () => {
     expect(await lab.kubectl('logs', 'speaker')).toMatchObject({ code: 0, stdout: 'I am speaker\n' });
   });
 
-  test('runs a command that is sent to it, inside the container and not on this machine', async () => {
+  test('runs a command inside the container, not on this machine', async () => {
     await lab.runPod({ name: 'listener' });
     expect(await lab.exec('listener', 'hostname')).toMatchObject({ code: 0, stdout: 'listener\n' });
     expect(await lab.exec('listener', 'ls', '/')).toMatchObject({ stdout: expect.not.stringContaining('usr') });

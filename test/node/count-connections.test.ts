@@ -39,7 +39,7 @@ async function counted(pod: ReturnType<typeof resolved>) {
 }
 
 describe('countConnections on a real node, with exactly the rights of its manifest', () => {
-  test('finds the connection that a quarantine has left open, drops nothing, and finds none once it is cut', async () => {
+  test('finds the connection that a quarantine left open, drops nothing, and finds none once it is cut', async () => {
     const pod = await talking('suspect');
     await talking('neighbour');
     const { api, view } = cluster;
@@ -67,7 +67,7 @@ describe('countConnections on a real node, with exactly the rights of its manife
     expect(await grows('neighbour')).toBe(true);
   });
 
-  test('counts, and cuts, among the hundred thousand entries that a busy node has, with the memory that its container has', async () => {
+  test('counts and cuts among a busy node’s hundred thousand entries within the memory limit of its container', async () => {
     const pod = await talking('crowded');
     const { api, view } = cluster;
     await quarantinePodImplementation({ api, view, cellKey }).apply({ pod }, stepContext());

@@ -27,7 +27,7 @@ const { echoes, grows } = echoesOf(lab);
 const nodePort = 31_080;
 
 describe('cutConnections on a real node', () => {
-  test('ends a connection that was open before the quarantine, which the quarantine alone does not, and leaves nothing behind', async () => {
+  test('ends a connection opened before the quarantine, which the quarantine alone does not, and leaves nothing behind', async () => {
     const server = await lab.runPod({ name: 'server', command: echoServer });
     await lab.runPod({ name: 'suspect', command: talkTo(server) });
     await until(async () => ((await echoes('suspect')) > 2 ? true : undefined));
@@ -50,7 +50,7 @@ describe('cutConnections on a real node', () => {
     expect(await cluster.pods(ownNamespace)).toEqual([]);
   });
 
-  test('ends a connection that came by a port of the node, as those of NodePorts and load balancers do', async () => {
+  test('ends a connection that came through a node port, as NodePorts and load balancers do', async () => {
     const server = await lab.runPod({ name: 'published', command: echoServer });
     const { hostIP = '', podIP = '' } = server.status ?? {};
     // As kube-proxy does, with the node's own iptables.
@@ -78,7 +78,7 @@ describe('cutConnections on a real node', () => {
     }
   });
 
-  test('says that connections may live where the table of the node has none of the pod', async () => {
+  test('says that connections may survive when the node’s table has none of the pod', async () => {
     await lab.runPod({ name: 'silent' });
     const input = { pod: resolved(await lab.pod('silent')) };
     await quarantine.apply(input, stepContext());
@@ -89,7 +89,7 @@ describe('cutConnections on a real node', () => {
     });
   });
 
-  test('refuses a pod that is not in quarantine, and makes no pod for it', async () => {
+  test('refuses a pod that is not quarantined, and creates no pod for it', async () => {
     await lab.runPod({ name: 'free' });
     const input = { pod: resolved(await lab.pod('free')) };
     const refused = cut.apply(input, stepContext());
@@ -97,7 +97,7 @@ describe('cutConnections on a real node', () => {
     await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 
-  test('takes its pod off the node also when it could not run there', async () => {
+  test('removes its pod from the node even when it could not run there', async () => {
     await lab.runPod({ name: 'other' });
     const input = { pod: resolved(await lab.pod('other')) };
     await quarantine.apply(input, stepContext());
@@ -111,7 +111,7 @@ describe('cutConnections on a real node', () => {
     expect(items.filter(({ metadata }) => metadata.name.startsWith('firebreak-cut-'))).toEqual([]);
   });
 
-  test('works with exactly the rights of its manifest, with which nothing else can be started in the network of a node', async () => {
+  test('works with exactly the rights of its manifest, which let nothing else run in a node’s network', async () => {
     await lab.runPod({ name: 'last' });
     const input = { pod: resolved(await lab.pod('last')) };
     await quarantine.apply(input, stepContext());

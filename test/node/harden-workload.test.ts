@@ -18,7 +18,7 @@ interface Template {
   readonly status: { readonly availableReplicas?: number };
 }
 
-test('a profile that the node cannot enforce is given back by itself, where the configuration was wrong; without it none is named', async () => {
+test('a profile that the node cannot enforce is rolled back automatically where the configuration is wrong; without that setting none is proposed', async () => {
   const { namespace } = lab;
   const labels = { app: 'cart' };
   const path = pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
@@ -47,7 +47,7 @@ test('a profile that the node cannot enforce is given back by itself, where the 
   const parts = { api: cluster.api, view: cluster.view, rollMs: 30_000 };
 
   await expect(hardenWorkloadImplementation(parts).plan(input, stepContext())).rejects.toMatchObject({
-    detail: expect.stringContaining('lacks nothing'),
+    detail: expect.stringContaining('already has everything'),
   });
   const wrong = hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode: true });
   expect((await wrong.plan(input, stepContext())).notes).toContain(

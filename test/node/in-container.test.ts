@@ -43,7 +43,7 @@ const artefact = async (kept: { readonly manifestSha256: string }, name: string)
   JSON.parse((await evidence.bytesOf(kept, name)).toString());
 
 describe('looking into a container', () => {
-  test('tells its processes, what they have open, and a program whose file is gone', async () => {
+  test('lists its processes, what they have open, and a program whose file is gone', async () => {
     const input = await script(
       'suspect',
       `mkfifo /fifo; cp /bin/busybox /tmp/sh; /tmp/sh -c 'read x' --password hunter2 <> /fifo & sleep 1; rm /tmp/sh; exec nc -l -p 80`,
@@ -72,7 +72,7 @@ describe('looking into a container', () => {
     });
   });
 
-  test('gives the tools no token, and runs nothing of the target', async () => {
+  test('gives the tools no token, and runs nothing from the target', async () => {
     const input = await script('robbed', 'sleep 1000');
     await capture.apply(input, context());
     const { spec } = await lab.pod('robbed');
@@ -82,7 +82,7 @@ describe('looking into a container', () => {
     expect(spec?.containers[0]?.volumeMounts?.map((mount) => mount.name)).toEqual([expect.stringContaining('kube-api-access')]);
   });
 
-  test('fails when the container was started again, before it or while it looks', async () => {
+  test('fails when the container restarts, before or during the look', async () => {
     const input = await script('restarting', 'until [ -e /tmp/end ]; do sleep 0.1; done');
     const stop = async () => {
       const { status } = await lab.pod('restarting');
@@ -124,7 +124,7 @@ describe('commands of the tools', () => {
     return (await inContainer({ parts: { api, toolsImage }, pod, wanted: {}, context: context(), more, work })).result;
   };
 
-  test('stream in constant memory: what is not taken is not sent', async () => {
+  test('stream in constant memory: what is not read is not sent', async () => {
     const size = 200 * 1024 * 1024;
     // Random bytes: zeros would compress to almost nothing.
     await start('large', 'dd if=/dev/urandom of=/large bs=1M count=200', async ({ tool }) => {
@@ -147,7 +147,7 @@ describe('commands of the tools', () => {
     });
   });
 
-  test('say how they ended, and are given up when they are silent or take too long', async () => {
+  test('report how they ended, and are aborted when they are silent or take too long', async () => {
     await start('patient', 'true', async ({ tool }) => {
       const ended = async (command: ReturnType<typeof tool>) => {
         for await (const _ of command.stdout);
@@ -164,7 +164,7 @@ describe('commands of the tools', () => {
     });
   });
 
-  test('are known as steps of our own in the audit of the API server', async () => {
+  test('are recognised as our own steps in the audit of the API server', async () => {
     const { pod } = await script('audited', 'exec sleep 1000');
     const box = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] });
     const steps = new OwnSteps({ box });
@@ -191,7 +191,7 @@ describe('commands of the tools', () => {
 });
 
 describe('killProcess', () => {
-  test('ends exactly this process, and nothing that has its pid by now', async () => {
+  test('ends exactly this process, and nothing that has since taken its pid', async () => {
     const input = await script('mining', 'sleep 1000 & sleep 2000 & exec sleep 3000');
     const list = () => processesIn({ api, toolsImage }, input.pod);
     const before = await until(async () => {

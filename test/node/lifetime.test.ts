@@ -38,7 +38,7 @@ interface Held {
 
 describe('a real node', () => {
   test.each(['SIGKILL', 'SIGINT'] as const)(
-    'ends with the process that started it when that gets %s, and the next start takes away what the kernel keeps',
+    'ends with the process that started it when that gets %s, and the next start cleans up what the kernel keeps',
     async (signal) => {
       const folder = freshFolder();
       const parent = spawn(process.execPath, [join(import.meta.dirname, 'lab/hold-lab.ts'), folder], {
@@ -59,7 +59,7 @@ describe('a real node', () => {
     },
   );
 
-  test('leaves nothing when it is stopped, and runs beside another', async () => {
+  test('leaves nothing behind when it is stopped, and runs alongside another', async () => {
     const options = { kubernetes: { nodes: [], realNodes: ['one', 'two'] } } as const;
     const [first, second] = await Promise.all([
       startKubernetes({ stateDir: freshFolder(), ...options }),
@@ -116,7 +116,7 @@ describe('firebreak dev up --real-nodes', () => {
     expect(existsSync(realNodes.folder)).toBe(false);
   });
 
-  test('names what the machine lacks, before anything is started', async () => {
+  test('names what the machine lacks before it starts anything', async () => {
     const folder = freshFolder();
     const { code, stderr } = await dev(folder, { PATH: '/nowhere' }, 'up', '--real-nodes', '1');
     expect(code).not.toBe(0);

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 describe('a pod whose liveness needs the network', () => {
-  test('is restarted by its quarantine, as the plan says, and what comes after is not taken for the alert’s container', async () => {
+  test('is restarted by its quarantine, as the plan says, and the new container is not mistaken for the alert’s', async () => {
     const server = await lab.runPod({ name: 'server', command: ['nc', '-ll', '-p', '80', '-e', 'echo', 'hello'] });
     const asks = `nc -w 1 ${server.status?.podIP} 80 | grep -q hello`;
     const livenessProbe = { exec: { command: ['sh', '-c', asks] }, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 2 };

@@ -69,7 +69,7 @@ const actions: readonly OwnPodAction[] = [
 ];
 const byName = actions.map((action) => [action.declaration.name, action] as const);
 
-describe('an action that works beside a container, by pods of our own', () => {
+describe('an action that works next to a container, from pods of our own', () => {
   let pod: ResolvedPod;
   beforeAll(async () => {
     pod = resolved(await lab.runPod({ name: 'suspect' }));
@@ -90,7 +90,7 @@ describe('an action that works beside a container, by pods of our own', () => {
     asTemporal(() => action.apply({ pod }, context));
 
   test.each(byName)(
-    '%s is done once wherever the process is killed, and leaves nothing of ours',
+    '%s is done once wherever the process is killed, and leaves no pods of ours',
     async (name, { state, make }) => {
       const fresh = () => stepContext({ signal: AbortSignal.timeout(240_000) });
       const whole = recorded(cluster.api);

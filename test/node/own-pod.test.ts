@@ -34,7 +34,7 @@ describe('a pod of our own that its kubelet ends', () => {
   test.each([
     ['while its image cannot be had', { image: `firebreak.local/none@sha256:${'0'.repeat(64)}`, livesSeconds: 1 }],
     ['while its command is at work', { command: ['sleep', '600'], livesSeconds: 2 }],
-  ])('when its time is over %s, is another on the next attempt, which does the work', async (why, slow) => {
+  ])('when its time runs out %s, is replaced on the next attempt, which does the work', async (why, slow) => {
     const name = why.replaceAll(/\W+/g, '-');
     await expect(asked(ownPod(name, slow))).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
@@ -44,7 +44,7 @@ describe('a pod of our own that its kubelet ends', () => {
     expect(await asked(ownPod(name, {}))).toBe('done');
   });
 
-  test('is not made again when its command has failed', async () => {
+  test('is not recreated when its command has failed', async () => {
     const pod = ownPod('failed', { command: ['sh', '-c', 'exit 3'] });
     const refusal = { code: 'FB_ERR_REFUSED', detail: expect.stringContaining('exit code 3') };
     await expect(asked(pod)).rejects.toMatchObject(refusal);

@@ -39,13 +39,13 @@ describe('the probe of firebreak doctor on a real node', () => {
   const probed = (api: KubernetesApi) =>
     probeNetwork({ api, toolsImage, ownNamespace: lab.namespace, signal: AbortSignal.timeout(120_000) });
 
-  test('proves that NetworkPolicies are enforced, and leaves nothing of its own', async () => {
+  test('proves that NetworkPolicies are enforced, and cleans up after itself', async () => {
     expect(await probed(cluster.api)).toMatchObject([{ state: 'ok', text: expect.stringContaining('as tested') }]);
     const left = await lab.kubectl('get', 'pods,networkpolicies', '--output', 'name');
     expect(left.stdout).not.toContain('firebreak-doctor-');
   });
 
-  test('finds that nothing enforces them: here no policy is made', async () => {
+  test('finds that nothing enforces them when no policy is created', async () => {
     const unenforced: KubernetesApi = {
       ...cluster.api,
       json: async <T>(call: KubernetesCall): Promise<T> =>
@@ -56,20 +56,20 @@ describe('the probe of firebreak doctor on a real node', () => {
     ]);
   });
 
-  test('says what its account may not do, and claims nothing', async () => {
+  test('says what its account may not do, and makes no claim', async () => {
     expect(await probed(pool.api)).toMatchObject([{ state: 'not tried' }]);
   });
 });
 
 describe('probeQuarantine on a real node', () => {
-  test('verifies a quarantine that is enforced, in both directions, and leaves no pod of its own', async () => {
+  test('verifies an enforced quarantine in both directions, and leaves no pod of its own', async () => {
     const { output, verification } = await tried(await quarantined('enforced'));
     expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'silent' }], from: 'silent' });
     expect(verification).toMatchObject({ state: 'verified' });
     expect(await cluster.pods(ownNamespace)).toEqual([]);
   });
 
-  test('finds a quarantine that nothing enforces: the label alone keeps no connection away', async () => {
+  test('detects a quarantine that nothing enforces: the label alone blocks no connection', async () => {
     const input = await quarantined('only-labelled');
     const policy = networkPolicyRef(lab.namespace, names.standingPolicy);
     await cluster.api.json({ method: 'DELETE', path: pathOf(policy), what: 'take the policy away' });
@@ -78,7 +78,7 @@ describe('probeQuarantine on a real node', () => {
     expect(verification).toMatchObject({ state: 'partial', detail: expect.stringContaining('does not work') });
   });
 
-  test('proves nothing by silence where who should have answered was gone', async () => {
+  test('proves nothing from silence when the pod that should have answered was gone', async () => {
     const input = await quarantined('unanswered');
     const api: KubernetesApi = {
       ...pool.api,
@@ -113,7 +113,7 @@ describe('probeQuarantine on a real node', () => {
     expect(verification).toMatchObject({ state: 'unverified', detail: expect.stringContaining('nothing is proven') });
   });
 
-  test('has an account that can start nothing else in a pod', async () => {
+  test('uses an account that can run nothing else in a pod', async () => {
     const { code, stderr } = await lab.kubectl(
       ...['--kubeconfig', pool.kubeconfig, '--namespace', ownNamespace, 'run', 'firebreak-probe-thief', '--restart', 'Never'],
       ...['--image', lab.imageByDigest, '--', 'sh'],

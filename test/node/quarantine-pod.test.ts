@@ -20,7 +20,7 @@ const becomes = (expected: boolean, from: string, to: string): Promise<boolean> 
   until(async () => ((await reaches(from, to)) === expected ? true : undefined), 30_000);
 
 describe('quarantinePod on a real node', () => {
-  test('refuses new connections to the pod and from it, and its undo lets them through again', async () => {
+  test('blocks new connections to and from the pod, and its undo lets them through again', async () => {
     const suspect = await lab.runPod({ name: 'suspect', command: serve, labels: { app: 'cart' } });
     const other = await lab.runPod({ name: 'other', command: serve });
     expect(await becomes(true, 'other', address(suspect))).toBe(true);
@@ -38,7 +38,7 @@ describe('quarantinePod on a real node', () => {
     expect(await becomes(true, 'suspect', address(other))).toBe(true);
   });
 
-  test('lets a pod ask DNS and be reached from one namespace where the configuration says so, and nothing else', async () => {
+  test('allows DNS and one namespace in where the configuration says so, and nothing else', async () => {
     const k8sDns = { 'k8s-app': 'kube-dns' };
     const image = lab.dnsImage;
     const command = ['sh', '-c', '/dns-server & nc -ll -p 53 -e echo hello & exec nc -ll -p 80 -e echo hello'];

@@ -26,7 +26,7 @@ const running = async (): Promise<readonly PodJson[]> =>
   );
 
 describe('rotateSecret on a real node', () => {
-  test('who uses the Secret starts with the new value, and the pod in quarantine can read it nowhere', async () => {
+  test('consumers of the Secret start with the new value, and the quarantined pod cannot read it anywhere', async () => {
     await cluster.post(pathOf({ resource: 'secrets', namespace }), {
       metadata: { name: 'db' },
       stringData: { password: oldValue },

@@ -70,7 +70,7 @@ const take = async (input: SnapshotFilesystemInput) => {
 };
 
 describe('snapshotFilesystem on a real node', () => {
-  test('holds the planted file with its hash, though its date lies, and nothing of the image', async () => {
+  test('contains the planted file with its hash, despite its forged date, and nothing from the image', async () => {
     const pod = await suspect('suspect');
     expect((await action.plan({ pod }, context())).changes).toEqual([
       { target: `pod/${lab.namespace}/suspect`, what: expect.stringContaining('ephemeral container') },
@@ -90,14 +90,14 @@ describe('snapshotFilesystem on a real node', () => {
     expect(output.container.id).toHaveLength(64);
   });
 
-  test('takes all files, a volume and single paths where that is asked for', async () => {
+  test('includes all files, a volume and single paths on request', async () => {
     const pod = await suspect('other');
     const { out, verification } = await take({ pod, files: 'all', volumes: ['/data'], paths: ['/bin/busybox', '/data'] });
     expect(await listed(out)).toEqual(['bin/busybox', 'data/', 'data/kept']);
     expect(verification).toMatchObject({ state: 'verified' });
   });
 
-  test('waits for its turn where another is on its way, and says so', async () => {
+  test('waits for its turn while another is in progress, and says so', async () => {
     const pod = await suspect('queue');
     const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 100_000_000, processes: 1 });
     const inTurn = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence, streams });
@@ -111,7 +111,7 @@ describe('snapshotFilesystem on a real node', () => {
     expect(both.map(({ entries }) => entries)).toEqual([1, 1]);
   });
 
-  test('lies sealed in the store, and nobody opens it without the key of the incident', async () => {
+  test('is sealed in the store, and cannot be opened without the key of the incident', async () => {
     const pod = await suspect('sealed');
     const step = context();
     const output = await action.apply({ pod, paths: ['/tmp/implant'] }, step);

@@ -74,10 +74,10 @@ function tried(url: string, token: string): Promise<number> {
 }
 
 describe('uploads of evidence on a real node', () => {
-  test('bring the files straight from the pod, verified as they are through the API server', async () => {
+  test('send the files straight from the pod, verified as they are through the API server', async () => {
     const pod = await suspect('suspect');
     const step = context();
-    expect((await files.plan(input(pod), step)).notes.join(' ')).toContain(`straight from the pod to ${door.origin}`);
+    expect((await files.plan(input(pod), step)).notes.join(' ')).toContain(`directly from the pod to ${door.origin}`);
     const output = await files.apply(input(pod), step);
     expect(await files.verify(output, step)).toMatchObject({ state: 'verified' });
     const { manifestSha256 } = output.evidence;
@@ -90,7 +90,7 @@ describe('uploads of evidence on a real node', () => {
     expect(await tried(url, '0'.repeat(64))).toBe(404);
   });
 
-  test('refuse whoever has seen the address in the pod, and take the right one all the same; cut, the step fails and keeps nothing', async () => {
+  test('refuse anyone who saw the address in the pod but still accept the right sender; when cut off, the step fails and keeps nothing', async () => {
     const pod = await suspect('seen');
     // Slow enough to leave time for what follows.
     const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 1_000_000, processes: 1 });
@@ -120,7 +120,7 @@ describe('uploads of evidence on a real node', () => {
     expect(refusals.map(({ status }) => status)).toEqual(expect.arrayContaining([403, 404]));
   });
 
-  test('are not asked for from a quarantined pod, and give way to the API server where the network lets nothing through', async () => {
+  test('are not used for a quarantined pod, and fall back to the API server where the network blocks them', async () => {
     const quarantined = await suspect('quarantined', { [names.quarantineLabel]: 'active' });
     const first = await files.apply(input(quarantined), context());
     expect(await howSent(first.evidence.manifestSha256)).toEqual({ way: 'exec' });
@@ -147,7 +147,7 @@ describe('uploads of evidence on a real node', () => {
     expect(await listed(output.evidence.manifestSha256)).toContain('tmp/implant');
   });
 
-  test('go only to the certificate whose hash was said', async () => {
+  test('go only to the certificate whose hash was given', async () => {
     const pod = await suspect('redirected');
     const address = door.open({ mostBytes: 1_000, lastsMs: 60_000 });
     const { result } = await inContainer({
@@ -168,7 +168,7 @@ describe('uploads of evidence on a real node', () => {
     address.end();
   });
 
-  test('bring the memory of a container from the pod that fetches it', async () => {
+  test('send the memory of a container from the pod that fetches it', async () => {
     const access = await accessFromKubeconfig({ file: lab.kubeconfig });
     const parts = { api, access, toolsImage, ownNamespace: lab.namespace, uploads, ...evidence };
     const memory = checkpointContainerImplementation(parts);

@@ -164,7 +164,7 @@ describe('a whole Firebreak on a real node', () => {
     rmSync(temporalFolder, { recursive: true, force: true });
   });
 
-  test('says of each of its processes that it is ready, with all the rights that its actions need', async () => {
+  test('reports each of its processes ready, with all the rights that its actions need', async () => {
     const readiness = async (pool: (typeof pools)[number]): Promise<string> => {
       const response = await fetch(`http://127.0.0.1:${statusPorts[pool]}/readyz`);
       return response.text();
@@ -173,7 +173,7 @@ describe('a whole Firebreak on a real node', () => {
       await until(`readiness of ${pool}`, 120_000, async () => (await readiness(pool).catch(String)) === '{"status":"ready"}\n');
   });
 
-  test('contains the pod of an alert, tries the quarantine and cuts what was open, all by itself', async () => {
+  test('contains the pod of an alert, probes the quarantine and cuts open connections, all without a person', async () => {
     const { stdout } = await lab.kubectl(
       'get',
       'pod',
@@ -201,7 +201,7 @@ describe('a whole Firebreak on a real node', () => {
     expect(own.stdout).not.toMatch(/firebreak-(cut|probe)-/);
   });
 
-  test('looks afterwards whether what was open is gone, by a count on the node', async () => {
+  test('then checks that the open connections are gone, by counting on the node', async () => {
     const state = await service.stateWhen('the look', cart, 180_000, (now) => stepIn(now, 'quarantinePod')?.effect !== undefined);
     const { connections, unknown = [] } = stepIn(state, 'quarantinePod')?.effect?.look ?? {};
     expect(stepIn(state, 'countConnections')?.state).toMatch(/^(applied|unverified)$/);
@@ -213,7 +213,7 @@ describe('a whole Firebreak on a real node', () => {
       );
   });
 
-  test('with the API server’s audit as a sensor, what its pools do joins the incident and starts nothing', async () => {
+  test('with the API server’s audit as a sensor, adds what its own pools do to the incident and starts nothing', async () => {
     const looked = await service.stateWhen('the looks', cart, 120_000, (now) =>
       Object.keys(looks).every((action) => !['running', 'applied', undefined].includes(stepIn(now, action)?.state)),
     );
@@ -253,7 +253,7 @@ describe('a whole Firebreak on a real node', () => {
     expect(total).toBe(1);
   });
 
-  test('and the same by another account starts incidents', async () => {
+  test('starts incidents when another account does the same', async () => {
     const since = feed.fed.length;
     await lab.runPod({ name: 'other' });
     await lab.exec('other', 'true');

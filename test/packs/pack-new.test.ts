@@ -23,7 +23,7 @@ async function newPack(name: string, ...flags: readonly string[]): Promise<strin
 }
 
 describe('firebreak pack new', () => {
-  test('makes a folder whose test passes, whose types are right, and that nothing is wrong with', async () => {
+  test('creates a folder whose test passes, whose types are right, and which passes the pack check', async () => {
     const folder = await newPack('our-playbooks');
     for (const file of ['package.json', 'firebreak.pack.ts', 'playbooks/miner.ts', 'test/miner.test.ts', 'alerts/miner.json'])
       expect(existsSync(join(folder, file))).toBe(true);
@@ -42,7 +42,7 @@ describe('firebreak pack new', () => {
     expect(checked.stderr).toBe('');
   });
 
-  test('with Jest in place of it', async () => {
+  test('creates one with Jest instead', async () => {
     const folder = await newPack('for-jest', '--runner', 'jest');
     const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     expect(scripts.test).toContain('jest');
@@ -51,7 +51,7 @@ describe('firebreak pack new', () => {
     expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
   });
 
-  test('with Vitest in place of it, under which its test passes as well', async () => {
+  test('creates one with Vitest instead, whose test also passes', async () => {
     const folder = await newPack('for-vitest', '--runner', 'vitest');
     const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     expect(scripts.test).toBe('vitest run');
@@ -62,8 +62,8 @@ describe('firebreak pack new', () => {
     expect(tested).toMatchObject({ code: 0 });
   });
 
-  test('overwrites nothing, and takes no name that is none', async () => {
-    expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest is there');
+  test('overwrites nothing, and refuses an invalid name', async () => {
+    expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest already exists');
     expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Use at most 40 lowercase letters');
     expect((await firebreakIn(project, 'pack', 'new', 'firebreak')).stderr).toContain('is taken');
   });
@@ -170,7 +170,7 @@ releases: { folder: releases, publishers: [{ name: us, key: publisher.pem.pub }]
   });
 });
 
-test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {
+test('an installed Firebreak builds a pack reproducibly: the same id in two projects', async () => {
   const build = async (folder: string) => {
     const pack = readPack({ folder });
     const stage = join(folder, 'stage');

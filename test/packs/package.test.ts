@@ -26,7 +26,7 @@ function manifest(): {
 }
 
 describe('what npm pack makes', () => {
-  test('holds the built program with its types, and no tests, tools, stand-ins or Go sources', () => {
+  test('contains the built program with its types, but no tests, tools, fakes or Go sources', () => {
     const files = filesIn(folder);
     for (const door of ['playbook', 'actions', 'alerts', 'testing'])
       expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
@@ -37,11 +37,11 @@ describe('what npm pack makes', () => {
     expect(files.filter((file) => /^dist\/.*(?<!\.d)\.ts$/.test(file))).toEqual([]);
   });
 
-  test('has the program and the vectors that check a bundle, as the page of each bundle says', () => {
+  test('has the program and test vectors for checking a bundle, as the page of each bundle says', () => {
     expect(filesIn(folder)).toEqual(expect.arrayContaining(['docs/spec/verify.py', 'docs/spec/vectors.json']));
   });
 
-  test('has each page that an error tells people to read', async () => {
+  test('has each page that an error refers to', async () => {
     const { code, stdout } = await firebreakIn(project, 'docs', 'operations');
     expect({ code, begins: stdout.split('\n')[0] }).toEqual({
       code: 0,
@@ -63,14 +63,14 @@ describe('what npm pack makes', () => {
     expect([...missing]).toEqual([]);
   });
 
-  test('names no map that it does not hold', () => {
+  test('refers to no source map that it does not contain', () => {
     const naming = filesIn(folder).filter(
       (file) => file.endsWith('.js') && /^\/\/# sourceMappingURL=(?!data:)/m.test(readFileSync(join(folder, file), 'utf8')),
     );
     expect(naming).toEqual([]);
   });
 
-  test('has a file behind every door', () => {
+  test('has a file behind every export', () => {
     for (const path of Object.values(manifest().exports)) expect(filesIn(folder)).toContain(path.slice(2));
   });
 });
@@ -94,7 +94,7 @@ export const miner = definePlaybook(
 `;
 
 describe('an empty folder with the package', () => {
-  test('runs a playbook that Firebreak does not ship, and knows its types', async () => {
+  test('runs a playbook that Firebreak does not ship, with types', async () => {
     writeFileSync(join(project, 'miner.ts'), playbook);
     writeFileSync(join(project, 'wrong.ts'), playbook.replace("lease: '4h'", "lease: '4 hours'"));
     writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
@@ -115,7 +115,7 @@ describe('an empty folder with the package', () => {
     expect(await runNode(project, '--input-type=module', '-e', script)).toMatchObject({ code: 0, stdout: 'miner\n' });
   });
 
-  test('has sample alerts, as an incident hears of them', async () => {
+  test('has sample alerts in the form that an incident gets', async () => {
     const script = `
       import { decodeAlerts, sampleAlert, sampleAlerts, samplePayloads } from 'firebreak/alerts';
       const shell = sampleAlert('falco', 'Terminal shell in container', { severity: 'critical' });
@@ -135,7 +135,7 @@ describe('an empty folder with the package', () => {
     });
   });
 
-  test('has the command, and says of what only a checkout has where it is', async () => {
+  test('has the command, which says where to find what only a checkout has', async () => {
     expect(await firebreakIn(project, 'playbooks', 'list', '--json')).toMatchObject({ code: 0 });
     const demo = await firebreakIn(project, 'demo', '--yes');
     expect(demo.code).not.toBe(0);

@@ -8,7 +8,7 @@ const scores: Readonly<Record<string, { readonly noticed: number; readonly of: n
 );
 const names = [...new Set(playbooks.map(({ id }) => id.split('/').at(-1) ?? id))];
 
-test.each(names)('nine of ten changes of %s are noticed by its tests, as far as it was tried', (name) => {
+test.each(names)('nine of ten changes to %s are caught by its tests, as far as that was tried', (name) => {
   const [, score] = Object.entries(scores).find(([file]) => file.endsWith(`/${name}.ts`)) ?? [];
   // If it is missing, run `node test/playbooks/mutate.ts NAME`.
   expect(score).toBeDefined();

@@ -142,7 +142,7 @@ describeRecorded('what was recorded at an API server', () => {
     (file) => expect(lines(file)).toEqual([]),
   );
 
-  test('of an ordinary day nobody is asked, and nothing is done', async () => {
+  test('on an ordinary day nobody is asked, and nothing is done', async () => {
     const alerts = resolvedIn(read(join(attackSamples, 'benign/platform-team-day.json.gz')));
     const stories = await Promise.all(alerts.map(({ alert }) => simulate(playbooks, { alert })));
     expect(stories.flatMap(({ questions, steps }) => [...questions, ...steps])).toEqual([]);

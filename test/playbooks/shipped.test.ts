@@ -22,7 +22,7 @@ function fixture(file: string) {
 }
 
 describe('a shipped playbook', () => {
-  test('has alerts by which it is tried, every one of them', () => {
+  test('always has alerts to try it with', () => {
     expect(Object.keys(waysInto).toSorted()).toEqual(playbooks.map(({ id }) => nameOf(id)).toSorted());
   });
 
@@ -34,7 +34,7 @@ describe('a shipped playbook', () => {
   });
 
   test.each(ways)(
-    '%s, on %s, comes with each answer to what is agreed, and leaves nothing that nobody is asked about',
+    '%s, on %s, does what was agreed for each answer, and leaves nothing in force that nobody is asked about',
     async (name, _what, at, alert) => {
       const playbook = playbooks.find(({ id }) => nameOf(id) === name);
       if (!playbook) throw new Error(`there is no ${name}`);
@@ -46,11 +46,11 @@ describe('a shipped playbook', () => {
   );
 
   test.each(policyAlerts.map(([name, alert]) => [name, alert.rule, alert] as const))(
-    '%s alone answers a policy that is called %s',
+    '%s alone answers a policy named %s',
     (name, _rule, alert) => expect(answering(playbooks, alert).map(({ id }) => nameOf(id))).toEqual([name]),
   );
 
-  test('is read on one page', () => {
+  test('fits on one page', () => {
     const folder = join(import.meta.dirname, '..', '..', 'playbooks');
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
     const long = files
@@ -59,7 +59,7 @@ describe('a shipped playbook', () => {
     expect([long, files.length > playbooks.length]).toEqual([[], true]);
   });
 
-  test('has a page', () => {
+  test('has a page in the documentation', () => {
     const docs = join(import.meta.dirname, '..', '..', 'docs', 'playbooks');
     expect(playbooks.map(({ id }) => nameOf(id)).filter((name) => !existsSync(join(docs, `${name}.md`)))).toEqual([]);
   });

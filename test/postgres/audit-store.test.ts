@@ -29,7 +29,7 @@ onPostgres(isHere ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgr
   alertArchiveSuite(async () => (await databases?.withSchema()) ?? '');
   databaseSchemaSuite(async () => (await databases?.next()) ?? '');
 
-  test('a server that does not answer is an error that names neither host nor user', async () => {
+  test('a server that does not answer gives an error that names neither host nor user', async () => {
     const failing = openDatabase({ url: 'postgres://admin:hunter2@127.0.0.1:1/firebreak' });
     await expect(failing).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: 'PostgreSQL: ECONNREFUSED' });
   });

@@ -30,7 +30,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('is put back into PostgreSQL and into SQLite alike, where no record is yet', async () => {
+  test('is restored into an empty PostgreSQL or SQLite alike', async () => {
     const home = join(folder, 'home');
     mkdirSync(join(home, 'keys'), { recursive: true });
     writeConfiguration(home);

@@ -9,7 +9,7 @@ import { type Databases, startDatabases } from './databases.ts';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'what one process rings on PostgreSQL';
+const title = 'a bell that one process rings on PostgreSQL';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   let databases: Databases | undefined;
@@ -28,7 +28,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
 
   const listeners = () => other.all(`SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND pid <> pg_backend_pid()`);
 
-  test('another one hears, under that name and no other, also after its connection was cut', async () => {
+  test('is heard by another process, under that name only, even after its connection was cut', async () => {
     let heard = 0;
     const stop = one.bell?.hear('news', () => {
       heard += 1;
@@ -48,7 +48,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(heard).toBe(4);
   });
 
-  test('a desk’s open page hears of what another desk has written, also where it never looks by itself', async () => {
+  test('updates a desk’s open page with what another desk wrote, even if it never polls', async () => {
     const databaseUrl = (await databases?.next()) ?? '';
     const desk = await startConsoleDesk({ databaseUrl, lookEveryMs: 3_600_000 });
     const written = await openDatabase({ url: databaseUrl });
@@ -70,7 +70,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     }
   });
 
-  test('is rung into the void while the database is away, and that is no fault', async () => {
+  test('goes unheard while the database is down, without an error', async () => {
     const gone = await openDatabase({ url });
     await gone.close();
     await expect(gone.bell?.ring('news')).resolves.toBeUndefined();

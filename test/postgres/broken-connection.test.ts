@@ -6,7 +6,7 @@ import { type Databases, startDatabases } from './databases.ts';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'a connection to PostgreSQL that ends in the middle of a transaction';
+const title = 'a connection to PostgreSQL that breaks in the middle of a transaction';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   let databases: Databases | undefined;
@@ -15,7 +15,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   });
   afterAll(() => databases?.stop());
 
-  test('fails the transaction and nothing else: the process goes on, and so do the next ones', async () => {
+  test('fails that transaction and nothing else: the process and later transactions go on', async () => {
     const url = (await databases?.next()) ?? '';
     const [database, other] = [await openDatabase({ url }), await openDatabase({ url })];
     try {

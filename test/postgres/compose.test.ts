@@ -59,7 +59,7 @@ async function composed(profiles: string): Promise<{ readonly alert: number; rea
     { database: 'PostgreSQL answers', 'evidence store': 'firebreak-evidence', slack: 'reads C0INCIDENTS' },
   ],
 ])(
-  'what docker-compose.yml says runs %s: all are healthy, Firebreak finds each of them, and an alert is taken',
+  'docker-compose.yml runs %s: all services are healthy, Firebreak finds each of them, and accepts an alert',
   async (_, profiles, found) => {
     if (process.env.FIREBREAK_TEST_PLATFORM === undefined) await ensureBuilt({ node: process.execPath });
     const { alert, findings } = await composed(profiles);

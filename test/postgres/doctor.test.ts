@@ -17,7 +17,7 @@ import { findPostgres } from '../suites.mjs';
 const dayMs = 86_400_000;
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'what the doctor says of PostgreSQL';
+const title = 'what the doctor says about PostgreSQL';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-served-certificate-'));
@@ -44,7 +44,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     return diagnoses.filter(({ check }) => check === name);
   }
 
-  test('that it is in order, and that one which only reads takes nothing', async () => {
+  test('that it is in order, and that a read-only one accepts nothing', async () => {
     await (await openDatabase({ url: server?.url ?? '' })).close();
     expect(await told('', 'database')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
     expect(await told('?options=-c%20default_transaction_read_only%3Don', 'database')).toMatchObject([
@@ -69,7 +69,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     await client.end();
   }
 
-  test('none without TLS, where it ends in a while, and that it has ended', async () => {
+  test('that there is no certificate without TLS, that one is valid, and that one has expired', async () => {
     expect(await told('?sslmode=no-verify')).toMatchObject([
       { state: 'not tried', text: 'no certificate was presented by audit.url' },
     ]);

@@ -5,7 +5,7 @@ import { type Databases, startDatabases } from './databases.ts';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'a statement that takes longer than an answer may';
+const title = 'a statement that exceeds the time limit';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   let databases: Databases | undefined;
@@ -14,7 +14,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   });
   afterAll(() => databases?.stop());
 
-  test('ends with an error, except in a migration: an index on a large table takes minutes', async () => {
+  test('fails, except in a migration: an index on a large table takes minutes', async () => {
     const url = (await databases?.next()) ?? '';
     const database = openPostgres({ url, answerMs: 5_000 });
     const slow = 'SELECT 1 AS one FROM pg_sleep(8)';

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { startPostgres } from '../postgres-server.ts';
 
-test('what PostgreSQL acknowledged is there after a kill -9', async () => {
+test('what PostgreSQL acknowledged survives a kill -9', async () => {
   const server = await startPostgres();
   try {
     await query(server.url, 'create table kept (value text)');

@@ -24,7 +24,7 @@ import { type Databases, startDatabases } from './databases.ts';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'database users that may do no more than they need';
+const title = 'database users with no more rights than they need';
 const chain = 'incident/c/shop/Deployment/cart@1';
 const journal = 'desk/main';
 const retention: RecordRetention = { days: { unanswered: 90, journals: 90 }, earlier: [] };
@@ -86,7 +86,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     await createNotary({ ...options, onAlarm: fail, onError: fail }).stop();
   };
 
-  test('a desk adds records and has them cut, a user of its own deletes them, and neither can do what the other does', async () => {
+  test('a desk adds records and orders cuts, a separate user carries them out, and neither can do what the other does', async () => {
     const desk = await as(urlOf('desk'));
     const store = createAuditStore(desk);
     const at = now.toISOString();
@@ -134,7 +134,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await verifyAudit(parts(desk))).toMatchObject({ ok: true });
   });
 
-  test('the same by commands: the owner makes the schema and gives the rights, a desk puts cuts on record, another user deletes', async () => {
+  test('the same by commands: the owner creates the schema and grants the rights, a desk records cuts, another user deletes', async () => {
     const owner = (await servers?.next()) ?? '';
     const home = join(folder, 'home');
     const file = configurationFor({
@@ -167,7 +167,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(shown.status).toBe(0);
   });
 
-  test('a desk may do all else that it does', async () => {
+  test('a desk may do everything else that it needs to', async () => {
     const desk = await as(urlOf('desk'));
     const archive = createAlertArchive(desk);
     await archive.keep([{ chain, number: 1, at: '2026-01-01T00:00:00.000Z', sealed: Buffer.from('x') }]);
@@ -184,7 +184,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     return rows.map(({ name }) => ({ name: String(name) }));
   }
 
-  test('what is no name of a user goes into no statement', () => {
+  test('an invalid user name gets into no statement', () => {
     expect(() => rightsStatements({ desk: 'desk"; DROP TABLE audit_records; --' })).toThrow(
       'not a valid name of a database user',
     );

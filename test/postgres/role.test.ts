@@ -11,7 +11,7 @@ const onPostgres = isHere ? describe : describe.skip;
 const title = 'rotating the password of a PostgreSQL role';
 const { signal } = new AbortController();
 
-test('the verifier is what RFC 5803 says of a known password and salt', () => {
+test('the verifier is what RFC 5803 gives for a known password and salt', () => {
   // https://www.rfc-editor.org/rfc/rfc7677#section-3: user `user`, password `pencil`
   expect(scramVerifier('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'))).toBe(
     'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
@@ -60,7 +60,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   const loginOf = (credential: Credential) =>
     roles().login(credential.values.username ?? 'shop_a', credential.values.password ?? '');
 
-  test('two roles take turns: both work until the old one is revoked, with its sessions; nobody else’s end', async () => {
+  test('two roles take turns: both work until the old one is revoked with its sessions, and nobody else’s sessions end', async () => {
     const provider = pair();
     const [thief, other] = [await session('shop_a', oldPassword), await session('pay', 'pay')];
     const next = await provider.fresh(old, signal, 'step');
@@ -81,7 +81,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await provider.ended({ old, next }, signal)).toBe(true);
   });
 
-  test('with one role the new password ends the old one and its sessions at once', async () => {
+  test('with one role, the new password ends the old one and its sessions at once', async () => {
     const provider = single();
     const thief = await session('shop_a', oldPassword);
     const next = await provider.fresh(old, signal, 'step');
@@ -98,7 +98,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   test.each([
     ['one role', single],
     ['two roles', pair],
-  ])('with %s the old one can be ended before there is a new one', async (_, make) => {
+  ])('with %s, the old password can be ended before there is a new one', async (_, make) => {
     const provider = make();
     const thief = await session('shop_a', oldPassword);
     await provider.revoke({ old }, signal);
@@ -111,7 +111,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await provider.accepts(next, signal)).toBe(true);
   });
 
-  test('neither the server’s log, which has every statement, nor an error ever holds a password', async () => {
+  test('neither the server’s log of every statement nor any error contains a password', async () => {
     const provider = pair();
     const next = await provider.fresh(old, signal, 'step');
     await provider.activate({ old, next }, signal);
@@ -132,7 +132,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     }
   });
 
-  test('a Secret of another role is not its own', () => {
+  test('a Secret of another role is refused', () => {
     expect(pair().whyNot({ values: { username: 'pay', password: 'pay' } })).toContain('not one of the configured roles');
     expect(pair().whyNot({ values: { username: 'shop_a' } })).toContain('it has no key password');
     expect(pair().whyNot(old)).toBeUndefined();

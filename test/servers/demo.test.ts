@@ -18,7 +18,7 @@ const demo = (...args: readonly string[]) =>
   runCommand({ command: 'npm', args: ['run', '--silent', 'demo', '--', ...args], cwd: root });
 
 describe('the demo', () => {
-  test('with --yes removes the pod, rotates what it could read, and has the API server confirm it', async () => {
+  test('removes the pod with --yes, rotates what it could read, and has the API server confirm it', async () => {
     const { code, stdout, stderr } = await demo('--yes');
     expect({ code, stderr: code === 0 ? '' : `${stderr}${stdout}` }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/\d ms|\d s {2}contained/);
@@ -32,7 +32,7 @@ describe('the demo', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  test('with --no gives the pod back, its labels byte for byte, which two people must say, and prints one JSON summary', async () => {
+  test('releases the pod with --no, which needs two people, restores its labels byte for byte, and prints one JSON summary', async () => {
     const { code, stdout, stderr } = await demo('--no', '--json');
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     expect(stderr).toContain('(2 of 2, decided)');
@@ -45,7 +45,7 @@ describe('the demo', () => {
     expect(summary).not.toHaveProperty('folder');
   });
 
-  test('goes on when a person clicks on the page, and ends with 1 when the cluster is not as claimed', async () => {
+  test('goes on when a person clicks on the page, and exits with 1 when the cluster is not as claimed', async () => {
     const state = join(scratch, 'click');
     const child = start(state);
     const output = await printed(child, 'Click there');
@@ -68,7 +68,7 @@ describe('the demo', () => {
     expect(code).toBe(1);
   });
 
-  test('says what is wrong with a folder that holds something, ends with 2 as for any wrong usage, and starts nothing in it', async () => {
+  test('says why a folder that is not empty is refused, exits with 2 as for any wrong usage, and starts nothing in it', async () => {
     const { code, stderr } = await demo('--yes', '--state', root);
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
     expect(existsSync(join(root, 'platform'))).toBe(false);

@@ -63,7 +63,7 @@ function intoKafka(broker: KafkaBroker): void {
   }
 
   describe('a receiver in Kafka', () => {
-    test('opens by an account over TLS and by a certificate, and has each event under its incident, with its id', async () => {
+    test('connects by an account over TLS and by a certificate, and gets each event under its incident, with its id', async () => {
       const topic = await made('doors', 3);
       const doors = [
         receiverAt('scram', { topic, mechanism: 'scram-sha-512', access: () => ({ username, password, tls: { ca } }) }),
@@ -99,11 +99,11 @@ function intoKafka(broker: KafkaBroker): void {
         'DEPTH_ZERO_SELF_SIGNED_CERT',
       ],
       [
-        'a certificate that is none',
+        'an invalid certificate',
         () => receiverAt('mutual', { access: () => ({ tls: { ca: 'none', cert, key: 'none' } }) }),
         'its certificates cannot be used',
       ],
-      ['a topic that is not there', () => receiverAt('plain', { topic: 'nowhere' }), 'UNKNOWN_TOPIC_OR_PARTITION'],
+      ['a topic that does not exist', () => receiverAt('plain', { topic: 'nowhere' }), 'UNKNOWN_TOPIC_OR_PARTITION'],
       ['nobody at the address', () => receiverAt('plain', { brokers: [{ host: '127.0.0.1', port: 1 }] }), 'ECONNREFUSED'],
     ])('with %s waits, and says why', async (_, open, reason) => {
       const receiver = open();
@@ -111,7 +111,7 @@ function intoKafka(broker: KafkaBroker): void {
       await receiver.close();
     });
 
-    test('refuses by itself what is larger than the broker takes, and takes much that is small', async () => {
+    test('rejects an event that is larger than the broker accepts, and accepts many small ones', async () => {
       const topic = await made('sizes', 1);
       const receiver = receiverAt('plain', { topic, gzip: false });
       const small = Array.from({ length: 40 }, (_, index) => event(index, chains[0], 'x'.repeat(60_000)));
@@ -125,7 +125,7 @@ function intoKafka(broker: KafkaBroker): void {
     });
   });
 
-  test('a stream into Kafka loses nothing, and keeps the order of each incident, where the broker is killed in the middle and limits', async () => {
+  test('a stream into Kafka loses nothing and keeps the order of each incident when the broker is killed midway and throttles', async () => {
     const topic = await made('killed', 3);
     // The broker delays its answers if more than this arrives.
     const ops = [{ key: 'producer_byte_rate' as const, value: 20_000, remove: false as const }];

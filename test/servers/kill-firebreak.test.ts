@@ -71,7 +71,7 @@ describe('kill -9 of Firebreak', () => {
     for (const workload of waiting) await service.cardOf(workload, 120_000);
   });
 
-  test('while a question is open: a click meanwhile is refused, the same click afterwards counts', async () => {
+  test('while a question is open: a click meanwhile is refused, and the same click afterwards counts', async () => {
     const workloads = take(4);
     await service.kill();
     for (const workload of workloads) expect((await service.click(workload, ana, labels.remove)).status).not.toBe(200);
@@ -91,7 +91,7 @@ describe('kill -9 of Firebreak', () => {
     removed.push(...workloads);
   });
 
-  test('between two votes that both are needed: the first is not asked for again', async () => {
+  test('between two votes that are both needed: the first is not asked for again', async () => {
     const workloads = take(2);
     for (const workload of workloads) await voteUntilAccepted(service, workload, ana, labels.release);
     for (const workload of workloads)
@@ -106,7 +106,7 @@ describe('kill -9 of Firebreak', () => {
     released.push(...workloads);
   });
 
-  test('in the middle of rotating and deleting: everything is done to its end', async () => {
+  test('in the middle of rotating and deleting: everything is completed', async () => {
     const ends: number[] = [];
     for (let round = 0; round < 2; round += 1) {
       const workloads = take(atOnce);
@@ -127,7 +127,7 @@ describe('kill -9 of Firebreak', () => {
     measured.push(`restart to deletion, after rotation and roll-out, ms: ${spread(ends)}`);
   });
 
-  test('nothing was lost and nothing done twice, says the API server', async () => {
+  test('the API server confirms that nothing was lost and nothing done twice', async () => {
     for (const workload of removed) {
       await service.stateWhen('its end', workload, 120_000, ({ bodies }) => bodies.every(({ state }) => state === 'done'));
     }

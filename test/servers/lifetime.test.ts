@@ -47,7 +47,7 @@ describe('the servers of the local platform', () => {
     expect(processesWith(folder).filter(processExists)).toEqual([]);
   });
 
-  test('Temporal has its workflows, address and search attributes after a kill -9', async () => {
+  test('Temporal keeps its workflows, address and search attributes after a kill -9', async () => {
     const temporal = await startTemporal({ stateDir: freshFolder(), temporal: { extraNamespaces: ['second'] } });
     const start = await Connection.connect({ address: temporal.address });
     const options = { workflowId: 'kept', taskQueue: 'nobody-works-here' };
@@ -66,7 +66,7 @@ describe('the servers of the local platform', () => {
     await temporal.stop();
   });
 
-  test('Kubernetes has its objects after a kill -9 of its API server', async () => {
+  test('Kubernetes keeps its objects after a kill -9 of its API server', async () => {
     const kubernetes = await startKubernetes({ stateDir: freshFolder(), kubernetes: { nodes: ['only'] } });
     const { pids, server } = kubernetes;
     const before = pids();

@@ -120,7 +120,7 @@ function takesSyslog(
   { breaksOff = false }: { readonly breaksOff?: boolean } = {},
 ): void {
   const messages = async (app = 'firebreak') => (await received()).filter((log) => log.app === app);
-  test('has every event of a stream, whole and in order, under the header that we give it', async () => {
+  test('receives every event of a stream, whole and in order, under our header', async () => {
     const sentAgain = await stream(`syslog-${port}`, syslogTo(port));
     if (!breaksOff) expect(sentAgain).toBe(0);
     await eventually('all of it', async () => new Set((await messages()).map(({ message }) => message)).size >= all);
@@ -133,7 +133,7 @@ function takesSyslog(
     expect(logs.map(({ kind }) => kind)).toEqual(logs.map(({ message }) => (JSON.parse(message) as Told).metadata.event_code));
   });
 
-  test('has what holds line breaks, and what is long, as it was sent', async () => {
+  test('receives events that contain line breaks or are long exactly as sent', async () => {
     const before = (await messages()).length;
     expect(await syslogTo(port).deliver(awkward, running)).toEqual({ state: 'delivered', answer: 'read to the end' });
     await eventually('them', async () => (await messages()).length >= before + awkward.length);
@@ -141,7 +141,7 @@ function takesSyslog(
     expect(logs.map(({ message }) => JSON.parse(message))).toEqual(awkward.map(({ json }) => JSON.parse(json)));
   });
 
-  test('gets nothing from who has no certificate that it knows', async () => {
+  test('gets nothing from a client without a certificate that it knows', async () => {
     const before = (await messages()).length;
     const stranger = syslogTo(port, { ca: tls.ca });
     expect(await stranger.deliver([event('nobody')], running)).toMatchObject({ state: 'later' });
@@ -173,7 +173,7 @@ function logsIn(batch: unknown): readonly ReceivedLog[] {
 }
 
 on('VictoriaLogs', victoria, (server: VictoriaLogs) => {
-  test('has every event of a stream over HTTP, and finds it by its fields', async () => {
+  test('receives every event of a stream over HTTP, and finds it by its fields', async () => {
     const fields = new URLSearchParams({ _stream_fields: 'metadata.event_code', _time_field: 'time', _msg_field: 'message' });
     const receiver = createHttpReceiver({
       ...{ url: `${server.url}?${fields}`, format: 'ocsf', body: 'lines', gzip: true, timeoutMs: 60_000 },
@@ -196,7 +196,7 @@ on('VictoriaLogs', victoria, (server: VictoriaLogs) => {
     (await server.find('app_name:firebreak')).map((one) => ({
       ...{ app: one.app_name ?? '', host: one.hostname ?? '', kind: one.msg_id ?? '', message: one._msg ?? '' },
     }));
-  test('has what comes by syslog as it was sent', async () => {
+  test('receives syslog messages exactly as sent', async () => {
     const [first, , last] = awkward;
     const sent = [first, last].flatMap((one) => one ?? []);
     expect(await syslogTo(server.syslogPort).deliver(sent, running)).toEqual({ state: 'delivered', answer: 'read to the end' });

@@ -73,7 +73,7 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
 
 const linesAbout = (part: string) => lines.filter(({ message }) => message.includes(part));
 
-test('that Temporal is away is one line in the log, however many polls find it out, and one says when it is back; who watches an incident goes on', async () => {
+test('an outage of Temporal is one log line however many polls notice it, and one more when it is back; watching an incident goes on', async () => {
   server = await startTemporal({ stateDir: folder });
   if (server.pid === undefined) return;
   // Temporal allows one runtime per process: shuts down that of the previous files.
@@ -140,7 +140,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
   expect(printed.err).toContain('No answer at the moment: the timeline continues when there is one.\n');
 });
 
-test('where Temporal is not there yet, that is said once and not for each try', async () => {
+test('a Temporal that is not up yet is reported once, not on every try', async () => {
   const said: string[] = [];
   const address = '127.0.0.1:1';
   const waiting = openTemporalLink({

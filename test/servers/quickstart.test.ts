@@ -68,7 +68,7 @@ async function typeAndConfirm(line: string): Promise<{ readonly code: number | n
 }
 
 describe('the quickstart', () => {
-  test('contains a pod of an alert, and destroys it when two people say so', async () => {
+  test('contains the pod of an alert, and destroys it when two people say so', async () => {
     let paste = '';
     for (const { kind, lines } of blocks) {
       if (kind === 'yaml') writeFileSync(join(cwd, 'firebreak.yaml'), `${lines.map(here).join('\n')}\n${paste}\n`);

@@ -45,7 +45,7 @@ const killTemporal = (): void => {
 };
 
 describe('Temporal down', () => {
-  test('when Firebreak starts: the pods are contained all the same, and their incidents adopt that when Temporal is there', async () => {
+  test('when Firebreak starts: the pods are contained anyway, and their incidents adopt that once Temporal is back', async () => {
     const workloads = await deployed(2);
     killTemporal();
     await service.start();
@@ -85,7 +85,7 @@ describe('Temporal down', () => {
     for (const workload of waiting) await service.cardOf(workload);
   });
 
-  test('kill -9 while a question is open: a click meanwhile is answered, and counts afterwards', async () => {
+  test('kill -9 while a question is open: a click meanwhile is answered, and counts later', async () => {
     const workloads = waiting.splice(0, 2);
     killTemporal();
     for (const workload of workloads) {
@@ -105,7 +105,7 @@ describe('Temporal down', () => {
     removed.push(...workloads);
   });
 
-  test('and Firebreak is killed with a click in hand: who clicked is told so by the next one, and counts when they click again', async () => {
+  test('and Firebreak is killed while it handles a click: the next process tells the person, whose second click counts', async () => {
     const [workload] = waiting.splice(0, 1) as [Workload];
     killTemporal();
     expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
@@ -134,7 +134,7 @@ describe('Temporal down', () => {
 });
 
 describe('the API server hangs', () => {
-  test('a vote is recorded, shown and answered meanwhile, and an alert is taken; what it asks for follows', async () => {
+  test('a vote is still recorded, shown and answered, and an alert is accepted; what they ask for follows later', async () => {
     const voted = waiting.splice(0, 3);
     const fresh = await deployed(2);
     const pid = ownPid(own.platform.kubernetes.pids()['kube-apiserver'], 'API server');
@@ -179,7 +179,7 @@ describe('the API server hangs', () => {
     for (const workload of fresh) await service.cardOf(workload, 120_000);
   });
 
-  test('nothing was lost and nothing done twice, says the API server', async () => {
+  test('the API server confirms that nothing was lost and nothing done twice', async () => {
     await ended(service, removed);
     expect(differences(service, { all: [...removed, ...waiting], removed, released: [] })).toEqual([]);
     expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);

@@ -20,7 +20,7 @@ const podAlert = (nth: number, ms: number, over: Partial<Alert> = {}): Alert =>
   });
 
 describe('a backtest', () => {
-  test('counts what would have run once per pod, been asked and been touched, by what the incidents were found to be', async () => {
+  test('counts runs once per pod, questions and affected objects, by the verdict of the incidents', async () => {
     const backtest = new Backtest({ playbooks, quietMs: 60 * minute });
     for (let n = 0; n < 5; n += 1) await backtest.add({ alert: podAlert(1, n * minute), verdict: 'benign' });
     await backtest.add({ alert: podAlert(2, 6 * minute), verdict: 'true_positive' });
@@ -46,7 +46,7 @@ describe('a backtest', () => {
     });
   });
 
-  test('counts questions for the people who are on call then, by their own shifts of eight hours', async () => {
+  test('counts questions for the people on call at the time, by their own eight-hour shifts', async () => {
     const schedule = {
       timeZone: 'Europe/Berlin',
       rotations: [{ people: ['ada', 'grace'], start: Date.parse('2026-11-23T09:00:00Z'), days: 1 }],
@@ -80,7 +80,7 @@ describe('a backtest', () => {
     expect(backtestCondition('questions a shift > 2').holds(report)).toBe(false);
   });
 
-  test('goes by the guardrails and parameters of the configuration, also where ten alerts of the same rule came to something else', async () => {
+  test('follows the configured guardrails and parameters, even if ten alerts of the same rule had another result', async () => {
     const quarantines = definePlaybook(
       {
         id: 'by-group',
@@ -112,7 +112,7 @@ describe('a backtest', () => {
     });
   });
 
-  test('says how often nobody would have been on call', async () => {
+  test('reports how often nobody would have been on call', async () => {
     const roster = {
       people: [{ id: 'ada' }],
       groups: { oncall: ['ada'] },
@@ -123,7 +123,7 @@ describe('a backtest', () => {
     expect(backtest.report()).toMatchObject({ people: {}, askedNobody: 1 });
   });
 
-  test('takes what was new from the records, and finds it out where no cell has said so', async () => {
+  test('takes novelty from the records, and works it out if no cell recorded it', async () => {
     const isNew = definePlaybook(
       { id: 'new', title: 'New', on: { match: { novel: true }, minSeverity: 'low', requires: [] }, uses: { openTicket } },
       async ({ note }) => note('new'),
@@ -143,7 +143,7 @@ describe('a backtest', () => {
     expect(await runs({ judgesNovelty: { learningMs: 2 * day, rolloutMs: 0 } })).toBe(2);
   });
 
-  test('simulates once what a body cannot tell apart, and again what it looks at', async () => {
+  test('simulates indistinguishable alerts once, and again those that differ in what the body reads', async () => {
     let runs = 0;
     const looks = definePlaybook(
       {
@@ -165,7 +165,7 @@ describe('a backtest', () => {
     expect(runs).toBe(2);
   });
 
-  test('counts how often they came and waits for what should follow, by its own playbooks and not by those of then', async () => {
+  test('counts alerts and waits for what should follow, by its own playbooks, not those of the time', async () => {
     const answers = (id: string, match: Match) =>
       definePlaybook({ id, title: id, on: { match, minSeverity: 'low', requires: [] }, uses: {} }, async ({ note }) => note(id));
     const often = answers('often', { rule: 'A', count: { times: 3, within: '10m' } });
@@ -187,7 +187,7 @@ describe('a backtest', () => {
     expect([alerts, answered]).toEqual([8, 1]);
   });
 
-  test('says where steps would be refused and bodies stop', async () => {
+  test('reports where steps would be refused and bodies stop', async () => {
     const hasty = definePlaybook(
       {
         id: 'hasty',
@@ -204,7 +204,7 @@ describe('a backtest', () => {
   });
 });
 
-test('a condition compares one measure with a number, and what is none is refused with those that there are', () => {
+test('a condition compares one measure with a number; an invalid one is refused with a list of measures', () => {
   const report = { touched: { all: 2, benign: 1 } } as BacktestReport;
   expect(backtestCondition('touched benign > 0').holds(report)).toBe(true);
   expect(backtestCondition('touched >= 3').holds(report)).toBe(false);

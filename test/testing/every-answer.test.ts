@@ -28,7 +28,7 @@ const problemsOf = async (playbook: ListedPlaybook): Promise<readonly string[]> 
   (await everyAnswer(playbook, alertOf())).problems;
 
 describe('every answer of a shipped playbook', () => {
-  test('is one line each, which a test can hold fast', async () => {
+  test('is one line, which a test can pin', async () => {
     const { answers, problems, isCut } = await everyAnswer(askAboutShell, alertOf({ rule: 'Terminal shell in container' }));
     expect(answers).toEqual([
       'expected: snapshotPodState; benign',
@@ -39,7 +39,7 @@ describe('every answer of a shipped playbook', () => {
     expect(isCut).toBe(false);
   });
 
-  test('counts what actions give back where the body looks at it, and nothing that it does not look at', async () => {
+  test('covers the outputs of actions that the body reads, and no others', async () => {
     const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
     expect(answers).toContain(
       'remove, rotateSecret returns nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
@@ -52,7 +52,7 @@ describe('every answer of a shipped playbook', () => {
 
   test.each([
     [
-      'after an answer that is not the first',
+      'after an answer other than the first',
       async ({ alert, steps, ask }: Verifying) => {
         const image = await steps.verifyImage({ pod: alert.pod });
         const answer = await ask({ question: 'Yours?', choices: { yes: 'Yes', no: 'No' }, onSilence });
@@ -68,12 +68,12 @@ describe('every answer of a shipped playbook', () => {
         });
       },
     ],
-  ] as const)('counts what a body looks at %s', async (_when, body) => {
+  ] as const)('covers what a body reads %s', async (_when, body) => {
     const playbook = definePlaybook({ id: 'looks', title: 'Looks', on, uses: { verifyImage } }, body);
     expect(await problemsOf(playbook)).toContainEqual(expect.stringContaining('it stops: nobody thought of it'));
   });
 
-  test('counts what a playbook that is called looks at, and each way once', async () => {
+  test('covers what a called playbook reads, and each path once', async () => {
     const called = definePlaybook(
       { id: 'called', title: 'Called', on, uses: { verifyImage } },
       async ({ alert, steps, ask, note }) => {
@@ -93,7 +93,7 @@ describe('every answer of a shipped playbook', () => {
     expect(new Set(paths.flatMap(({ story }) => story.notes))).toEqual(new Set(['yes', 'silence', ...pairs]));
   });
 
-  test('has a failure that nobody looks at once, and with each answer after which somebody does', async () => {
+  test('includes an unread failure once, and with each answer after which it is read', async () => {
     const looksLate = definePlaybook(
       { id: 'late', title: 'Late', on, uses: { snapshotPodState } },
       async ({ alert, steps, settle, ask, note }) => {
@@ -121,20 +121,20 @@ describe('every answer of a shipped playbook', () => {
       },
     ],
     [
-      'the body asks what is kept',
+      'the body checks what is kept',
       async ({ alert, incident, steps, settle, ask }: Keeping) => {
         await settle({ state: steps.snapshotPodState({ pod: alert.pod }) });
         const answer = await ask({ question: 'End it?', choices: { keep: 'No', end: 'Yes' }, onSilence });
         if (answer.choice === 'end' && incident.evidence.length === 0) throw new RangeError('nobody thought of it');
       },
     ],
-  ] as const)('has each failure of what keeps evidence where %s', async (_when, body) => {
+  ] as const)('includes each failure to keep evidence if %s', async (_when, body) => {
     const playbook = definePlaybook({ id: 'keeps', title: 'Keeps', on, uses: { snapshotPodState, deletePod } }, body);
     const { paths } = await everyAnswer(playbook, alertOf());
     expect(paths.map(labelOf)).toContainEqual(expect.stringMatching(/^snapshotPodState fails, end/));
   });
 
-  test('has failures that matter only together once by themselves, and together with each answer after which they do', async () => {
+  test('includes failures that matter only together once each, and together with each answer after which they matter', async () => {
     const keepsTwo = definePlaybook(
       { id: 'two', title: 'Two', on, uses: { snapshotPodState, captureProcesses, deletePod } },
       async ({ alert: { pod }, steps, settle, ask, note }) => {
@@ -158,7 +158,7 @@ describe('every answer of a shipped playbook', () => {
     );
   });
 
-  test('is walked with each step failing, too', async () => {
+  test('is also tried with each step failing', async () => {
     const { notices } = await everyAnswer(
       ticketSensitiveRead,
       alertOf({ rule: 'Read sensitive file untrusted', severity: 'medium' }),
@@ -173,8 +173,8 @@ describe('every answer of a shipped playbook', () => {
   });
 });
 
-describe('what a person should know is a problem', () => {
-  test('a pod that stays quarantined, with nobody asked about it', async () => {
+describe('a person should know about', () => {
+  test('a pod that stays quarantined without anybody being asked', async () => {
     const playbook = definePlaybook(
       { id: 'cuts', title: 'Cuts', on, uses: { quarantinePod } },
       async ({ alert, steps, note }) => {
@@ -185,7 +185,7 @@ describe('what a person should know is a problem', () => {
     expect(await problemsOf(playbook)).toEqual(['quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it']);
   });
 
-  test('a question that is not asked any more where its plan cannot be made', async () => {
+  test('a question that is no longer asked if its plan fails', async () => {
     const playbook = definePlaybook(
       { id: 'plans', title: 'Plans', on, uses: { quarantinePod, deletePod } },
       async ({ alert, steps, ask }) => {
@@ -200,7 +200,7 @@ describe('what a person should know is a problem', () => {
     );
   });
 
-  test('a choice whose plan is not carried out, and two that come to the same', async () => {
+  test('a choice whose plan is not carried out, and two choices with the same result', async () => {
     const playbook = definePlaybook(
       { id: 'asks', title: 'Asks', on, uses: { deletePod } },
       async ({ alert, steps, ask, note }) => {
@@ -251,7 +251,7 @@ describe('what a person should know is a problem', () => {
     );
   });
 
-  test('a step that is refused where the alert is less severe than in the test', async () => {
+  test('a step that is refused if the alert is less severe than in the test', async () => {
     const playbook = definePlaybook(
       { id: 'hasty', title: 'Hasty', on: { ...on, minSeverity: 'high' }, uses: { quarantinePod, openTicket } },
       async ({ alert, steps, ask }) => {
@@ -265,7 +265,7 @@ describe('what a person should know is a problem', () => {
     );
   });
 
-  test('what is destroyed without evidence, an await that is missing, and a body that never ends', async () => {
+  test('destruction without evidence, a missing await, and a body that never ends', async () => {
     const destroys = definePlaybook(
       { id: 'destroys', title: 'Destroys', on, uses: { deletePod } },
       async ({ alert, steps, ask, note }) => {
@@ -290,7 +290,7 @@ describe('what a person should know is a problem', () => {
     ]);
   });
 
-  test('of what lasts and does not contain, it is only noticed', async () => {
+  test('something lasting that is not containment only as a notice', async () => {
     const playbook = definePlaybook(
       { id: 'denies', title: 'Denies', on, uses: { denyImage, snapshotPodState } },
       async (context) => {
@@ -310,7 +310,7 @@ describe('what a person should know is a problem', () => {
   });
 });
 
-test('it is bounded, and says so', async () => {
+test('the number of runs is limited, and the result says so', async () => {
   const playbook = definePlaybook({ id: 'long', title: 'Asks much', on, uses: {} }, async ({ ask, note }) => {
     for (let nth = 0; nth < 6; nth += 1) {
       const { choice } = await ask({ question: `${nth}?`, choices: { a: 'A', b: 'B' }, onSilence });
@@ -322,7 +322,7 @@ test('it is bounded, and says so', async () => {
   expect(paths).toHaveLength(20);
 });
 
-test('a body that goes round for ever, one step after another, is ended before its incident is, and is told in a line', async () => {
+test('a body that loops forever through steps is ended before its incident, and reported in one line', async () => {
   let steps = 0;
   const loops = definePlaybook(
     { id: 'loops', title: 'Loops', on, uses: { openTicket } },
@@ -342,7 +342,7 @@ test('a body that goes round for ever, one step after another, is ended before i
   expect({ isCut, steps }).toEqual({ isCut: true, steps: 3 * 1_499 });
 });
 
-test('a playbook that another one calls is there where a test names it, and answers no alert by itself', async () => {
+test('a called playbook is available if the test names it, and answers no alerts of its own', async () => {
   const second = definePlaybook({ id: 'second', title: 'Second', on, uses: { openTicket } }, async ({ steps }) => {
     await steps.openTicket({ title: 'a', body: 'b', labels: [] });
   });
@@ -354,7 +354,7 @@ test('a playbook that another one calls is there where a test names it, and answ
   expect({ problems, answers }).toEqual({ problems: [], answers: ['always: openTicket; noted'] });
 });
 
-test('a playbook that counts, or waits for what does not come, gets the alert that it needed', async () => {
+test('a playbook that counts, or waits for something missing, gets the alert that it needs', async () => {
   const rule = alertOf().rule;
   const match = {
     any: [

@@ -18,18 +18,18 @@ const asks = definePlaybook(
   },
 );
 
-test('a form is filled in as the test says, or with the plainest that there is', async () => {
+test('a form is filled in as the test says, or with the simplest valid values', async () => {
   expect((await simulate(asks, { alert: alertOf(), answer: 'extend' })).notes).toEqual(['for 2 h']);
   const filled = await simulate(asks, { alert: alertOf(), answer: () => ({ choice: 'extend', form: { hours: 9 } }) });
   expect(filled.notes).toEqual(['for 9 h']);
 });
 
-test('what the form does not allow is no answer', async () => {
+test('values that the form does not allow are not an answer', async () => {
   const story = await simulate(asks, { alert: alertOf(), answer: () => ({ choice: 'extend', form: { hours: 999 } }) });
   expect(story.notes).toEqual(['silence']);
 });
 
-test('a form names people of the simulation, and whom the test says there are', async () => {
+test('a form can name people of the simulation, and those that the test adds', async () => {
   const names = definePlaybook(
     { id: 'names', title: 'Names', on: { match: { rule: alertOf().rule }, minSeverity: 'low', requires: [] }, uses: {} },
     async ({ ask, note }) => {

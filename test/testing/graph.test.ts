@@ -12,7 +12,7 @@ import { svgOf } from '../../testing/graph-svg.ts';
 import { graphForPeople } from '../../testing/graph-words.ts';
 import { alertOf } from './alert-of.ts';
 
-test('ways that go on alike are drawn as one, and answers that lead to the same stand at one line', async () => {
+test('paths that continue alike are merged, and answers with the same result share a line', async () => {
   const { paths } = await everyAnswer(containDroppedBinary, alertOf());
   const { nodes, edges } = graphOf(paths);
   expect(nodes[0]).toMatchObject({ kind: 'alert' });
@@ -30,7 +30,7 @@ test('ways that go on alike are drawn as one, and answers that lead to the same 
   ]);
 });
 
-test('people read titles of actions, what giving back is called, and what is still in force', async () => {
+test('people see titles of actions, names of undo steps, and what is still in force', async () => {
   const { paths } = await everyAnswer(containDroppedBinary, alertOf());
   const texts = graphForPeople(containDroppedBinary, graphOf(paths)).nodes.map(({ text }) => text);
   expect(texts).toEqual(
@@ -43,7 +43,7 @@ test('people read titles of actions, what giving back is called, and what is sti
   );
 });
 
-test('a text of an author breaks neither form out', async () => {
+test('an author’s text cannot break out of either format', async () => {
   const playbook = definePlaybook(
     {
       id: 'odd',
@@ -119,7 +119,7 @@ const pictures: Readonly<Record<string, readonly Picture[]>> = JSON.parse(
   readFileSync(join(import.meta.dirname, '../fixtures/shipped-pictures.json'), 'utf8'),
 );
 
-describe('in a drawing no label lies on a box or another label, and no way goes through a box', () => {
+describe('in a drawing no label overlaps a box or another label, and no line crosses a box', () => {
   test.each(
     playbooks.flatMap((playbook) =>
       (pictures[playbook.id.split('/').at(-1) ?? ''] ?? []).map(
@@ -130,7 +130,7 @@ describe('in a drawing no label lies on a box or another label, and no way goes 
     expect(faultsIn(drawingOf(graphForPeople(playbook, graph)))).toEqual([]);
   });
 
-  test('also of many long answers that lead to the same, and past rows of boxes', () => {
+  test('even with many long answers with the same result, and past rows of boxes', () => {
     const node = (id: string, kind: 'question' | 'step' | 'end', text = id) => ({ id, kind, text });
     const labels = Array.from({ length: 9 }, (_, at) => `an answer that takes more than one line, number ${at}`);
     const graph: PlaybookGraph = {
@@ -154,6 +154,6 @@ describe('in a drawing no label lies on a box or another label, and no way goes 
   });
 });
 
-test('an alert can be made up for every playbook that is shipped', () => {
+test('an example alert can be made for every shipped playbook', () => {
   expect(playbooks.filter((playbook) => exampleAlert(playbook) === undefined).map(({ id }) => id)).toEqual([]);
 });

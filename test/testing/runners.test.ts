@@ -32,7 +32,7 @@ const alert = JSON.stringify({
   mitre: [],
 });
 
-test('a playbook is tested under Node’s own runner as under any other: nothing global is needed', () => {
+test('a playbook can be tested under Node’s own runner: no globals are needed', () => {
   const { status, out } = run(
     'shell.test.mjs',
     `import assert from 'node:assert/strict';
@@ -51,7 +51,7 @@ test('it has no problems', async () => {
   expect(status).toBe(0);
 });
 
-test('a simulation loads nothing of Temporal, and no client of a cluster', () => {
+test('a simulation loads neither Temporal nor a cluster client', () => {
   const { out } = run(
     'loads.mjs',
     `import { registerHooks } from 'node:module';
@@ -66,7 +66,7 @@ console.log(JSON.stringify({ end, heavy: loaded.filter((url) => /@temporalio|@ku
   expect(JSON.parse(out)).toEqual({ end: 'done', heavy: [] });
 });
 
-test('a body that never waits ends the run with its place: no runner could', () => {
+test('a body that never yields ends the run with its location, which no runner could do', () => {
   writeFileSync(
     join(folder, 'endless.mjs'),
     `import { definePlaybook } from ${room('authoring/playbook.ts')};
@@ -90,7 +90,7 @@ test('it ends', async () => void (await simulate(endless, { alert: ${alert} })))
   expect(status).not.toBe(0);
 });
 
-test('one thread watches a process, however often a runner loads the package for its files', () => {
+test('one thread watches a process, however often a runner loads the package', () => {
   const { out } = run(
     'threads.mjs',
     `import { readdirSync } from 'node:fs';

@@ -27,7 +27,7 @@ const stepsOf = ({ steps }: Story): readonly string[] =>
   steps.map(({ action, state, approvedBy }) => [action, state, ...approvedBy].join(' '));
 
 describe('a simulation', () => {
-  test('runs what people answer, as the engine would: in order, with their approval, and with as many of them as it takes', async () => {
+  test('runs what people answer, as the engine would: in order, with their approval, and with as many people as needed', async () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'release' });
     expect(stepsOf(story)).toEqual([
       'quarantinePod done',
@@ -39,7 +39,7 @@ describe('a simulation', () => {
     expect(story.questions).toMatchObject([{ answer: 'release', by: ['oncall-1', 'oncall-2'], groups: ['oncall', 'leads'] }]);
   });
 
-  test('lets silence pass in a moment, and says what stays in force', async () => {
+  test('skips the waiting time of silence, and says what stays in force', async () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf() });
     expect(story.questions).toMatchObject([{ answer: 'silence', by: [] }]);
     expect(story.left).toMatchObject([
@@ -50,7 +50,7 @@ describe('a simulation', () => {
     expect(tellStory(story)).toContain('In force: quarantinePod on pod/shop/cart-1 until +4h00m; in silence: renew.');
   });
 
-  test('tells that silence renews what an action of a pack has taken, also where a playbook without types has it released', async () => {
+  test('says that silence renews a pack action’s lease, even if an untyped playbook asks to release it', async () => {
     const wish: object = { onExpiry: 'release' };
     const playbook = definePlaybook(
       { id: 'close', title: 'Close', on: { match: { rule: alertOf().rule }, minSeverity: 'low', requires: [] }, uses: { close } },
@@ -64,7 +64,7 @@ describe('a simulation', () => {
     expect(left).toMatchObject([{ action: 'close', inSilence: 'renew' }]);
   });
 
-  test('takes answers one after another, and of the group that is asked later', async () => {
+  test('accepts a sequence of answers, including from a group asked later', async () => {
     const answers = await simulate(containDroppedBinary, { alert: alertOf(), answer: ['remove', 'rotate'] });
     expect(stepsOf(answers).slice(-3)).toEqual([
       'rotateSecret done oncall-1',
@@ -84,7 +84,7 @@ describe('a simulation', () => {
     );
   });
 
-  test('waits for evidence before anything is destroyed, and asks whether to go on without', async () => {
+  test('waits for evidence before anything is destroyed, and asks whether to continue without it', async () => {
     const options = { alert: alertOf(), failures: { snapshotPodState: 'FB_ERR_REFUSED' } } as const;
     const waited = await simulate(containDroppedBinary, { ...options, answer: 'remove' });
     const deleted = waited.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1');
@@ -102,7 +102,7 @@ describe('a simulation', () => {
     expect(gone.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1')?.at).toBeLessThan(10 * 60_000);
   });
 
-  test('asks people where a cap is reached, and does it with their approval', async () => {
+  test('asks people if a cap is reached, and continues with their approval', async () => {
     const story = await simulate(quarantineOnOrder, {
       alert: alertOf({ sensor: 'firebreak', rule: 'Quarantine ordered by a person' }),
       guardrails: { clusterCap: 0, namespaceReserve: 0 },
@@ -111,12 +111,12 @@ describe('a simulation', () => {
     expect(stepsOf(story).slice(0, 3)).toEqual(['quarantinePod failed', 'snapshotPodState done', 'quarantinePod done oncall-1']);
   });
 
-  test('does not do at once what is not critical', async () => {
+  test('does not act automatically below critical', async () => {
     const story = await simulate(quarantines, { alert: alertOf({ severity: 'high' }) });
     expect(story).toMatchObject({ end: 'failed', error: { code: 'FB_ERR_APPROVAL_INVALID' }, left: [] });
   });
 
-  test('joins what is in force already, for a second alert of the same pod', async () => {
+  test('joins what is already in force for a second alert of the same pod', async () => {
     const story = await simulate([containDroppedBinary, quarantines], { alert: alertOf() });
     expect(stepsOf(story).filter((step) => step.startsWith('quarantinePod'))).toEqual([
       'quarantinePod done',
@@ -125,7 +125,7 @@ describe('a simulation', () => {
     expect(story.playbooks).toEqual(['contain-dropped-binary', 'quarantines']);
   });
 
-  test('runs further alerts of the incident when they come', async () => {
+  test('runs further alerts of the incident as they arrive', async () => {
     const pod = { namespace: 'shop', name: 'cart-2', uid: 'uid-2' };
     const story = await simulate(quarantines, {
       alert: alertOf(),
@@ -135,13 +135,13 @@ describe('a simulation', () => {
     expect(story.steps.map(({ target }) => target)).toEqual(['pod/shop/cart-1', 'pod/shop/cart-2']);
   });
 
-  test('says where nothing answers the alert', async () => {
+  test('says if nothing answers the alert', async () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf({ rule: 'Something else' }) });
     expect(story).toMatchObject({ end: 'unmatched', playbooks: [] });
     expect(tellStory(story)).toEqual(['No playbook answers this alert.']);
   });
 
-  test('refuses a verdict that nobody has given, a step that nobody has approved, and the plan of something else', async () => {
+  test('refuses a verdict that nobody gave, a step that nobody approved, and the plan of something else', async () => {
     const story = await simulate(cheats, { alert: alertOf(), answer: 'delete' });
     expect(story.verdict).toBe('unknown');
     expect(story.events).toContainEqual(expect.objectContaining({ kind: 'verdict.refused' }));
@@ -169,11 +169,11 @@ describe('a simulation', () => {
     });
   });
 
-  test('ends a body that waits for what never comes', async () => {
+  test('ends a body that waits for something that never comes', async () => {
     expect(await simulate(waits, { alert: alertOf() })).toMatchObject({ end: 'endless' });
   });
 
-  test('takes outputs and plans as the test gives them', async () => {
+  test('uses outputs and plans supplied by the test', async () => {
     const story = await simulate(containDroppedBinary, {
       alert: alertOf(),
       answer: 'remove',
@@ -187,7 +187,7 @@ describe('a simulation', () => {
     });
   });
 
-  test('is one of many: each has a clock and ids of its own', async () => {
+  test('is independent: each has its own clock and ids', async () => {
     const alone = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'remove' });
     const together = await Promise.all(
       Array.from({ length: 5 }, () => simulate(containDroppedBinary, { alert: alertOf(), answer: 'remove' })),

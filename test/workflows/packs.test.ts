@@ -30,14 +30,14 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.stop());
 
-test('the same pack gives the same build in another folder, and another one with another line', async () => {
+test('the same pack gives the same build in another folder, and a different one with another line', async () => {
   expect(first.id).toMatch(/^[0-9a-f]{16}$/);
   expect((await build(join('deep', 'er', 'two'))).id).toBe(first.id);
   const changed = { ...acmeFiles, 'saying.ts': 'export const saying = (lease: string): string => lease;\n' };
   expect((await build('three', changed)).id).not.toBe(first.id);
 });
 
-test('workflows share what is shipped and what it matches by, and nothing of the engine or of a pack but what packs import', () => {
+test('workflows share the shipped playbooks and their patterns, and nothing of the engine or of a pack but what packs import', () => {
   const modules = new Map<string | symbol, unknown>();
   const cache = new Proxy({}, { get: (_, id) => modules.get(id), set: (_, id, value) => modules.set(id, value) !== undefined });
   const { AsyncLocalStorage, URL, TextEncoder, AbortController } = { ...globalThis, AsyncLocalStorage: class {} };
@@ -51,7 +51,7 @@ test('workflows share what is shipped and what it matches by, and nothing of the
   expect(shared.filter((id) => !/^\.\/engine\/(?:core|playbooks|authoring)\//.test(id))).toEqual([]);
 });
 
-test('a playbook of a pack answers its alerts, with what configuration has set', async () => {
+test('a playbook of a pack answers its alerts, as configured', async () => {
   const incident = await lab.start([alertOf({ rule: 'Detect crypto miners', severity: 'critical' })], {
     playbooks: ['acme/miner', 'firebreak/contain-dropped-binary'],
     params: { 'acme/miner': { lease: '8h' } },

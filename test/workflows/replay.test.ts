@@ -47,16 +47,16 @@ describe('golden histories', () => {
     errorsOfIdle = await unreplayed([...idle.values()]);
   });
 
-  test.each(files)('%s replays on the workflows of today', (file) => {
+  test.each(files)('%s replays on today’s workflows', (file) => {
     expect(errors.get(golden.get(file)?.workflowId ?? file)).toBeUndefined();
   });
 
-  test.each(files)('%s replays where the server has put tasks between in which nothing happened', (file) => {
+  test.each(files)('%s replays if the server inserted tasks in which nothing happened', (file) => {
     expect(idle.get(file)?.added).toBeGreaterThan(0);
     expect(errorsOfIdle.get(idle.get(file)?.workflowId ?? file)).toBeUndefined();
   });
 
-  test('a history that the workflows would not make is found', async () => {
+  test('a history that the workflows would not produce is detected', async () => {
     const golden = readGolden('dropped-binary-removed.json');
     const text = JSON.stringify(golden).replaceAll('"snapshotPodState"', '"other"').replaceAll('"verifyStep"', '"otherStep"');
     const [error] = await replay(JSON.parse(text));
@@ -71,14 +71,14 @@ describe('golden histories of the shipped playbooks', () => {
     expect(stored.map(({ name }) => name)).toEqual(Object.keys(waysInto));
   });
 
-  test('all replay on the workflows of today: `node test/workflows/record-histories.ts` records them anew', async () => {
+  test('all replay on today’s workflows: `node test/workflows/record-histories.ts` records them again', async () => {
     const errors = await unreplayed(stored);
     expect(
       stored.flatMap(({ name, workflowId }) => (errors.has(workflowId) ? [`${name}: ${errors.get(workflowId)}`] : [])),
     ).toEqual([]);
   });
 
-  test('all replay where the server has put tasks between in which nothing happened', async () => {
+  test('all replay if the server inserted tasks in which nothing happened', async () => {
     const all = stored.map((one) => ({ ...one, ...withIdleTasks(one.history, 600_000) }));
     expect(all.filter(({ added }) => added > 0).length).toBeGreaterThan(all.length / 2);
     const errors = await unreplayed(all);
@@ -87,7 +87,7 @@ describe('golden histories of the shipped playbooks', () => {
     );
   });
 
-  test('one of a body that has changed since is found', async () => {
+  test('one of a body that has changed since is detected', async () => {
     const changed = stored
       .filter(({ name }) => name === 'ask-about-exec')
       .map((one) => ({ ...one, history: withOtherStep(one.history) }));

@@ -288,7 +288,7 @@ export class Decisions {
     this.#begun(proposal);
     this.#say(
       proposal,
-      `${name} ${id}, approved by ${names}: ${text}. ${this.#model.names.get(owner) ?? owner} answers for it: ${reason}`,
+      `${name} ${id}, approved by ${names}: ${text}. ${this.#model.names.get(owner) ?? owner} is responsible for it: ${reason}`,
     );
   }
 

@@ -91,7 +91,7 @@ export function restraintView({ draft, modalId }: { readonly draft: RestraintDra
         chosen: hours.indexOf(usual),
       }),
       reasonInput('Why?', 'Signed with your proposal, shown to whoever decides, and kept on the record.'),
-      context([`${inline(owner, 100)} answers for it`, `cluster ${code(cluster, 60)}`]),
+      context([`${inline(owner, 100)} is responsible for it`, `cluster ${code(cluster, 60)}`]),
     ],
   };
 }

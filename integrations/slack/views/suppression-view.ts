@@ -58,7 +58,11 @@ export function suppressionView({
       upToInput(kinds[chosen]?.severity ?? 'medium'),
       untilInput(now),
       reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to whoever decides, and kept on the record.'),
-      context([`${inline(owner, 100)} answers for it`, inline(placeOf(incident), 200), `cluster ${code(incident.cluster, 60)}`]),
+      context([
+        `${inline(owner, 100)} is responsible for it`,
+        inline(placeOf(incident), 200),
+        `cluster ${code(incident.cluster, 60)}`,
+      ]),
     ],
   };
 }

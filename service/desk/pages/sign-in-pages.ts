@@ -10,7 +10,7 @@ function askPage({ id, person, click, shown: { text, incident, choice } }: Pendi
   const reason = click.reason === undefined ? '' : `<p>Your reason: ${html(click.reason)}</p>`;
   return page(
     'Sign in to decide',
-    `<p>${html(incident)}</p><p>${html(text)}</p><p>Answer of ${html(person)}: <strong>${html(choice.label)}</strong></p>${reason}
+    `<p>${html(incident)}</p><p>${html(text)}</p><p>Answer by ${html(person)}: <strong>${html(choice.label)}</strong></p>${reason}
 ${list('What it does', choice.changes)}${list('What it touches', choice.blastRadius)}${list('Note', choice.notes)}
 <form method="post" action="/sign-in/${encodeURIComponent(id)}"><button>Sign in and decide</button></form>
 <p>Nothing is decided until you have signed in. Close this page if this is not what you clicked.</p>`,

@@ -351,7 +351,7 @@ export async function decisionsText(session: Session, noun: Noun): Promise<strin
     if (kind.noun !== noun || (state !== 'proposed' && state !== 'active')) return [];
     const { id, until, owner, reason } = order.terms;
     const end = until.replace('T', ' ').slice(0, 16);
-    return `•  ${code(id, 20)}  *${state}*  ${inline(kind.title, 300)}, until ${end} UTC; ${inline(owner, 100)} answers for it: ${inline(reason, 200)}`;
+    return `•  ${code(id, 20)}  *${state}*  ${inline(kind.title, 300)}, until ${end} UTC; ${inline(owner, 100)} is responsible for it: ${inline(reason, 200)}`;
   });
   return lines.length === 0
     ? listed[noun].none

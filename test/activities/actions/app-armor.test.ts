@@ -14,20 +14,20 @@ const ask = (
   over: { readonly everywhere?: boolean; readonly template?: object } = {},
 ) => whyNoAppArmor({ view: { ready: () => true, pods: () => pods }, everywhere: false, template: {}, ...over });
 
-test('a profile is given where on each node a pod runs under one', () => {
+test('a profile is set if every node has a pod running under one', () => {
   expect(ask([running('a', runtimeDefault), running('a'), running('b', runtimeDefault)])).toBeUndefined();
 });
 
 test.each([
-  ['on one node no pod shows it', [running('a', runtimeDefault), running('b')]],
-  ['the pod that would show it was refused', [running('a', runtimeDefault, 'Failed'), running('a')]],
-  ['it runs unconfined', [running('a', { appArmorProfile: { type: 'Unconfined' } })]],
-  ['nothing runs', []],
-])('none is given where %s', (_what, pods) => {
+  ['one node has no such pod', [running('a', runtimeDefault), running('b')]],
+  ['the only such pod was refused', [running('a', runtimeDefault, 'Failed'), running('a')]],
+  ['the pod runs unconfined', [running('a', { appArmorProfile: { type: 'Unconfined' } })]],
+  ['no pods run', []],
+])('no profile is set if %s', (_what, pods) => {
   expect(ask(pods)).toContain('not every node has a pod that shows');
 });
 
-test('the configuration’s word is enough, but not against a profile in annotations', () => {
+test('the configuration can vouch for every node, but does not override a profile in annotations', () => {
   expect(ask([], { everywhere: true })).toBeUndefined();
   const annotations = { 'container.apparmor.security.beta.kubernetes.io/main': 'unconfined' };
   expect(ask([], { everywhere: true, template: { metadata: { annotations } } })).toContain('outdated annotations');

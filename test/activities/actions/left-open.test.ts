@@ -15,12 +15,12 @@ function pod(
   });
 }
 
-test('of a pod that has only the network of its cluster nothing is said', () => {
+test('a pod with only the cluster’s network has nothing left open', () => {
   const alone = pod('cart-1');
   expect([claimNotes([alone]), leftOpen([alone], [alone, pod('cart-2', { claims: ['data'] })])]).toEqual([[], []]);
 });
 
-test('a claim is named to people who decide, and once others use it, with these', () => {
+test('a claim is named to the people who decide, and the other pods once they use it', () => {
   const suspect = pod('cart-1', { claims: ['data', 'logs'] });
   const [note, ...more] = claimNotes([suspect]);
   expect([note, more]).toEqual([expect.stringMatching(/^Not cut: volume claim data, volume claim logs\. /), []]);
@@ -29,13 +29,13 @@ test('a claim is named to people who decide, and once others use it, with these'
   expect(leftOpen([suspect], others)).toEqual(['volume claim logs is shared with pod web-2']);
 });
 
-test('pods that are contained together share nothing with each other', () => {
+test('pods contained together do not count as sharing with each other', () => {
   const both = [pod('cart-1', { claims: ['data'] }), pod('cart-2', { claims: ['data'] })];
   expect(leftOpen(both, [...both])).toEqual([]);
   expect(leftOpen(both.slice(0, 1), both)).toEqual(['volume claim data is shared with pod cart-2']);
 });
 
-test('a device and a volume that lives as long as its pod can be claimed by others, too', () => {
+test('a claimed device and an ephemeral volume are listed as claims', () => {
   const spec = {
     volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: {} } } }],
     resourceClaims: [
@@ -56,11 +56,11 @@ test.each([
   ['not a name\u202e, <!channel>', []],
   [`${'a'.repeat(300)}, ok`, ['ok']],
   ['a,b,c,d,e,f,g', ['a', 'b', 'c', 'd', 'e']],
-])('of networks %j these are named', (networks, named) => {
+])('from the networks %j these are named', (networks, named) => {
   expect(pod('cart-1', { networks }).otherNetworks ?? []).toEqual(named);
 });
 
-test('whoever makes pods by the hundred makes no text longer', () => {
+test('hundreds of pods do not make the text longer', () => {
   const names = Array.from({ length: 400 }, (_, n) => `${'c'.repeat(200)}${n}`);
   const suspect = pod('cart-1', { claims: names });
   const others = names.map((claim, n) => pod(`web-${n}`, { claims: [claim, names[0] ?? ''] }));

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { openTicketImplementation } from '../../../activities/actions/open-ticket.ts';
 import { openTicketOutput } from '../../../core/actions/open-ticket.schema.ts';
 
-test('where no ticket system is configured a ticket is planned to change nothing, and says that it was skipped', async () => {
+test('without a ticket system a ticket is planned to change nothing, and says that it was skipped', async () => {
   const { plan, apply } = openTicketImplementation({ tickets: undefined });
   const context = { incident: 'c/shop/Deployment/cart', run: 'run-1', signal: new AbortController().signal } as never;
   const input = { title: 'cart read /etc/shadow', body: 'What happened.' };

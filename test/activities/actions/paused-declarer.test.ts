@@ -21,7 +21,7 @@ const marked = (note: ObjectNote) => ({
 });
 const reconcile = ['metadata', 'annotations', 'kustomize.toolkit.fluxcd.io/reconcile'];
 
-test('a pause is given back by a note of this object alone, and by none that speaks of another field', () => {
+test('a pause is undone only by this object’s own note, about this field', () => {
   const own = marked(noteOf(reconcile));
   for (const known of [key, undefined]) {
     expect(pauseNotes(own, deployment, known).size).toBe(1);

@@ -19,7 +19,7 @@ function open(name: string) {
   return { kept, memory: new JudgementMemory({ counted: kept.groups<CountedPayload>('counted'), now: () => now }) };
 }
 
-test('what is remembered is about one payload in one run of one workflow, also after a restart', async () => {
+test('a judgement is remembered for one payload in one run of one workflow, even after a restart', async () => {
   const { kept, memory } = open('restart');
   memory.found({ workflow, run: 'r', digest: 'd', judged });
   memory.found({ workflow, run: 's', digest: 'd', judged: 'nobody' });
@@ -32,7 +32,7 @@ test('what is remembered is about one payload in one run of one workflow, also a
   await again.kept.close();
 });
 
-test('what counted is forgotten with the end of its workflow, and of no other', async () => {
+test('judgements are forgotten when their own workflow ends, not another one', async () => {
   const { kept, memory } = open('ended');
   for (const one of [workflow, `${workflow}/b`]) memory.found({ workflow: one, run: 'r', digest: 'd', judged });
   await kept.written();
@@ -42,7 +42,7 @@ test('what counted is forgotten with the end of its workflow, and of no other', 
   await kept.close();
 });
 
-test('what nobody has asked for in 90 days is forgotten; who asks keeps it', async () => {
+test('a judgement not asked for in 90 days is forgotten; asking keeps it', async () => {
   const { kept, memory } = open('old');
   const digests = Array.from({ length: 2_500 }, (_, n) => `d${n}`);
   for (const digest of digests) memory.found({ workflow, run: 'r', digest, judged });
@@ -55,7 +55,7 @@ test('what nobody has asked for in 90 days is forgotten; who asks keeps it', asy
   await kept.close();
 });
 
-test('of a payload that is played back in run after run the newest are known', async () => {
+test('for a payload replayed in run after run, the newest judgements are known', async () => {
   const { kept, memory } = open('runs');
   for (let run = 1; run <= 20; run += 1) memory.found({ workflow, run: `run ${run}`, digest: 'd', judged });
   expect(Object.keys(memory.of(workflow, 'd'))).toEqual([13, 14, 15, 16, 17, 18, 19, 20].map((run) => `run ${run}`));

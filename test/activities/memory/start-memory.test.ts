@@ -20,8 +20,8 @@ beforeEach(() => {
 const comes = (start: string, firstRun: string, at = clock, memory = starts): Promise<boolean> =>
   memory.takes(id, { id: start, at, firstRun }, firstRun);
 
-describe('of the calls over Temporal', () => {
-  test('those of the run that came of a start first are taken, again and again', async () => {
+describe('of the calls through Temporal', () => {
+  test('those of a start’s first run are accepted, again and again', async () => {
     expect(await comes('one', 'a')).toBe(true);
     clock += dayMs * 20;
     expect(await comes('one', 'a', monday)).toBe(true);
@@ -38,7 +38,7 @@ describe('of the calls over Temporal', () => {
     expect(starts.mayRun(id, 'a')).toBe(true);
   });
 
-  test('those of an older start are not, once there was a newer one', async () => {
+  test('those of an older start are not, once there is a newer one', async () => {
     await comes('one', 'a');
     clock += 10_000;
     expect(await comes('two', 'b')).toBe(true);
@@ -49,12 +49,12 @@ describe('of the calls over Temporal', () => {
     expect(await comes('never sent', 'e', monday)).toBe(false);
   });
 
-  test('those of a cell whose clock is a little behind are', async () => {
+  test('those of a cell whose clock is slightly behind are', async () => {
     await comes('one', 'a');
     expect(await comes('two', 'b', monday - 30_000)).toBe(true);
   });
 
-  test('those of a run that has come to its end are not, also where it was set back', async () => {
+  test('those of a run that has ended are not, even if it was reset', async () => {
     await comes('one', 'a');
     starts.ended(id, 'another');
     expect(await comes('one', 'a')).toBe(true);
@@ -63,7 +63,7 @@ describe('of the calls over Temporal', () => {
     expect(starts.mayRun(id, 'a')).toBe(false);
   });
 
-  test('those of a later run are, where it went on as new or was set back while open: that is asked once', async () => {
+  test('those of a later run are, if it continued as new or was reset while open: that is looked up once', async () => {
     const asked: string[] = [];
     starts.asks(async ({ run, earlier }) => {
       asked.push(run);
@@ -77,7 +77,7 @@ describe('of the calls over Temporal', () => {
     expect(await starts.mayRunOn(id, 'a', 'b')).toBe(true);
   });
 
-  test('those of a run that was set back when it was over are not, before anybody has seen the end', async () => {
+  test('those of a run that was reset after its end are not, even before anybody saw the end', async () => {
     starts.asks(async () => 'ended');
     const start = { id: 'one', at: clock, firstRun: 'a' };
     await comes('one', 'a');
@@ -87,7 +87,7 @@ describe('of the calls over Temporal', () => {
     expect(await comes('one', 'a', monday)).toBe(false);
   });
 
-  test('those of a run of which nobody can say where it comes from are not, and the run before goes on', async () => {
+  test('those of a run of unknown origin are not, and the run before it continues', async () => {
     starts.asks(async () => 'unknown');
     await comes('one', 'a');
     expect(await starts.takes(id, { id: 'one', at: clock, firstRun: 'a' }, 'b')).toBe(false);
@@ -95,17 +95,17 @@ describe('of the calls over Temporal', () => {
     expect(await comes('one', 'a', monday)).toBe(true);
   });
 
-  test('those of a start that nobody remembers are not when it is older than the memory', async () => {
+  test('those of a forgotten start are not, if it is older than the memory', async () => {
     expect(await comes('one', 'a', monday - 40 * dayMs)).toBe(false);
   });
 
-  test('those that name no start are not', async () => {
+  test('those that do not name a start are not', async () => {
     expect(await starts.takes(id, undefined, 'a')).toBe(false);
     expect(await starts.takes(id, { id: 'one', at: clock }, 'a')).toBe(false);
   });
 });
 
-test('it knows after a restart what it knew before', async () => {
+test('starts are remembered after a restart', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'firebreak-starts-'));
   const log = { error: () => undefined };
   try {

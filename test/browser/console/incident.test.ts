@@ -63,7 +63,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     return page;
   }
 
-  test('goes from the alert to its end by two people, one of them by keyboard alone', async () => {
+  test('is taken from alert to end by two people, one of them by keyboard alone', async () => {
     const ada = await atTheDoor('ada');
     await ada.getByRole('link', { name: 'Sign in' }).click();
     await ada.getByText('No open incidents').waitFor();

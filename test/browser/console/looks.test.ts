@@ -27,7 +27,7 @@ inBrowser('the console, to look at', () => {
   const shown = consoleInBrowser();
   const { opened, faults } = shown;
 
-  test('counts down until when a containment lasts, to the second once it matters, and tells a screen reader the time instead', async () => {
+  test('counts down to the end of a containment, to the second once it matters, and tells a screen reader the time instead', async () => {
     const [lease] = sample.shownIncident.leases;
     const until = Date.parse(lease?.until ?? '');
     const page = await opened(`/incidents/${sample.cart.key}`, {}, (one) => one.clock.install());
@@ -51,7 +51,7 @@ inBrowser('the console, to look at', () => {
     await page.close();
   });
 
-  test('counts down until when a question is asked, and says when that is over', async () => {
+  test('counts down to the end of a question, and says when it has passed', async () => {
     const until = Date.parse(sample.question.level.until);
     const page = await opened('/questions', {}, (one) => one.clock.install());
     const question = page.getByRole('region', { name: sample.question.text });
@@ -70,7 +70,7 @@ inBrowser('the console, to look at', () => {
     ['a desk', 1280, 900],
     ['a wall', 1920, 1080],
     ['a large wall', 3840, 2160],
-  ])('fits %s: no page is moved sideways, and on a wall words are larger', async (_, width, height) => {
+  ])('fits %s: no page scrolls sideways, and text is larger on a wall', async (_, width, height) => {
     for (const path of [
       '/incidents',
       `/incidents/${sample.cart.key}`,
@@ -89,7 +89,7 @@ inBrowser('the console, to look at', () => {
     expect(faults).toEqual([]);
   });
 
-  test('shows on a wall all open incidents and how the response stands without anybody moving the page', async () => {
+  test('shows all open incidents and the state of the response on a wall without scrolling', async () => {
     const wall = { viewport: { width: 1920, height: 1080 } };
     const list = await opened('/incidents', wall);
     await list.getByRole('link', { name: /batch\/report/ }).waitFor();
@@ -102,7 +102,7 @@ inBrowser('the console, to look at', () => {
     await overview.close();
   });
 
-  test('keeps its head in one line on a telephone, whoever reads, and gives a long name all the width there is', async () => {
+  test('keeps its header in one line on a phone, whoever reads it, and gives a long name the full width', async () => {
     shown.desk.answers.session = {
       ...sample.session,
       person: { id: 'max', name: 'Maximiliane Featherstonehaugh-Cholmondeley' },
@@ -117,7 +117,7 @@ inBrowser('the console, to look at', () => {
     await page.close();
   });
 
-  test('folds up what a playbook answers where that is long, and shows it where it is not', async () => {
+  test('folds a long list of what a playbook answers, and shows a short one', async () => {
     const facts = async (name: string) => {
       const page = await opened(`/playbooks/firebreak/${name}`, { viewport: { width: 390, height: 844 } });
       const does = page.getByRole('region', { name: 'What it does' });
@@ -134,7 +134,7 @@ inBrowser('the console, to look at', () => {
     await short.page.close();
   });
 
-  test('draws what is left of a workload, what is cut off, what an answer would change and what can be reached, each with its words inside', async () => {
+  test('draws what is left of a workload, what is cut off, what an answer would change and what can be reached, each with its label inside', async () => {
     const page = await opened(`/incidents/${sample.cart.key}`);
     const radius = page.getByRole('region', { name: 'Blast radius' });
     await radius.getByText('2 of 3 pods still ready').waitFor();
@@ -153,7 +153,7 @@ inBrowser('the console, to look at', () => {
     await page.close();
   });
 
-  test('shows of an alert each process below the one that started it, with what it ran and as whom', async () => {
+  test('shows each process of an alert below its parent, with what it ran and as whom', async () => {
     const page = await opened(`/incidents/${sample.cart.key}`);
     const alerts = page.getByRole('region', { name: 'Alerts', exact: true });
     await alerts.locator('summary').first().click();
@@ -173,7 +173,7 @@ inBrowser('the console, to look at', () => {
     'ask-about-kernel-change',
     'contain-reverse-shell',
     'stop-destruction',
-  ])('draws %s with each word where it has room', async (name) => {
+  ])('draws %s with room for every label', async (name) => {
     const page = await opened(`/playbooks/firebreak/${name}`);
     await page.locator('svg.ways .label').first().waitFor();
     expect(await page.evaluate(wordsAstray)).toEqual([]);

@@ -70,7 +70,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('says in the dialog what was wrong, and what was typed stays', async () => {
+  test('says in the dialog what was wrong, and keeps what was typed', async () => {
     shown.desk.answers.answer = new Fault(400, {
       code: 'FB_ERR_BAD_ARGUMENTS',
       message: 'The answer is not complete.',
@@ -87,7 +87,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('shows an incident that begins, and says so to who cannot see it', async () => {
+  test('shows a new incident, and announces it to screen readers', async () => {
     shown.desk.answers.incidents = { items: [], next: null };
     const page = await opened('/incidents');
     await page.getByText('No open incidents').waitFor();
@@ -99,7 +99,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('says when it is not live any more, shows what it had, and is live again by itself', async () => {
+  test('says when it is no longer live, keeps showing what it had, and reconnects on its own', async () => {
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
@@ -114,7 +114,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('keeps its filters in the address, also after it is opened anew', async () => {
+  test('keeps its filters in the address, also when it is reopened', async () => {
     const page = await opened('/incidents');
     await page.getByLabel('Search').fill('cart');
     await page.getByLabel('Severity').selectOption('critical');
@@ -131,7 +131,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('shows what is open where the address says what is no filter', async () => {
+  test('shows open incidents when the address has an invalid filter', async () => {
     const page = await opened('/incidents?state=nonsense&opened=never');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     const shownIn = (label: string) => page.getByLabel(label).locator('option:checked').textContent();
@@ -140,7 +140,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('asks once for what was typed, and not with each letter', async () => {
+  test('asks once for what was typed, not on every letter', async () => {
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     // The page's own clock is stopped while somebody types, so a slow machine does not matter.
@@ -169,13 +169,13 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('opens with the incidents where no page is named', async () => {
+  test('opens with the incidents when no page is named', async () => {
     const page = await opened('/');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     await page.close();
   });
 
-  test('is a door for who has not signed in, and brings them back to where they wanted to be', async () => {
+  test('asks people to sign in, and brings them back to where they wanted to be', async () => {
     shown.desk.answers.session = new Fault(401, {
       code: 'FB_ERR_UNAUTHORIZED',
       message: 'You are not signed in.',
@@ -188,7 +188,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('names a ticket that has no address, and links one that has', async () => {
+  test('names a ticket without an address, and links one that has one', async () => {
     shown.desk.answers.incident = {
       ...sample.shownIncident,
       tickets: [
@@ -213,7 +213,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('says what is out of order in records, and does not call them complete', async () => {
+  test('says what is wrong with the records, and does not call them complete', async () => {
     const proof = { ...sample.shownIncident.proof, whole: false, findings: ['Record 4 is missing.'] };
     shown.desk.answers.incident = { ...sample.shownIncident, proof };
     const page = await opened(`/incidents/${sample.cart.key}`);
@@ -222,7 +222,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('tells of sensors who is silent where, who loses events, and what the intake turned away', async () => {
+  test('shows which sensors are silent where, which lose events, and what the intake turned away', async () => {
     // Heard of just now, although no intake has reported since.
     const fresh = { cluster: 'prod-1', name: 'tracee', alerts: 1, lastAlertAt: new Date().toISOString(), health: null };
     shown.desk.answers.overview = { ...sample.overview, sensors: [...sample.overview.sensors, fresh] };
@@ -243,7 +243,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('tells who sees some namespaces only of the alerts of sensors, and nothing of their health', async () => {
+  test('shows people who see only some namespaces the alerts of sensors, and nothing of their health', async () => {
     shown.desk.answers.overview = {
       ...sample.overview,
       intakes: null,
@@ -257,7 +257,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('leads from the overview to a playbook with its record, every way that it can go, and the rules that it answers', async () => {
+  test('leads from the overview to a playbook with its record, every path it can take, and the rules it answers', async () => {
     const page = await opened('/overview');
     await page.getByRole('link', { name: 'Contain a pod that ran a binary that is not in its image' }).click();
     await page
@@ -276,7 +276,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('shows every way that a playbook of a pack can go, as the desk says it, and each way in words for who cannot see it', async () => {
+  test('shows every path that a playbook of a pack can take, as the desk reports it, and in words for people who cannot see it', async () => {
     shown.desk.answers.playbooks = sample.playbooksOfPack;
     shown.desk.answers.drawings = { items: [sample.drawing], why: null };
     const page = await opened('/playbooks/acme/miner');
@@ -294,7 +294,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('says which rules nothing answers, and of a playbook that could not be drawn why, and how to draw it', async () => {
+  test('says which rules nothing answers, and why a playbook could not be drawn and how to draw it', async () => {
     shown.desk.answers.playbooks = sample.playbooksOfPack;
     shown.desk.answers.drawings = { items: [], why: 'No alert could be made up for it.' };
     const page = await opened('/playbooks/acme/miner');
@@ -309,7 +309,7 @@ inBrowser('the console', () => {
     await page.close();
   });
 
-  test('runs nothing that an attacker wrote, and writes out what hides or turns text round', async () => {
+  test('runs no script that an attacker wrote, and writes out characters that hide or reverse text', async () => {
     const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>\u202egnp.exe';
     const [process] = sample.shownIncident.samples;
     if (!process) throw new Error('the sample has no alert');

@@ -46,7 +46,7 @@ inBrowser('a quiet night', () => {
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - minutes * 60_000).toISOString()]);
   }
 
-  test('leaves a wall display signed in and live, and signs a person out who listens as long', async () => {
+  test('keeps a wall display signed in and live, and signs out a person who stays as long', async () => {
     const person = await signedInBy('Sign in');
     const wall = await signedInBy('Open as a wall display');
     await wall.getByText(/^Wall display until/).waitFor();

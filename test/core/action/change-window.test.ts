@@ -20,11 +20,11 @@ describe('a change window', () => {
     ['2026-01-05T07:30:00Z', false],
     ['2026-01-05T08:00:00Z', true],
     ['2026-07-05T10:00:00Z', false],
-  ])('goes by the wall clock of its time zone, in summer as in winter: %s', (time, open) => {
+  ])('follows the wall clock of its time zone, in summer and winter: %s', (time, open) => {
     expect(isOpen(berlin, at(time))).toBe(open);
   });
 
-  test('that ends before it begins ends on the next day', () => {
+  test('whose end time is before its start time ends on the next day', () => {
     const night = { timeZone: 'UTC', open: [{ days: ['fri'], from: '22:00', until: '04:00' }] } as const;
     for (const [time, open] of [
       ['2026-07-10T21:59:00Z', false],
@@ -36,7 +36,7 @@ describe('a change window', () => {
       expect([time, isOpen(night, at(time))]).toEqual([time, open]);
   });
 
-  test('says when it opens next, over a weekend and a change of the clock', () => {
+  test('says when it opens next, across a weekend and a clock change', () => {
     expect(opensNext(berlin, at('2026-03-27T20:00:00Z'))).toBe(at('2026-03-30T07:00:00Z'));
     expect(opensNext(berlin, at('2026-07-06T06:00:00Z'))).toBe(at('2026-07-06T07:00:00Z'));
     expect(closedText(berlin, at('2026-07-04T12:00:00Z'))).toBe(
@@ -45,11 +45,11 @@ describe('a change window', () => {
   });
 });
 
-describe('a step waits for a window', () => {
+describe('a step has to wait for a window', () => {
   const closed = at('2026-07-04T12:00:00Z');
   const step = { effect: 'destructive', reach: 'pod', namespaces: ['shop'], playbook: 'p' } as const;
 
-  test('where it is destructive or wide, and not where it contains one pod, looks, or is outside of the cluster', () => {
+  test('if it is destructive or wide, but not if it contains one pod, only reads, or acts outside the cluster', () => {
     expect(closedWindow([berlin], step, closed)).toBe(berlin);
     expect(closedWindow([berlin], { ...step, effect: 'reversible', reach: 'workload' }, closed)).toBe(berlin);
     for (const free of [
@@ -61,7 +61,7 @@ describe('a step waits for a window', () => {
     expect(closedWindow([berlin], step, at('2026-07-06T10:00:00Z'))).toBeUndefined();
   });
 
-  test('of its namespaces and its playbooks, where a node is in all of them', () => {
+  test('for its namespaces and playbooks; a node belongs to every namespace', () => {
     const payments = { ...berlin, namespaces: ['payments'] };
     expect(closedWindow([payments], step, closed)).toBeUndefined();
     expect(closedWindow([payments], { ...step, namespaces: ['shop', 'payments'] }, closed)).toBe(payments);
@@ -69,13 +69,13 @@ describe('a step waits for a window', () => {
     expect(closedWindow([{ ...berlin, playbooks: ['other'] }], step, closed)).toBeUndefined();
   });
 
-  test('and of several closed ones the one that refuses decides', () => {
+  test('and if several are closed, the one that refuses wins', () => {
     const strict: ChangeWindow = { ...berlin, name: 'strict', outside: 'refuse' };
     expect(closedWindow([berlin, strict], step, closed)).toBe(strict);
   });
 });
 
-test('outside of a window one more person must agree, and who is asked reads it', () => {
+test('outside a window one more person must agree, and the people asked are told so', () => {
   const plan: Plan = {
     action: 'deletePod',
     effect: 'destructive',

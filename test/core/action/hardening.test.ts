@@ -3,7 +3,7 @@ import { type HardenedSpec, harden, hardeningBefore, hardenings, unharden } from
 
 const bare: HardenedSpec = { containers: [{ name: 'main', image: 'shop/cart:1' }], volumes: [] };
 
-test('a workload is given everything that it lacks', () => {
+test('a workload gets every setting that it lacks', () => {
   expect(harden(bare)).toEqual({
     volumes: [],
     hostUsers: false,
@@ -23,7 +23,7 @@ test('a workload is given everything that it lacks', () => {
   });
 });
 
-test('what loosens it is taken away, what is stricter or allowed stays', () => {
+test('looser settings are removed; stricter or allowed ones stay', () => {
   const loose: HardenedSpec = {
     hostNetwork: true,
     securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'own.json' }, fsGroup: 1 },
@@ -58,7 +58,7 @@ test('what loosens it is taken away, what is stricter or allowed stays', () => {
   expect(unharden(hardened, hardeningBefore(loose))).toEqual(loose);
 });
 
-test('what is left out is left alone, and what came since stays when the fields are given back', () => {
+test('exempt fields are left alone, and later changes survive when the fields are restored', () => {
   expect(unharden(harden(bare, [...hardenings]), hardeningBefore(bare))).toEqual(bare);
   expect(harden(bare, ['readOnlyRoot']).containers?.[0]?.securityContext).not.toHaveProperty('readOnlyRootFilesystem');
   const since = { ...harden(bare), priority: 1, containers: [...(harden(bare).containers ?? []), { name: 'sidecar' }] };

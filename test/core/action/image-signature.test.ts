@@ -18,7 +18,7 @@ const check = (container: string, over: Partial<ImageCheck> = {}): ImageCheck =>
   ...over,
 });
 
-test('of several images one that is unsigned decides, then one that nobody knows of', () => {
+test('of several images an unsigned one decides, then an unknown one', () => {
   const of = (...signatures: readonly ImageCheck['signature'][]) =>
     worstSignature(signatures.map((signature) => ({ signature })));
   expect(of('signed', 'signed')).toBe('signed');
@@ -27,13 +27,13 @@ test('of several images one that is unsigned decides, then one that nobody knows
   expect(of()).toBe('unknown');
 });
 
-test('people read who signed it, or why nobody can say', () => {
+test('the text says who signed the image, or why that is unknown', () => {
   expect(signatureText(check('a', { by: ['ada', 'ben'] }))).toBe('signed by ada and ben');
   expect(signatureText(check('a', { signature: 'unsigned' }))).toBe('unsigned');
   expect(signatureText(check('a', { signature: 'unknown', reason: 'no answer' }))).toBe('unknown: no answer');
 });
 
-test('what an incident knows of its images is one line; that nobody has looked is said, and is no sign of anything', () => {
+test('what an incident knows of its images fits on one line, which says when nothing was checked', () => {
   expect(imagesLine([])).toBe('Signatures of its images: not checked in this incident.');
   const checks = [check('a'), check('b', { signature: 'unsigned', reason: 'no signature is there' })];
   expect(imagesLine([...checks, ...checks])).toBe(
@@ -42,7 +42,7 @@ test('what an incident knows of its images is one line; that nobody has looked i
   expect(imagesLine([...'abcdef'].map((name) => check(name)))).toMatch(/ and more\.$/);
 });
 
-test('an incident remembers the last look at each container, of so many at most', () => {
+test('an incident remembers the last check of each container, for a limited number of containers', () => {
   const first = withImages([], 'uid-1', [check('a'), check('b')]);
   const later = withImages(first, 'uid-1', [check('a', { signature: 'unknown', reason: 'no answer' })]);
   expect(later).toMatchObject([

@@ -39,7 +39,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 }));
 
 describe('the id of an alert', () => {
-  test('is what it was defined by, whatever the fields', () => {
+  test('matches its original definition, whatever the fields', () => {
     const identity = fc.record(
       { sensor: text, rule: text, time: text, host: text, fields: value },
       { requiredKeys: ['fields', 'sensor', 'rule', 'time'] },
@@ -57,7 +57,7 @@ describe('the id of an alert', () => {
     expect(of({ a: 1 })).not.toBe(of({ a: '1' }));
   });
 
-  test('is that of the fields without those that tell nothing', () => {
+  test('ignores fields that carry no information', () => {
     const of = (fields: unknown): string => alertIdOf({ sensor: 's', rule: 'r', time: 't', fields });
     const without = (name: string, field: unknown): boolean => name === 'at' || field === '';
     const fields = { at: 1, b: '', c: { at: 2 } };

@@ -28,7 +28,7 @@ function report(over: Partial<IntakeReport> = {}): IntakeReport {
 const open = { incident: 'incident/lab/cluster', severity: 'high' } as const;
 
 describe('a report of an intake', () => {
-  test('is taken as it is made', () => {
+  test('is accepted as an intake makes it', () => {
     expect(isIntakeReport(report())).toBe(true);
     expect(isIntakeReport(report({ sensors: [], watched: [], refused: {} }))).toBe(true);
     const named = {
@@ -43,31 +43,28 @@ describe('a report of an intake', () => {
   test.each<[string, unknown]>([
     ['nothing', undefined],
     ['a text', 'report'],
-    ['a time that is none', { ...report(), at: 'soon' }],
-    ['a count below nothing', { ...report(), accepted: -1 }],
+    ['an invalid time', { ...report(), at: 'soon' }],
+    ['a negative count', { ...report(), accepted: -1 }],
     ['a count that is a text', { ...report(), refused: { rate_limit: '2' } }],
     ['a sensor without a name', { ...report(), sensors: [{ alerts: 1, drops: 0, heardAt: at(1), lacks: [] }] }],
     ['an incident without an id', { ...report(), open: { count: 1, worst: [{ severity: 'high' }] } }],
-    ['an incident with rules that are none', { ...report(), open: { count: 1, worst: [{ ...open, rules: [1] }] } }],
+    ['an incident with invalid rules', { ...report(), open: { count: 1, worst: [{ ...open, rules: [1] }] } }],
     [
-      'one that began some time',
+      'an incident with an invalid start time',
       { ...report(), open: { count: 2, worst: [open], newest: [{ ...open, started: { run: 'r', at: 'once' } }] } },
     ],
     [
-      'more new ones than there are',
+      'more new incidents than allowed',
       { ...report(), open: { count: 500, worst: [open], newest: Array.from({ length: 101 }, () => open) } },
     ],
     ['a node without a time', { ...report(), watched: [{ sensor: 'falco', nodes: 1, silent: 1, longest: [{ node: 'n1' }] }] }],
-    ['more sensors than there are', { ...report(), sensors: Array.from({ length: 31 }, () => report().sensors[0]) }],
-    [
-      'more than anybody reads',
-      { ...report(), hidden: Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`s-${n}`, n])) },
-    ],
-  ])('is not %s', (_, value) => {
+    ['more sensors than allowed', { ...report(), sensors: Array.from({ length: 31 }, () => report().sensors[0]) }],
+    ['an oversized report', { ...report(), hidden: Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`s-${n}`, n])) }],
+  ])('cannot be %s', (_, value) => {
     expect(isIntakeReport(value)).toBe(false);
   });
 
-  test('names what was refused when it is the first of its reason, or ten times as many, and again after a restart', () => {
+  test('names refusals at the first of each reason, at ten times as many, and again after a restart', () => {
     const refused = (count: number, over: Partial<IntakeReport> = {}) => report({ refused: { unauthorized: count }, ...over });
     const known = [refused(3)];
     expect(newlyRefused([], refused(3))).toEqual({ unauthorized: 3 });
@@ -78,7 +75,7 @@ describe('a report of an intake', () => {
     expect(newlyRefused(known, report({ refused: {}, at: at(11) }))).toEqual({});
   });
 
-  test('takes the place of the one before; one that is older changes nothing', () => {
+  test('replaces the previous one; an older one changes nothing', () => {
     const first = withIntakeReport([], report());
     const later = withIntakeReport(first, report({ at: at(12), accepted: 9 }));
     expect(later).toMatchObject([{ accepted: 9 }]);
@@ -86,7 +83,7 @@ describe('a report of an intake', () => {
     expect(withIntakeReport(later, report({ source: 'two', at: at(13) })).map(({ source }) => source)).toEqual(['two', 'one']);
   });
 
-  test('pushes out the one that was heard of longest ago, once there are eight', () => {
+  test('evicts the one heard from longest ago once there are eight', () => {
     const many = Array.from({ length: 9 }, (_, n) => report({ source: `s${n}`, at: at(n) })).reduce(withIntakeReport, [
       report({ source: 'oldest', at: at(0).replace('10:00', '09:00') }),
     ]);
@@ -94,8 +91,8 @@ describe('a report of an intake', () => {
   });
 });
 
-describe('a sensor, as several intakes know it', () => {
-  test('is silent on a node that none of them hears, and has dropped what it said to any of them', () => {
+describe('a sensor seen by several intakes', () => {
+  test('is silent on a node if none of them hears it, and has dropped what it reported to any of them', () => {
     const other = report({
       source: 'two',
       sensors: [{ sensor: 'falco', alerts: 1, drops: 2, droppedAt: at(3), heardAt: at(7), lacks: ['the content of configmaps'] }],
@@ -113,7 +110,7 @@ describe('a sensor, as several intakes know it', () => {
     ]);
   });
 
-  test('is named also where nobody has heard of it, and is not said to be watched where it is not', () => {
+  test('is listed even if nobody has heard from it, and is not called watched if it is not', () => {
     const never = report({ sensors: [], watched: [{ sensor: 'tetragon', nodes: 2, silent: 2, longest: [] }] });
     expect(sensorStates([never])).toMatchObject([{ sensor: 'tetragon', heardAt: null, drops: 0, watched: { silent: 2 } }]);
     expect(sensorStates([report({ watched: [] })])).toMatchObject([{ sensor: 'falco', watched: null }]);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 
-test('whoever names all of them is heard to a limit', () => {
+test('only a limited number of techniques per alert is read', () => {
   const tag = Array.from({ length: 1_000 }, (_none, number) => `T1${String(number).padStart(3, '0')}`).join(' ');
   expect(mitreIds([tag]).length).toBeLessThanOrEqual(64);
   expect(mitreIds(Array.from({ length: 200 }, (_none, number) => `T1${String(number).padStart(3, '0')}`))).toHaveLength(64);
@@ -43,7 +43,7 @@ test.each([
   [['FGT1046', 'CVE-2024-1234', 'T2024', 'NIST_800-53_AU-2', 'T10590', 'mitre_', 'mitre_constructor', 'mitre'], []],
 ])('%j are %j', (tags, ids) => expect(mitreIds(tags)).toEqual(ids));
 
-test('what a tag tells is the same when it comes again, also after thousands of others, and beside another tag', () => {
+test('a tag means the same when it is repeated, also after thousands of others, and next to another tag', () => {
   const tags = ['T1620', 'mitre_defense_evasion', 'maturity_stable'];
   const first = mitreIds(tags);
   expect(mitreIds(tags)).toEqual(first);

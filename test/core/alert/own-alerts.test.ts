@@ -37,7 +37,7 @@ const everyRule = [
 const everySensor = [...sensors.map(({ name }) => name), 'house-made'];
 
 describe('a rule of Firebreak’s own', () => {
-  test.each(Object.values(ownRules))('“%s” is followed when Firebreak says it, and from no sensor', (rule) => {
+  test.each(Object.values(ownRules))('“%s” is acted on only if it comes from Firebreak, never from a sensor', (rule) => {
     const said = rule === ownRules.schedule ? { rule, scheduledFor: 'firebreak/drill-quarantine' } : { rule };
     expect(answering(said)).toHaveLength(1);
     for (const sensor of everySensor) expect(answering({ ...said, sensor })).toEqual([]);
@@ -51,7 +51,7 @@ describe('a rule of Firebreak’s own', () => {
   });
 });
 
-test('a rule of a sensor is not followed when it comes as Firebreak’s own', () => {
+test('a sensor’s rule is not acted on if it comes as Firebreak’s own', () => {
   const own: ReadonlySet<string> = new Set(Object.values(ownRules));
   for (const rule of everyRule.filter((name) => !own.has(name))) {
     expect(answering({ rule })).toEqual([]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { atLeast, worse } from '../../../core/alert/severity.ts';
 
 describe('severity', () => {
-  test('critical reaches every minimum, unknown reaches none above itself', () => {
+  test('critical meets every minimum, unknown meets none above itself', () => {
     expect(atLeast('critical', 'high')).toBe(true);
     expect(atLeast('unknown', 'info')).toBe(false);
   });

@@ -15,8 +15,8 @@ const sha = (letter: string) => `sha256:${letter.repeat(64)}`;
 const workload = { namespace: 'shop', kind: 'Deployment', name: 'debug' };
 const shell = { rule: 'Shell', severity: 'low', sensor: 'falco', digest: sha('d'), workload };
 
-describe('what an incident’s records say can be hidden', () => {
-  test('each kind once, the newest first, with the worst severity of its own', () => {
+describe('what can be suppressed according to an incident’s records', () => {
+  test('each kind of alert once, newest first, with its worst severity', () => {
     const { kinds, not } = suppressibleIn([
       recordOf(shell, { ...shell, severity: 'high' }, { ...shell, rule: 'Read' }),
       recordOf({ ...shell, digest: sha('e') }, shell),
@@ -30,18 +30,18 @@ describe('what an incident’s records say can be hidden', () => {
   });
 
   test.each([
-    ['what is in doubt', { ...shell, unsuppressible: 'in doubt' }, 'in doubt'],
+    ['an alert in doubt', { ...shell, unsuppressible: 'in doubt' }, 'in doubt'],
     ['a guessed owner', { rule: 'Shell', unsuppressible: 'guessed owner' }, 'guessed'],
     ['an image without digest', { rule: 'Shell', unsuppressible: 'unknown image' }, 'digest'],
-    ['what is called a digest and is none', { ...shell, digest: 'latest' }, 'digest'],
-    ['what has no workload on record', { rule: 'Shell', severity: 'low', sensor: 'falco', digest: sha('d') }, 'its record'],
-  ])('not %s, and why not', (_what, alert, why) => {
+    ['an invalid digest', { ...shell, digest: 'latest' }, 'digest'],
+    ['an alert with no workload on record', { rule: 'Shell', severity: 'low', sensor: 'falco', digest: sha('d') }, 'its record'],
+  ])('excludes %s, with the reason', (_what, alert, why) => {
     const { kinds, not } = suppressibleIn([recordOf(alert)]);
     expect(kinds).toEqual([]);
     expect(not).toMatchObject([{ rule: 'Shell', why: expect.stringContaining(why) }]);
   });
 
-  test('whatever else is in the records', () => {
+  test('ignores malformed records', () => {
     const odd = { ...recordOf(), body: { alerts: [null, 7, 'x', { rule: 3 }, { ...shell, workload: 'cart' }] } };
     expect(suppressibleIn([odd, { ...recordOf(), body: { alerts: 'none' } }]).kinds).toEqual([]);
   });
@@ -63,7 +63,7 @@ const known: Alert = {
   mitre: [],
 };
 
-describe('what would hide alerts like this one', () => {
+describe('the match that suppresses alerts like this one', () => {
   test('names rule, workload, image and sensor', () => {
     expect(matchOf(known)).toEqual({
       rule: 'Shell',
@@ -80,7 +80,7 @@ describe('what would hide alerts like this one', () => {
     ['guessed owner', { workload: { ...workload, guessed: true as const } }],
     ['unknown pod', { pod: { namespace: 'shop', name: 'debug-1' } }],
     ['unknown image', { container: {} }],
-  ])('is nothing: %s', (unsuppressible, over) => {
+  ])('does not exist: %s', (unsuppressible, over) => {
     expect(matchOf({ ...known, ...over } as Alert)).toEqual({ unsuppressible });
   });
 });

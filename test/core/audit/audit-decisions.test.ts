@@ -91,7 +91,7 @@ describe('decisions on record', () => {
     expect(found([asked, accepted(ada), accepted(changed), decided('keep', ['ada'])])).toEqual([]);
   });
 
-  test('a question of a lease comes with its decision', async () => {
+  test('the question of a lease is recorded with its decision', async () => {
     const vote = accepted(await voteOf('ada', 'keep'));
     expect(found([vote, decided('keep', ['ada'], { asked: question })])).toEqual([]);
     expect(found([vote, decided('keep', ['ada'])])).toEqual([['decision-unproven', expect.stringContaining('no record says')]]);
@@ -105,7 +105,7 @@ describe('decisions on record', () => {
       /valid/,
     ],
     [
-      'lost its key',
+      'has lost its key',
       async () => ({ ...accepted(await voteOf('ada', 'keep')), body: { text: 'said' } }),
       /does not contain a signed vote/,
     ],
@@ -130,11 +130,11 @@ describe('decisions on record', () => {
       /is about .*@run-0/,
     ],
     [
-      'is told of somebody else',
+      'is attributed to somebody else',
       async () => ({ ...accepted(await voteOf('ada', 'keep')), actor: 'person/ben' }),
       /as cast by person\/ben/,
     ],
-  ])('a vote that %s is found, and decides nothing', async (_, line, why) => {
+  ])('a vote that %s is reported, and decides nothing', async (_, line, why) => {
     expect(found([asked, await line(), decided('keep', ['ada'])])).toEqual([
       ['vote-forged', expect.stringMatching(why)],
       ['decision-unproven', expect.stringContaining('it names ada, but no earlier record holds their vote')],
@@ -163,10 +163,10 @@ describe('decisions on record', () => {
       async () => [asked, accepted(await voteOf('ada', 'remove')), decided('remove', ['ada', 'ada'])],
       /needs 2/,
     ],
-    ['nobody made', async () => [asked, decided('keep', [])], /needs 1 people, but names 0/],
-    ['is no choice', async () => [asked, decided('burn', ['ada'])], /not a choice of the question/],
+    ['names nobody', async () => [asked, decided('keep', [])], /needs 1 people, but names 0/],
+    ['names an unknown choice', async () => [asked, decided('burn', ['ada'])], /not a choice of the question/],
     [
-      'rests on a vote of another asking',
+      'relies on a vote on another version of the question',
       async () => [asked, accepted(await voteOf('ada', 'keep', { questionDigest: '0' })), decided('keep', ['ada'])],
       /no earlier record holds their vote/,
     ],
@@ -188,7 +188,7 @@ describe('decisions on record', () => {
       },
       /needs 2 people/,
     ],
-  ])('a decision that %s is found', async (_, lines, why) => {
+  ])('a decision that %s is reported', async (_, lines, why) => {
     expect(found(await lines())).toEqual([['decision-unproven', expect.stringMatching(why)]]);
   });
 
@@ -213,7 +213,7 @@ describe('decisions on record', () => {
     return { kind: 'question.comment', actor: 'person/ada', body: { text: 'a word', question: 'q1', remark: signed } };
   };
 
-  test('orders and comments are theirs who signed them', async () => {
+  test('orders and comments belong to the people who signed them', async () => {
     const through = await ordered(desk, { kind: 'restraint.ended' }, { via: 'slack' });
     expect(found([await ordered(own), through, await commented(desk)])).toEqual([]);
     const { body } = await ordered(own);

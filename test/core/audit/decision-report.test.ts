@@ -43,7 +43,7 @@ describe('how people decide', () => {
   ] as const;
   const report = reported(recordsOf(told));
 
-  test('counts what became of questions, how long answers took, and approvals that were hardly read', () => {
+  test('counts the outcomes of questions, how long answers took, and approvals given too fast to have been read', () => {
     expect(report.all).toEqual({
       asked: 6,
       decided: 3,
@@ -59,7 +59,7 @@ describe('how people decide', () => {
     ]);
   });
 
-  test('tells who was asked how often in a shift: by the schedule, or by day, and never of the actor', () => {
+  test('says how often each person was asked per shift: by the schedule, or by day, never counting the actor', () => {
     expect(report.people).toEqual([
       { person: 'ada', questions: 4, answers: 2, quickApprovals: 1, shifts: 2, perShift: 2, mostInAShift: 2 },
       { person: 'grace', questions: 1, answers: 1, quickApprovals: 0, shifts: 1, perShift: 1, mostInAShift: 1 },
@@ -68,7 +68,7 @@ describe('how people decide', () => {
     ]);
   });
 
-  test('leaves out what was asked before, and what cannot be read', () => {
+  test('leaves out earlier questions and unreadable records', () => {
     const [, ...rest] = recordsOf([
       { id: 'a', at: monday, votes: [{ person: 'ada', choice: 'remove', after: 4 }], end: 'decided' },
     ]);

@@ -20,7 +20,7 @@ import { canonicalJson, digestOf, sha256Hex } from '../../../core/text/digest.ts
 const rootOf = (heads: ReadonlyMap<string, ChainHead>): string => merkleRoot([...heads.values()].map(headLeaf));
 
 describe('the tree over all heads', () => {
-  test('has after each change the root of a tree that is made anew', () => {
+  test('has the root of a freshly built tree after each change', () => {
     const rounds = fc.array(fc.record({ chains: fc.array(fc.nat(60), { maxLength: 6 }), isAsked: fc.boolean() }), {
       maxLength: 60,
     });
@@ -49,7 +49,7 @@ describe('the tree over all heads', () => {
     );
   });
 
-  test('has the same root where very many have moved at once, in any order', () => {
+  test('has the same root after very many heads move at once, in any order', () => {
     const tree = new HeadsTree();
     const plain = new Map<string, ChainHead>();
     const move = (nth: number, number: number): void => {
@@ -63,7 +63,7 @@ describe('the tree over all heads', () => {
     expect(tree.root()).toBe(rootOf(plain));
   });
 
-  test('a checkpoint is over the heads as they will be, and takes none of them over before it is signed', () => {
+  test('a checkpoint covers the new heads, but does not commit them before it is signed', () => {
     const stated = new HeadsTree();
     const moved = ['a@1', 'b@1'].map((chain): ChainHead => ({ chain, number: 1, hash: sha256Hex(chain) }));
     const checkpoint = nextCheckpoint({ last: undefined, stated, moved, at: '2026-01-01T00:00:00.000Z' });
@@ -74,7 +74,7 @@ describe('the tree over all heads', () => {
   });
 });
 
-test('heads that were stated are given back as they were, of each chain in their order, and also what is no hash', () => {
+test('stated heads are read back unchanged and in order for each chain, even invalid hashes', () => {
   const history = new HeadHistory();
   const plain = new Map<number, Required<StatedHead>[]>();
   const isWhole = (chain: number): boolean => chain % 2 === 0;
@@ -93,7 +93,7 @@ test('heads that were stated are given back as they were, of each chain in their
   expect(headsIn(history.bytesOf(13))).toEqual([]);
 });
 
-test('of an incident a head takes some three bytes, however many checkpoints there are', () => {
+test('a head of an incident takes less than three bytes, however many checkpoints there are', () => {
   const history = new HeadHistory();
   const [chains, each] = [500, 40];
   for (let nth = 0; nth < each; nth += 1)
@@ -103,7 +103,7 @@ test('of an incident a head takes some three bytes, however many checkpoints the
   expect(bytes / (chains * each)).toBeLessThan(3);
 });
 
-test('the time of a checkpoint is given back as it was signed, however it was written', () => {
+test('the time of a checkpoint is read back as it was signed, whatever its format', () => {
   const chain = new CheckpointChain();
   const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00+00:00', 'never', '2026-01-01T02:00:00.000Z'];
   for (const [index, at] of times.entries()) {
@@ -113,7 +113,7 @@ test('the time of a checkpoint is given back as it was signed, however it was wr
   expect([1, 2, 3, 4, 900].map((number) => chain.timeOf(number))).toEqual([...times.slice(0, 3), undefined, times[3]]);
 });
 
-test('a checkpoint vouches for the one that it names, with its signature, and for none of another key', () => {
+test('a checkpoint vouches only for the one that it names, including its signature, and only under the same key', () => {
   const next = (last: SignedCheckpoint | undefined, keyId = 'k') => ({
     checkpoint: nextCheckpoint({ last, stated: new HeadsTree(), moved: [], at: '2026-01-01T00:00:00.000Z' }),
     ...{ keyId, signature: 's' },
@@ -127,7 +127,7 @@ test('a checkpoint vouches for the one that it names, with its signature, and fo
   expect(vouchesFor(next(first, 'newer'), first)).toBe(false);
 });
 
-describe('what is put together by hand of a checkpoint', () => {
+describe('the hand-built text of a checkpoint', () => {
   const moved = ['incident/c/é"\\\u2028/x@1', 'desk/main'].map((chain, at): ChainHead => ({ chain, number: at, hash: `${at}"` }));
   const checkpoint: Checkpoint = {
     version: 1,
@@ -149,10 +149,10 @@ describe('what is put together by hand of a checkpoint', () => {
   });
 
   test.each([
-    ['beside the signature', { ...signed, more: 1 }],
+    ['next to the signature', { ...signed, more: 1 }],
     ['in the checkpoint', { ...signed, checkpoint: { ...checkpoint, more: 1 } }],
     ['in a head', { ...signed, checkpoint: { ...checkpoint, moved: [{ ...moved[0], more: 1 }] } }],
-  ])('and nothing is read that has more: %s', (_, value) => {
+  ])('and nothing with an extra field is read: %s', (_, value) => {
     expect(asSignedCheckpoint(signed)).toEqual(signed);
     expect(asSignedCheckpoint(value)).toBeUndefined();
   });

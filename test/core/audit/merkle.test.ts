@@ -38,11 +38,11 @@ function isIncluded(leaf: string, { index, path }: InclusionProof, size: number,
 }
 
 describe('the tree over heads', () => {
-  test('has the roots that Certificate Transparency gives for its own leaves', () => {
+  test('has the roots that Certificate Transparency publishes for its test leaves', () => {
     expect(roots.map((_, size) => merkleRoot(known.slice(0, size).map(leafHash)))).toEqual(roots);
   });
 
-  test('has the same root where leaves come one by one', () => {
+  test('has the same root if leaves are added one by one', () => {
     const leaves = Array.from({ length: 70 }, (_, nth) => leafHash(String(nth)));
     const growing = new GrowingRoot();
     for (let size = 0; size <= leaves.length; size += 1) {
@@ -52,7 +52,7 @@ describe('the tree over heads', () => {
     }
   });
 
-  test('proves each of its leaves in its own place, and no other', () => {
+  test('proves each leaf in its own place, and no other leaf', () => {
     const texts = fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(texts, fc.nat(), fc.nat(), (leaves, one, other) => {

@@ -34,12 +34,12 @@ function asked(signed: readonly SignedRecord[]): { readonly isProven: readonly b
 
 const all = (count: number, isProven: boolean): readonly boolean[] => Array.from({ length: count }, () => isProven);
 
-describe('whose records these are', () => {
-  test('one signature shows for a hundred that name one another', () => {
+describe('the origin of records', () => {
+  test('is proven by one signature for a hundred linked records', () => {
     expect(asked(linked(100))).toEqual({ isProven: all(100, true), signatures: 1 });
   });
 
-  test('in any order the answer is the same, and only slower', () => {
+  test('is the same in any order, only slower to prove', () => {
     const records = linked(10).toReversed();
     expect(asked(records)).toEqual({ isProven: all(10, true), signatures: 10 });
   });
@@ -53,12 +53,12 @@ describe('whose records these are', () => {
     ['its key', (signed) => ({ ...signed, keyId: deskMaker.sign(record('desk/c', 1)).keyId })],
     ['what it follows', (signed) => ({ ...signed, follows: genesisHash })],
     ['its number', (signed) => ({ ...signed, record: { ...signed.record, number: 77 } })],
-  ])('a change of %s is found at that record, and at no other', (_, change) => {
+  ])('a change to %s is found at that record, and at no other', (_, change) => {
     const records = linked(6).map((signed, index) => (index === 2 ? change(signed) : signed));
     expect(asked(records)).toEqual({ isProven: [true, true, false, true, true, true], signatures: 3 });
   });
 
-  test('a last record that is false proves nothing, and hides nothing', () => {
+  test('a forged last record proves nothing, and hides nothing', () => {
     const records = linked(5);
     const last = records.at(-1);
     if (!last) throw new Error('no record');
@@ -70,7 +70,7 @@ describe('whose records these are', () => {
     expect(asked([...records, lie, naming]).isProven).toEqual([...all(5, true), false, false]);
   });
 
-  test('nobody vouches for the record of another key or of another chain', () => {
+  test('no record vouches for one of another key or another chain', () => {
     const ofDesk = deskMaker.sign(record(chain, 1));
     const byCell = maker.signAfter(record(chain, 2), ofDesk);
     expect(asked([ofDesk, byCell]).isProven).toEqual([false, true]);
@@ -82,12 +82,12 @@ describe('whose records these are', () => {
   });
 });
 
-describe('what is proven of rows that come some at once', () => {
+describe('what is proven of rows that come in pages', () => {
   const rowOf = (signed: SignedRecord, place = signed.record.number): StoredRecord => {
     return { chain, place, previous: '', hash: '', signed };
   };
 
-  test('is each record once: a copy says nothing more, and two that were signed under one number are two', async () => {
+  test('is each record once: copies do not count, but two records signed under one number are two', async () => {
     const first = maker.sign(record(chain, 1));
     const second = maker.sign(record(chain, 1, { step: 'deletePod' }));
     async function* pages() {
@@ -97,7 +97,7 @@ describe('what is proven of rows that come some at once', () => {
     expect(await provenIn(pages(), makersTrust)).toEqual({ records: [first.record, second.record], leftOut: 2 });
   });
 
-  test('is held, and nothing else: of what anybody wrote there, two pages at most', async () => {
+  test('is all that is kept in memory: of forged rows two pages at most', async () => {
     const held = new ReachableObjects();
     const stranger = newMaker();
     let most = 0;

@@ -34,8 +34,8 @@ function counting(): { readonly trust: Trust; readonly asked: { now: number; asy
   return { trust, asked };
 }
 
-describe('signatures that are looked at ahead', () => {
-  test('are one a chain, and nothing is left to be checked when they are asked about', async () => {
+describe('signatures that are checked ahead', () => {
+  test('are one per chain, and leave nothing to check later', async () => {
     const { trust, asked } = counting();
     const ahead = new SignaturesAhead(trust);
     const chains = [rowsOf(chain, 20), rowsOf('incident/c/shop/Deployment/pay@1', 20)];
@@ -46,7 +46,7 @@ describe('signatures that are looked at ahead', () => {
     expect(asked).toEqual({ now: 0, async: 3 });
   });
 
-  test('of a chain that cannot be looked at fail where that chain comes, and nowhere before', async () => {
+  test('fail at the chain that cannot be checked, and not earlier', async () => {
     const ahead = new SignaturesAhead({
       senderOf: makersTrust.senderOf,
       senderOfAsync: () => Promise.reject(new Error('no key can be read')),
@@ -66,7 +66,7 @@ describe('signatures that are looked at ahead', () => {
     }
   });
 
-  test('of whole chains are there one chain after another, before those of the last one are', async () => {
+  test('of whole chains become available one chain at a time, before the last chain is checked', async () => {
     const names = ['cart', 'mail', 'pay'].map((name) => `incident/c/shop/Deployment/${name}@1`);
     const asked = { now: 0, async: 0 };
     const last = Promise.withResolvers<void>();
@@ -91,7 +91,7 @@ describe('signatures that are looked at ahead', () => {
     expect(asked).toEqual({ now: 0, async: names.length });
   });
 
-  test('make nothing genuine that is not: other words, another signature, a stranger', async () => {
+  test('make nothing genuine that is forged: changed bytes, another signature, a stranger', async () => {
     const ahead = new SignaturesAhead(makersTrust);
     const [row] = rowsOf(chain, 1);
     if (!row?.signed) throw new Error('no record');
@@ -109,7 +109,7 @@ describe('signatures that are looked at ahead', () => {
     expect(originProblems([forged], ahead)[0]).toContain('no valid signature');
   });
 
-  test('a trust that cannot look aside is asked when it is time', async () => {
+  test('are checked on demand by a trust that has no asynchronous check', async () => {
     const ahead = new SignaturesAhead({ senderOf: makersTrust.senderOf });
     const rows = rowsOf(chain, 5);
     await ahead.find(rows);

@@ -12,7 +12,7 @@ import {
 } from '../../../core/audit/audit.ts';
 import { canonicalJson, digestOf, sha256Hex } from '../../../core/text/digest.ts';
 
-test('a record that was read with its text has the bytes and the hash that it was signed with', () => {
+test('a record read along with its text has the bytes and hash that it was signed with', () => {
   const text = fc.string({ unit: 'binary' });
   const given: fc.Arbitrary<AuditRecord> = fc.record({
     ...{ chain: text, number: fc.nat(), at: text, kind: text, actor: text },

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 describe('a bundle', () => {
-  test('is intact as it was exported, and says what is covered until when, and by whose keys', async () => {
+  test('is intact as exported, and says what is covered, until when, and by whose keys', async () => {
     const verdict = await verifyBundle(fileOf(bundle));
     expect(verdict).toMatchObject({
       ...{ ok: true, records: 12, removed: [11], covered: 12, closed: true, compared: false, missingManifests: [] },
@@ -37,7 +37,7 @@ describe('a bundle', () => {
     expect(canonicalJson(bundle)).not.toContain('Otto');
   });
 
-  test('is believed only with keys that the reader trusts, where they say which', async () => {
+  test('is believed only with keys that the reader trusts, if they name any', async () => {
     const { keys } = (await verifyBundle(fileOf(bundle))) as IntactBundle;
     expect(await verifyBundle(fileOf(bundle), keys)).toMatchObject({ ok: true, compared: true });
     expect(await verifyBundle(fileOf(bundle), keys.slice(0, 2))).toMatchObject({ ok: false, code: 'key-not-trusted', at: 2 });
@@ -50,7 +50,7 @@ describe('a bundle', () => {
     expect(verdict).toMatchObject({ ok: false, code, ...(at !== undefined && { at }) });
   });
 
-  test('that passes after any change by who has no key of a cell has the records as they were, if fewer; and nothing is new in it', async () => {
+  test('that passes after changes by somebody without a cell’s key has its records unchanged, perhaps fewer, and nothing new', async () => {
     const known = new Set(
       [...bundle.content.records, ...bundle.content.checkpoints, ...bundle.content.evidence].map(canonicalJson),
     );
@@ -68,7 +68,7 @@ describe('a bundle', () => {
     expect(passed).toBeGreaterThan(0);
   });
 
-  test('in a page is read as it stands there', async () => {
+  test('in a page is read exactly as it is written there', async () => {
     const inPage = canonicalJson(bundle).replaceAll('<', '\\u003c');
     const page = `<!DOCTYPE html>\n<title>x</title><script id="bundle" type="application/json">${inPage}</script>`;
     expect(await verifyBundle(Buffer.from(page))).toMatchObject({ ok: true });
@@ -81,7 +81,7 @@ describe('a bundle', () => {
     expect(await verifyBundle(Buffer.from(page.replace(inPage, canonicalJson(bundle))))).toMatchObject({ code: 'form' });
   });
 
-  test('has test vectors that are those of the specification', async () => {
+  test('has the test vectors of the specification', async () => {
     const stored = readFileSync(join(import.meta.dirname, '../../../docs/spec/vectors.json'), 'utf8');
     expect(JSON.parse(stored)).toEqual(JSON.parse(await bundleVectors()));
   });
@@ -92,7 +92,7 @@ if (why !== undefined) console.warn(`skipped: ${why}`);
 const withPython = why === undefined ? describe : describe.skip;
 
 withPython('the verifier in Python', () => {
-  test('says the same of every named change, and of 150 random ones', async () => {
+  test('agrees on every named change, and on 150 random ones', async () => {
     const named = namedMutations.map(({ change }) => {
       const draft = draftOf(bundle);
       change(draft);

@@ -18,32 +18,32 @@ const likeness = (card: QuestionCard, groups = ['oncall'], requester = 'playbook
   likenessOf({ card, groups, requester });
 
 describe('two questions are alike', () => {
-  test('when they differ in the names of what they are about only', () => {
+  test('if they differ only in the names of what they are about', () => {
     const one = likeness(cardAbout('a', 'a-1-x', 'Is the binary in a-1-x of a in shop expected?'));
     expect(one).toBeDefined();
     expect(likeness(cardAbout('b.c', 'b.c-2-y', 'Is the binary in b.c-2-y of b.c in shop expected?'))).toBe(one);
   });
 
-  test('not when the words differ, also by what looks like a pattern in a name', () => {
+  test('but not if the words differ, even if a name looks like a pattern', () => {
     const one = likeness(cardAbout('a', 'a-1-x', 'Is a binary in a-1-x expected?'));
     expect(likeness(cardAbout('b', 'b-1-x', 'Is a binary in b-1-x expected?'))).not.toBe(one);
     expect(likeness(cardAbout('c', '.*', 'Is {} binary in c-1-x expected?'))).not.toBe(one);
   });
 
-  test('not when others are asked, or others ask', () => {
+  test('but not if other people are asked, or somebody else asks', () => {
     const card = cardAbout('a', 'a-1-x', 'Is it expected?');
     expect(likeness(card, ['leads'])).not.toBe(likeness(card));
     expect(likeness(card, ['oncall'], 'playbook/other')).not.toBe(likeness(card));
   });
 
-  test('not when one is of another cluster, or of no incident', () => {
+  test('but not if one is of another cluster, or of no incident', () => {
     const card = cardAbout('a', 'a-1-x', 'Is it expected?');
     expect(likeness({ ...card, incident: { ...card.incident, cluster: 'prod-2' } })).not.toBe(likeness(card));
     expect(likeness({ ...card, incident: { ...card.incident, id: 'control/prod-1' } })).toBeUndefined();
   });
 });
 
-test('a target is another one as soon as its plan, severity or quorum is, and not for a vote', () => {
+test('a target counts as changed if its plan, severity or quorum changes, but not for a vote', () => {
   const [first, ...rest] = base.choices;
   if (!first) throw new Error('a card without choices');
   const seen = seenOf(base);

@@ -33,15 +33,12 @@ describe('the label of a choice', () => {
     [[planOf('drainNode', { changes: [] }), planOf('cordonNode')], 'Cordon node; “drain node” changes nothing'],
     [[planOf('deletePod'), planOf('deletePod'), planOf('evictPod')], 'Delete pod (2 times) and evict pod'],
     [[planOf('waive-evidence')], 'Go on without evidence'],
-  ] satisfies readonly (readonly [readonly Plan[], string])[])(
-    '%#: says what its plans do, and what they do not',
-    (plans, label) => {
-      expect(labelOfPlans(plans)).toBe(label);
-      expect(label.length).toBeLessThanOrEqual(75);
-    },
-  );
+  ] satisfies readonly (readonly [readonly Plan[], string])[])('%#: says what its plans do and do not do', (plans, label) => {
+    expect(labelOfPlans(plans)).toBe(label);
+    expect(label.length).toBeLessThanOrEqual(75);
+  });
 
-  test('answers the question first, where the playbook says so, and takes no more of its words than that', () => {
+  test('starts with yes or no if the playbook’s label does, and takes no other words from it', () => {
     const plans = [planOf('rotateSecret', nothing), planOf('deletePod')];
     expect(labelFor('No, rotate its secrets and delete it', plans)).toBe('No: delete pod; no secret can be rotated');
     expect(labelFor('Yes', plans)).toBe('Yes: delete pod; no secret can be rotated');
@@ -49,11 +46,11 @@ describe('the label of a choice', () => {
     expect(labelFor('Nonsense', plans)).toBe('Delete pod; no secret can be rotated');
   });
 
-  test('is the playbook’s own where nothing runs', () => {
+  test('is the playbook’s own if nothing runs', () => {
     expect(labelFor('Yes, expected', [])).toBe('Yes, expected');
   });
 
-  test('is read as the plans have it, whatever stands in the question', () => {
+  test('follows the plans, whatever label is in the question', () => {
     const plans = [planOf('deletePod')];
     expect(labelOf({ label: 'No: delete pod', plans })).toBe('No: delete pod');
     expect(labelOf({ label: 'Harmless test', plans })).toBe('Delete pod');

@@ -17,7 +17,7 @@ const choice = {
 };
 const typed = (target: string, reason: string, hours: string) => ({ target, reason, field: () => hours });
 
-test('what is wrong is said of each field, and the name of the target as it is', () => {
+test('each wrong field gets its own message, with the target’s name unescaped', () => {
   expect(filledChoice(typed('x', '', '100'), card, choice)).toEqual({
     ok: false,
     problems: [
@@ -28,7 +28,7 @@ test('what is wrong is said of each field, and the name of the target as it is',
   });
 });
 
-test('what is right is taken, in capitals as well', () => {
+test('correct input is accepted, whatever its capitals', () => {
   expect(filledChoice(typed('r&D', 'it is compromised', '4'), card, choice)).toEqual({
     ok: true,
     reason: 'it is compromised',

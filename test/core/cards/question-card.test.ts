@@ -92,7 +92,7 @@ function postOf(changes: Partial<QuestionPost> = {}, stand: Partial<QuestionPost
 }
 
 describe('the card of a question', () => {
-  test('says of a choice what its plans say, and signs the digest of exactly this question', () => {
+  test('describes a choice by its plans, and has the digest of exactly this question', () => {
     const card = questionCard(postOf(), believes);
     expect(card).toMatchObject({
       questionDigest: questionDigest(question),
@@ -110,7 +110,7 @@ describe('the card of a question', () => {
     });
   });
 
-  test('takes nothing of its choices, its digest and its incident from beside the question, whatever stands there', () => {
+  test('takes its choices, digest and incident only from the question, whatever else the post contains', () => {
     const lies = {
       questionDigest: 'sha256:another',
       choices: [],
@@ -123,7 +123,7 @@ describe('the card of a question', () => {
     expect(card).toEqual(questionCard(post, believes));
   });
 
-  test('demands no fewer people than the plans do, though less is asked for, and more where the incident has become worse', () => {
+  test('requires no fewer people than the plans do, even if the question asks for fewer, and more if the incident got worse', () => {
     const low: Question = { ...question, severity: 'low' };
     const quorums = (post: QuestionPost) => questionCard(post, believes).choices.map(({ quorum }) => quorum);
     expect(quorums(postOf({ question: low }))).toEqual([1, 1]);
@@ -131,7 +131,7 @@ describe('the card of a question', () => {
     expect(quorums(postOf({}, { severity: 'info' }))).toEqual([2, 1]);
   });
 
-  test('shows the votes whose signatures hold, and nobody as having said or decided what they have not signed', () => {
+  test('shows only votes with valid signatures, and only people who signed as having decided', () => {
     const votes = [
       voteOf(),
       voteOf({ person: 'ben' }, 'stranger'),
@@ -147,7 +147,7 @@ describe('the card of a question', () => {
     expect(questionCard(postOf({}, { votes, status }), believes).status).toEqual({ ...status, by: ['ana'] });
   });
 
-  test('shows a vote by its person’s own key', () => {
+  test('shows a vote signed with its person’s own key', () => {
     const votes = [voteOf({ via: 'cli' }, 'ana')];
     expect(questionCard(postOf({}, { votes }), believes).votes).toHaveLength(1);
   });
@@ -176,7 +176,7 @@ describe('the card of a decision above all incidents', () => {
     () =>
       questionCard(postOf({ question: of, about }, { level: 1 }), believes);
 
-  test('is made of what was signed', () => {
+  test('is built from what was signed', () => {
     const card = postIt({ kind: 'proposal', proposal: propose(terms) })();
     expect(card).toMatchObject({
       incident: { title: 'decisions of lab' },
@@ -190,13 +190,13 @@ describe('the card of a decision above all incidents', () => {
 
   test.each([
     ['whose proposal is about something else', { kind: 'proposal', proposal: propose({ ...terms, mode: 'freeze' }) }],
-    ['whose proposal nobody of the roster has signed', { kind: 'proposal', proposal: propose(terms, 'stranger') }],
-    ['that comes without a proposal', postOf().about],
-  ] satisfies readonly (readonly [string, QuestionPost['about']])[])('is not made of one %s', (_, about) => {
+    ['whose proposal nobody on the roster has signed', { kind: 'proposal', proposal: propose(terms, 'stranger') }],
+    ['without a proposal', postOf().about],
+  ] satisfies readonly (readonly [string, QuestionPost['about']])[])('is not built for a question %s', (_, about) => {
     expect(postIt(about)).toThrow('FB_ERR_REFUSED');
   });
 
-  test('is not made for the decisions of another cluster, nor for an incident', () => {
+  test('is not built for the decisions of another cluster, nor for an incident', () => {
     const proposal = propose(terms);
     expect(postIt({ kind: 'proposal', proposal }, { ...asked, incident: { ...control, id: 'control/prod' } })).toThrow();
     expect(postIt({ kind: 'proposal', proposal }, question)).toThrow();

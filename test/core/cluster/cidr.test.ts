@@ -37,11 +37,11 @@ describe('an address or CIDR', () => {
     'fe80::1%eth0',
     '::/129',
     'evil.example',
-  ])('%s is none', (text) => {
+  ])('%s is neither', (text) => {
     expect(parseCidr(text)).toBeUndefined();
   });
 
-  test('contains and overlaps by its bits, never across versions', () => {
+  test('is compared by its bits, never across IP versions', () => {
     expect(contains(cidr('10.0.0.0/8'), cidr('10.1.2.3'))).toBe(true);
     expect(contains(cidr('10.1.2.3'), cidr('10.0.0.0/8'))).toBe(false);
     expect(contains(cidr('0.0.0.0/0'), cidr('::1'))).toBe(false);

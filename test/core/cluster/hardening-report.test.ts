@@ -5,7 +5,7 @@ import { hardeningReport } from '../../../core/cluster/hardening-report.ts';
 const incident = 'incident/lab/shop/Deployment/cart';
 const spec = { containers: [{ name: 'main', securityContext: { privileged: true } }] };
 
-test('a report says what the workload of an incident has and lacks; what goes beyond Pod Security is a warning', () => {
+test('a report says what the workload of an incident has and lacks, with warnings for what goes beyond Pod Security', () => {
   const report = hardeningReport(incident, { uid: 'u-1', spec, noAppArmor: 'not on each node' });
   expect(report).toMatchObject({
     namespace: 'shop',
@@ -32,13 +32,13 @@ test('a report says what the workload of an incident has and lacks; what goes be
   expect(of('apparmor-unset')).toMatchObject({ result: 'skip', message: 'It gets no AppArmor profile: not on each node.' });
 });
 
-test('a workload that has it all passes', () => {
+test('a fully hardened workload passes', () => {
   const report = hardeningReport(incident, { uid: 'u-1', spec: harden(spec) });
   expect(report?.content.summary).toEqual({ pass: 17, fail: 0, warn: 0, error: 0, skip: 0 });
   expect(report?.content.results.every(({ severity }) => severity === undefined)).toBe(true);
 });
 
-test('it fails nothing that Pod Security lets pass, and passes nothing that it refuses', () => {
+test('a report passes and fails the same as Pod Security does', () => {
   const resultsOf = (context: Readonly<Record<string, unknown>>, pod: Readonly<Record<string, unknown>> = {}) =>
     hardeningReport(incident, {
       uid: 'u-1',

@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseReference, spellingsOf } from '../../../core/cluster/image-reference.ts';
 
-describe('a reference of an image', () => {
+describe('an image reference', () => {
   test.each([
     ['nginx', { repository: 'nginx', tag: 'latest' }],
     ['registry:5000/shop/cart', { repository: 'registry:5000/shop/cart', tag: 'latest' }],
     ['registry:5000/shop/cart:1', { repository: 'registry:5000/shop/cart', tag: '1' }],
     ['shop/cart@sha256:ab', { repository: 'shop/cart', digest: 'sha256:ab' }],
     ['shop/cart:1@sha256:ab', { repository: 'shop/cart', tag: '1', digest: 'sha256:ab' }],
-  ])('%s is taken apart', (text, expected) => {
+  ])('%s is parsed', (text, expected) => {
     expect(parseReference(text)).toEqual(expected);
   });
 
@@ -17,11 +17,11 @@ describe('a reference of an image', () => {
     ['localhost/cart', ['localhost/cart:latest', 'localhost/cart']],
     ['shop/cart:1', ['shop/cart:1', 'docker.io/shop/cart:1', 'index.docker.io/shop/cart:1']],
     ['shop/cart@sha256:ab', []],
-  ])('%s is written in no other way than %j', (text, expected) => {
+  ])('%s has exactly the spellings %j', (text, expected) => {
     expect(spellingsOf(parseReference(text))).toEqual(expected);
   });
 
-  test('of the library is known by all its names', () => {
+  test('to Docker’s library is known by all its names', () => {
     const all = spellingsOf(parseReference('docker.io/library/nginx'));
     for (const text of ['nginx', 'nginx:latest', 'library/nginx', 'docker.io/nginx:latest', 'index.docker.io/library/nginx'])
       expect(all).toContain(text);

@@ -19,7 +19,7 @@ const taken: StepOutcome = {
 };
 const notes = (over: Partial<StepOutcome>, of = words) => eventsOf({ ...taken, ...over }, of, now).map(({ note }) => note);
 
-describe('the Events that owners of applications read', () => {
+describe('the Events that application owners read', () => {
   test('say what was done to the object, why, until when and whom to ask', () => {
     const [event, ...others] = eventsOf(taken, words, now);
     expect(others).toEqual([]);
@@ -33,14 +33,14 @@ describe('the Events that owners of applications read', () => {
     });
   });
 
-  test('are the same, and so are written once, for the same outcome of the same step, and others for each other one', () => {
+  test('have one name per outcome of a step, so that each is written once', () => {
     const nameOf = (over: Partial<StepOutcome>) => eventsOf({ ...taken, ...over }, words, now + 60_000)[0]?.name;
     expect(nameOf({})).toBe(eventsOf(taken, words, now)[0]?.name);
     const names = [nameOf({}), nameOf({ key: 'step-2' }), nameOf({ outcome: 'undone' }), nameOf({ outcome: 'extended' })];
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('say of what was given back whether people have decided so', () => {
+  test('say of something released whether people decided it', () => {
     const [event] = eventsOf({ ...taken, outcome: 'undone', byPeople: true }, words, now);
     expect(event).toMatchObject({ type: 'Normal', reason: 'Released' });
     expect(event?.note).toContain('Firebreak has undone this: Quarantine the pod.');
@@ -50,7 +50,7 @@ describe('the Events that owners of applications read', () => {
     expect(eventsOf({ ...taken, outcome: 'permanent' }, words, now)[0]?.reason).toBe('ContainmentPermanent');
   });
 
-  test('stand on each pod that an action has given back, and on the objects that it changed, of kinds that people look at', () => {
+  test('are attached to each pod in an action’s output, and to changed objects of kinds that people look at', () => {
     const objects = [{ name: 'deployment/shop/cart' }, { name: 'ticket/jira/SEC-1' }, { name: 'deployment/shop/cart' }];
     const output = { pods: [{ namespace: 'shop', name: 'cart-2', uid: 'uid-2' }, { namespace: 'shop' }] };
     const events = eventsOf({ ...taken, action: quarantineWorkload, objects, output }, words, now);
@@ -60,7 +60,7 @@ describe('the Events that owners of applications read', () => {
     ]);
   });
 
-  test('name no incident of another namespace, hide nothing, keep secrets to themselves and are no longer than the API takes', () => {
+  test('name no incident of another namespace, have no hidden characters or secrets, and are no longer than the API allows', () => {
     expect(notes({ incident: 'incident/lab/payments/Deployment/vault' })[0]).toContain('Incident: in another namespace.');
     const terms = { severity: 'high', reach: 'pod', lease: { durationMs: 1e300, onExpiry: 'renew' } } as const;
     expect(notes({ terms })[0]).toContain('It holds until +275760-09-13');
@@ -71,7 +71,7 @@ describe('the Events that owners of applications read', () => {
     expect(Buffer.byteLength(notes({}, long)[0] ?? '')).toBeLessThanOrEqual(1_024);
   });
 
-  test('are of every action that changes what runs, and of none that only looks: who has taken over a pod would read it', () => {
+  test('exist for every action that changes something, and for none that only reads: an attacker in the pod would see them', () => {
     for (const { name, effect, outcomes, pool, undo } of actions) {
       if (pool === 'desk') continue;
       expect([name, outcomes !== undefined]).toEqual([name, effect !== 'read']);

@@ -19,13 +19,13 @@ describe('entries that are taken out of a list', () => {
     expect(withEntries(change, rest)).toEqual(list);
   });
 
-  test('are put back although others are gone, or have come, meanwhile', () => {
+  test('are put back even if others have been removed or added meanwhile', () => {
     const { change } = takeEntries(['subjects'], [other(1), other(2), mine, other(3)], isMine);
     expect(withEntries(change, [])).toEqual([mine]);
     expect(withEntries(change, [other(9), other(1), other(2), other(3)])).toEqual([other(9), other(1), mine, other(2), other(3)]);
   });
 
-  test('take little of a note, however long the list is', () => {
+  test('take little space in a note, however long the list is', () => {
     const list = Array.from({ length: 30_000 }, (_, n) => (n % 2 === 0 ? mine : other(n)));
     const { change } = takeEntries(['subjects'], list, isMine);
     const said = { version: 2, incident: 'i', step: 's', action: 'a', object: 'o', change, terms: holdTermsNow({}) } as const;

@@ -19,7 +19,7 @@ const idsOf = (spec: LookedAtSpec) => postureFindings(spec).map(({ id }) => id);
 const levelOf = (spec: LookedAtSpec) => postureLevel(postureFindings(spec));
 
 describe('the posture of a pod', () => {
-  test('meets “restricted” where each container does by itself', () => {
+  test('meets “restricted” if each container does', () => {
     const spec = { containers: [{ name: 'app', securityContext: restricted }] };
     expect(levelOf(spec)).toBe('restricted');
     expect(idsOf(spec)).toEqual(['apparmor-unset', 'writable-root', 'host-users']);
@@ -29,7 +29,7 @@ describe('the posture of a pod', () => {
     expect(idsOf(harden({ containers: [{ name: 'app' }], initContainers: [{ name: 'init' }] }))).toEqual([]);
   });
 
-  test('meets “baseline” where nothing is said', () => {
+  test('meets “baseline” if nothing is set', () => {
     const spec = { containers: [{ name: 'app' }] };
     expect(levelOf(spec)).toBe('baseline');
     expect(idsOf(spec)).toEqual([
@@ -53,7 +53,7 @@ describe('the posture of a pod', () => {
     expect(levelOf(spec)).toBe('privileged');
   });
 
-  test('takes the container’s own word before the pod’s, and names the containers', () => {
+  test('prefers a container’s own settings to the pod’s, and names the containers', () => {
     const spec: LookedAtSpec = {
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
@@ -66,7 +66,7 @@ describe('the posture of a pod', () => {
     expect(idsOf(spec)).not.toContain('seccomp-unset');
   });
 
-  test('reads in short lines', () => {
+  test('is written in short lines', () => {
     const findings = postureFindings({ hostPID: true, containers: [{ name: 'app', securityContext: restricted }] });
     const posture: Posture = {
       at: '2026-06-01T10:00:00.000Z',
@@ -95,7 +95,7 @@ describe('the command that hardens a workload', () => {
   const workload = { kind: 'Deployment', namespace: 'shop', name: 'cart' };
   const patchIn = (command = ''): unknown => JSON.parse(/--patch '(.*)'$/.exec(command)?.[1] ?? 'null');
 
-  test('sends the fields that differ, and takes added capabilities away', () => {
+  test('sends the fields that differ, and removes added capabilities', () => {
     const spec: HardenedSpec = {
       securityContext: { runAsNonRoot: true, fsGroup: 3 },
       containers: [{ name: 'app', securityContext: { capabilities: { add: ['SYS_ADMIN'] }, readOnlyRootFilesystem: true } }],
@@ -118,11 +118,11 @@ describe('the command that hardens a workload', () => {
     });
   });
 
-  test('is none where nothing is lacking', () => {
+  test('does not exist if nothing is missing', () => {
     expect(hardeningCommand(workload, harden({ containers: [{ name: 'app' }] }))).toBeUndefined();
   });
 
-  test('holds nothing that a shell would take for the end of the text', () => {
+  test('contains nothing that would end its quotes in a shell', () => {
     const spec: HardenedSpec = { containers: [{ name: 'app', securityContext: { seLinuxOptions: { level: "'; rm -rf /" } } }] };
     expect(hardeningCommand(workload, spec)?.split("'")).toHaveLength(3);
   });

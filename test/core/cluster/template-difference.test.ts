@@ -21,7 +21,7 @@ test('the same templates have no difference', () => {
   expect(templateDifference(template(), template())).toEqual([]);
 });
 
-test('images and rights are said with their values', () => {
+test('images and rights are listed with their values', () => {
   const to = template({ image: 'shop/cart:2', securityContext: { privileged: true } }, { serviceAccountName: 'admin' });
   expect(templateDifference(template(), to)).toEqual([
     'spec.containers[main].image: shop/cart:1 becomes shop/cart:2',
@@ -30,7 +30,7 @@ test('images and rights are said with their values', () => {
   ]);
 });
 
-test('profiles are said with their values, and no other type is', () => {
+test('profiles are listed with their types, other fields named type without values', () => {
   const profiles = { seccompProfile: { type: 'RuntimeDefault' }, appArmorProfile: { type: 'Unconfined' } };
   const to = template({ securityContext: profiles }, { other: { type: 'canary' } });
   expect(templateDifference(template(), to)).toEqual([
@@ -40,7 +40,7 @@ test('profiles are said with their values, and no other type is', () => {
   ]);
 });
 
-test('what can hold a secret is only named', () => {
+test('fields that can contain a secret are only named', () => {
   const to = template({
     env: [
       { name: 'PASSWORD', value: 'canary-3' },

@@ -28,7 +28,7 @@ const draftOf = (regime: (typeof regimes)[number], stage: (typeof stages)[number
   notificationDraft({ incident, records, regime, stage, entity });
 
 describe('a draft of a notification', () => {
-  test('says when it is due, by which article, from the first alert on', () => {
+  test('says when it is due and by which article, counted from the first alert', () => {
     expect(draftOf('nis2', 'early-warning')).toMatchObject({
       awareAt: '2026-03-01T10:01:00.000Z',
       dueAt: '2026-03-02T10:01:00.000Z',
@@ -39,14 +39,14 @@ describe('a draft of a notification', () => {
     expect(draftOf('nis2', 'final').awareBy).toBe('the first alert');
   });
 
-  test('is counted from what people have put on record, and says who', () => {
+  test('counts from the time that people put on record, and says who did', () => {
     const clock = { awareAt: Date.parse('2026-03-02T00:00:00Z'), notifiedAt: Date.parse('2026-03-03T00:00:00Z'), by: 'ada' };
     const draft = notificationDraft({ incident, records, regime: 'nis2', stage: 'final', entity, clock });
     expect(draft).toMatchObject({ awareAt: '2026-03-02T00:00:00.000Z', awareBy: 'recorded by ada' });
     expect(draft.dueAt).toBe('2026-04-03T00:00:00.000Z');
   });
 
-  test('says that nobody can say when the final report on a vulnerability is due before there is a measure', () => {
+  test('has no due date for the final report on a vulnerability until there is a measure', () => {
     const draft = draftOf('cra-vulnerability', 'final');
     expect(draft.dueAt).toBeNull();
     expect(notificationText(draft)).toContain('**The due date is not known yet.**');
@@ -59,12 +59,12 @@ describe('a draft of a notification', () => {
     ['2028-01-31T00:00:00.000Z', '2028-02-29T00:00:00.000Z'],
     ['2026-02-28T12:00:00.000Z', '2026-03-28T12:00:00.000Z'],
     ['2026-12-15T06:00:00.000Z', '2027-01-15T06:00:00.000Z'],
-  ])('a month after %s is %s: no later than the law says', (notified, due) => {
+  ])('counts a month after %s as %s: no later than the law says', (notified, due) => {
     const at = dueAt('nis2', 'final', { entity, awareAt: 0, notifiedAt: Date.parse(notified) });
     expect(at === undefined ? undefined : new Date(at).toISOString()).toBe(due);
   });
 
-  test('tells what the records tell, each line with its record', () => {
+  test('states what the records say, each line with its record', () => {
     const { facts, course } = draftOf('nis2', 'notification');
     expect(Object.fromEntries(facts)).toMatchObject({
       Where: 'Deployment cart in the namespace shop of the cluster c',
@@ -78,7 +78,7 @@ describe('a draft of a notification', () => {
   });
 
   test.each(regimes.flatMap((regime) => stages.map((stage) => [regime, stage] as const)))(
-    '%s %s leaves to people what people have to judge, and takes no markup from an alert',
+    '%s %s leaves judgements to people, and escapes markup from an alert',
     (regime, stage) => {
       const draft = draftOf(regime, stage);
       const text = notificationText(draft);
@@ -89,14 +89,14 @@ describe('a draft of a notification', () => {
     },
   );
 
-  test('asks for what that article wants, and says where the law has another time than the clock', () => {
+  test('asks for what its article requires, and says where the law sets another time than the clock', () => {
     expect(draftOf('cra-incident', 'notification').toFillIn.join()).toContain('a first assessment');
     expect(draftOf('cra-vulnerability', 'early-warning').toFillIn.join()).not.toContain('unlawful');
     expect(draftOf('nis2', 'notification').toFillIn.join()).toContain('set `incidents.deadlines.entity`');
     expect(draftOf('nis2', 'final').toFillIn.join()).toContain('Article 23(4)(e)');
   });
 
-  test('is due after 24 hours where a trust service provider notifies by NIS2, and nothing else of theirs is', () => {
+  test('is due after 24 hours if a trust service provider notifies under NIS2, but not in their other cases', () => {
     const mine = { incident, records, entity: 'trust-service-provider' } as const;
     const draft = notificationDraft({ ...mine, regime: 'nis2', stage: 'notification' });
     expect(draft.dueAt).toBe('2026-03-02T10:01:00.000Z');
@@ -109,7 +109,7 @@ describe('a draft of a notification', () => {
     );
   });
 
-  test('does not call a verdict missing whose text was removed by order, and names the records that say nothing any more', () => {
+  test('does not call a verdict missing if its text was removed by order, and names the emptied records', () => {
     const emptied = records.map((one) => (one.number >= 4 ? removedRecord(one) : one));
     const draft = notificationDraft({ incident, records: emptied, regime: 'nis2', stage: 'final', entity });
     expect(Object.fromEntries(draft.facts)).toMatchObject({
@@ -119,7 +119,7 @@ describe('a draft of a notification', () => {
     expect(draftOf('nis2', 'final').facts.map(([name]) => name)).not.toContain('Removed by order');
   });
 
-  test('needs the beginning of the incident', () => {
+  test('needs the first record of the incident', () => {
     expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'nis2', stage: 'final', entity })).toThrow(
       RangeError,
     );

@@ -10,7 +10,7 @@ describe('a period', () => {
     ['2026-Q4', '2026-10-01', '2027-01-01'],
     ['2024-02', '2024-02-01', '2024-03-01'],
     ['2026-11-01..2026-11-15', '2026-11-01', '2026-11-16'],
-  ])('%s is its days in UTC', (name, since, until) => {
+  ])('%s covers its days in UTC', (name, since, until) => {
     expect(periodNamed(name)).toEqual({ name, since: Date.parse(since), until: Date.parse(until) });
   });
 
@@ -18,12 +18,12 @@ describe('a period', () => {
     ...['', '26', '2026-13', '2026-Q5', '2026-11-15..2026-11-01', '2026-02-30..x', 'last month'],
     // Dates that do not exist, and one for which nothing is on record.
     ...['2026-02-30..2026-03-05', '2026-02-01..2026-02-29', '0000', '0026-Q1', '1969'],
-  ])('%j is none', (name) => {
+  ])('%j is not valid', (name) => {
     expect(periodNamed(name)).toBeUndefined();
   });
 });
 
-test('the last day of a report is said, and not the one after it', () => {
+test('the text of a period names its last day, not the day after', () => {
   const since = '2026-07-01T00:00:00.000Z';
   expect(daysText({ since, until: '2026-10-01T00:00:00.000Z' })).toBe('2026-07-01 to 2026-09-30');
   expect(daysText({ since, until: '2026-07-14T09:30:00.000Z' })).toBe('2026-07-01 to 2026-07-14');
@@ -38,16 +38,16 @@ describe('of a report is due', () => {
     ['quarter', '2026-11-27T12:00:00Z', '2026-Q3'],
     ['quarter', '2027-02-01T00:00:00Z', '2026-Q4'],
     ['year', '2026-11-27T12:00:00Z', '2025'],
-  ])('at first the last %s that is over', (every, now, name) => {
+  ])('for the last full %s at first', (every, now, name) => {
     expect(names(every, [], now)).toEqual([name]);
   });
 
-  test('nothing in the first hour after it is over, for records that are on their way', () => {
+  test('only an hour after it ends, for records that are still on their way', () => {
     expect(names('month', ['2026-10'], '2026-12-01T00:59:59Z')).toEqual([]);
     expect(names('month', ['2026-10'], '2026-12-01T01:00:00Z')).toEqual(['2026-11']);
   });
 
-  test('what was missed meanwhile, oldest first, and a dozen at most', () => {
+  test('for each missed one, oldest first, a dozen at most', () => {
     expect(names('month', ['2026-07', '2026-06'], '2026-11-27T00:00:00Z')).toEqual(['2026-08', '2026-09', '2026-10']);
     expect(names('month', ['2024-01'], '2026-11-27T00:00:00Z')).toHaveLength(12);
   });

@@ -14,7 +14,7 @@ function byHand() {
   return { soon, done: () => done, rests: () => rests.length, pass: () => rests.shift()?.() };
 }
 
-test('the first of a burst is done at once, and the others once, when the rest is over', () => {
+test('the first of a burst runs at once, and the others run once, after the pause', () => {
   const { soon, done, pass } = byHand();
   soon();
   expect(done()).toBe(1);
@@ -24,7 +24,7 @@ test('the first of a burst is done at once, and the others once, when the rest i
   expect(done()).toBe(2);
 });
 
-test('after a rest in which nothing was asked the next is done at once again, and no clock runs meanwhile', () => {
+test('after a quiet pause the next runs at once again, and no timer runs meanwhile', () => {
   const { soon, done, rests, pass } = byHand();
   soon();
   pass();
@@ -33,7 +33,7 @@ test('after a rest in which nothing was asked the next is done at once again, an
   expect(done()).toBe(2);
 });
 
-test('what asks again while it is done is done after the rest', () => {
+test('a request made while it runs is done after the pause', () => {
   const rests: (() => void)[] = [];
   const seen: string[] = [];
   const soon: () => void = paced(

@@ -27,11 +27,11 @@ const namesOf = (asking: Asking, id: string) =>
   Object.values(asking.playbooks.find((one) => one.id === id)?.uses ?? {}).map(({ name }) => name);
 const asked = (asking: Asking, playbook: string) => groupsAskedBy({ requester: `playbook/${playbook}` }, asking, [playbook]);
 
-describe('an incident of which nobody can say by which of two versions it goes', () => {
+describe('an incident that may follow either of two versions', () => {
   test.each([
-    ['the one before first', narrowerOf(before, after)],
-    ['the next one first', narrowerOf(after, before)],
-  ])('may do and ask only what both versions say (%s)', (_order, both) => {
+    ['the old one first', narrowerOf(before, after)],
+    ['the new one first', narrowerOf(after, before)],
+  ])('may do and ask only what both versions allow (%s)', (_order, both) => {
     expect(both.playbooks.map(({ id }) => id)).toEqual(['acme/miner', 'acme/other']);
     expect(namesOf(both, 'acme/miner')).toEqual(['quarantinePod']);
     expect(asked(both, 'acme/miner')).toEqual(['leads']);
@@ -41,14 +41,14 @@ describe('an incident of which nobody can say by which of two versions it goes',
     expect(asked(both, 'acme/new')).toEqual([]);
   });
 
-  test('asks those of incidents whom the other version names, too, where one names nobody', () => {
+  test('asks the group that one version names if the other names none', () => {
     const { levels: __, ...unnamed } = miner;
     const both = narrowerOf({ playbooks: [unnamed], groups }, { playbooks: [next], groups });
     expect(asked(both, 'acme/miner')).toEqual(['security']);
   });
 });
 
-test('a pool that cannot say it, and has the word of a cell for each step, refuses only what neither version says', () => {
+test('a pool that does not know the version, but has a cell’s word for each step, refuses only what neither allows', () => {
   const either = widerOf(before, after);
   expect(either.playbooks.map(({ id }) => id)).toEqual(['acme/miner', 'acme/other', 'acme/new']);
   expect(namesOf(either, 'acme/miner')).toEqual(['quarantinePod', 'deletePod', 'cutConnections']);

@@ -16,7 +16,7 @@ const form = {
 } satisfies Form;
 const right = { hours: 4, how: 'soft', why: 'a test', who: ['ana'] };
 
-describe('what is filled in', () => {
+describe('a filled-in form', () => {
   test.each<[string, Record<string, unknown>, Record<string, string>]>([
     ['all of it', right, {}],
     ['a number that is too large', { ...right, hours: 73 }, { hours: 'Enter a number from 1 to 72.' }],
@@ -29,12 +29,12 @@ describe('what is filled in', () => {
     ['nobody', { ...right, who: [] }, { who: 'Name at least one person, and each person only once.' }],
     ['one person twice', { ...right, who: ['ana', 'ana'] }, { who: 'Name at least one person, and each person only once.' }],
     ['too many people', { ...right, who: ['ana', 'ben'] }, { who: 'Name at most 1 people.' }],
-    ['what nobody has asked for', { ...right, other: 1 }, { other: 'This field was not asked for.' }],
-  ])('is looked at: %s', (_what, answers, problems) => {
+    ['an unknown field', { ...right, other: 1 }, { other: 'This field was not asked for.' }],
+  ])('is checked: %s', (_what, answers, problems) => {
     expect(problemsOfAnswers(form, answers, roster)).toEqual(problems);
   });
 
-  test('is read from fields that know only texts', () => {
+  test('is read from text fields', () => {
     const typed: Record<string, string> = { hours: ' 4 ', how: 'soft', why: 'a test', who: 'ana, ben' };
     expect(answersTyped(form, (name) => typed[name])).toEqual({ ...right, who: ['ana', 'ben'] });
     expect(
@@ -57,7 +57,7 @@ describe('what is filled in', () => {
     [{ a: field.choice('A', { one: 'One' }) }, 'a must have 2 to 100 options'],
     [{ a: field.number('A', { min: 2, max: 1 }) }, 'a accepts no number'],
     [{ a: field.text('') }, 'the label of a must have 1 to 100 characters'],
-  ])('of a form that nobody could fill in: %j', (bad, problem) => {
+  ])('is impossible for the form %j', (bad, problem) => {
     expect(problemOfForm(bad)).toContain(problem);
   });
 });
@@ -102,7 +102,7 @@ const count = (votes: readonly SignedVote[]) =>
   );
 
 describe('a vote with a form', () => {
-  test('is taken as it is filled in, and says so on record', () => {
+  test('is accepted as filled in, and recorded with its answers', () => {
     const signed = vote('ana');
     expect(isVoteShaped(signed)).toBe(true);
     expect(check(signed)).toMatchObject({ ok: true });
@@ -118,18 +118,18 @@ describe('a vote with a form', () => {
     expect(check(signed)).toMatchObject({ ok: false, reason: expect.stringContaining('not filled in as requested') });
   });
 
-  test('is refused where somebody has changed on its way what was filled in', () => {
+  test('is refused if its answers were changed on the way', () => {
     const signed = vote('ana');
     expect(check({ ...signed, vote: { ...signed.vote, answers: { ...right, hours: 72 } } })).toMatchObject({ ok: false });
   });
 
-  test('is no vote with anything else in it', () => {
+  test('is invalid with any other kind of answer', () => {
     const signed = vote('ana');
     for (const answers of [null, 'x', [1], { a: {} }, { a: [1] }, { a: null }])
       expect(isVoteShaped({ ...signed, vote: { ...signed.vote, answers } })).toBe(false);
   });
 
-  test('needs a sign-in for exactly what is filled in', () => {
+  test('needs a sign-in for exactly these answers', () => {
     const { questionDigest: digest, choice, person } = vote('ana').vote;
     const of = (hours: number) => stepUpNonce({ questionDigest: digest, choice, person, answers: { ...right, hours } });
     expect(of(4)).not.toBe(of(5));
@@ -137,7 +137,7 @@ describe('a vote with a form', () => {
 });
 
 describe('people who fill in a form', () => {
-  test('agree only where they have filled in the same', () => {
+  test('agree only if their answers are the same', () => {
     const differing = count([vote('ana'), vote('ben', { answers: { ...right, hours: 5 } })]);
     expect(differing.status).toEqual({ state: 'open' });
     const agreeing = count([
@@ -149,7 +149,7 @@ describe('people who fill in a form', () => {
     expect(proofOf(agreeing)?.votes.map(({ vote: { answers } }) => answers?.hours)).toEqual([5, 5]);
   });
 
-  test('are held to it by the cell: votes that differ carry nothing, whoever puts them together', () => {
+  test('are checked by the cell: differing votes decide nothing, whoever combines them', () => {
     const votes = [vote('ana'), vote('ben', { answers: { ...right, hours: 5 } })];
     const carry = (proof: readonly SignedVote[]) =>
       checkProof({ proof: { question, choice: 'go', votes: proof }, severity: 'critical', roster, keys: voteKeys, now });
@@ -158,7 +158,7 @@ describe('people who fill in a form', () => {
     expect(carry([vote('ana')])).toMatchObject({ ok: false });
   });
 
-  test('the form is part of what is signed: another form is another question', () => {
+  test('sign the form too: another form is another question', () => {
     const [go, no] = question.choices;
     const wider = { ...go, form: { ...form, hours: field.number('For how many hours?', { min: 1, max: 720 }) } };
     expect(questionDigest({ ...question, choices: [wider as never, no as never] })).not.toBe(questionDigest(question));

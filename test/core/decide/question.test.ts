@@ -71,7 +71,7 @@ const at = { now: '2026-11-24T22:00:00Z', severity: 'critical' } as const;
 const now = Date.parse(at.now);
 
 describe('counting votes', () => {
-  test('whatever is clicked, in whatever order: one outcome, by enough distinct people, and it stays', () => {
+  test('whatever is clicked, in any order, gives one final outcome by enough distinct people', () => {
     const clicks = fc.array(
       fc.record({
         person: fc.constantFrom('ana', 'ben', 'lea'),
@@ -105,7 +105,7 @@ describe('counting votes', () => {
     );
   });
 
-  test('the clicker is told how many more it takes', () => {
+  test('the reply says how many more people are needed', () => {
     const asked = open();
     const choices = asked.question.choices.map((choice) => ({ ...choice, quorum: 3 }));
     const three = { ...asked, question: { ...asked.question, choices } };
@@ -116,7 +116,7 @@ describe('counting votes', () => {
     );
   });
 
-  test('a vote that its person took back is not brought back by sending it again', () => {
+  test('a changed vote is not restored by sending the old one again', () => {
     const first = vote('ana', 'release');
     let { state } = countVote(open(), first, at);
     ({ state } = countVote(state, vote('ana', 'stay'), at));
@@ -126,7 +126,7 @@ describe('counting votes', () => {
     expect(countVote(again.state, vote('ben', 'release'), at).state.status.state).toBe('open');
   });
 
-  test('a vote that was held up on its way does not undo what its person has said since', () => {
+  test('a delayed vote does not undo its person’s newer one', () => {
     const late = vote('ana', 'release');
     const since = { ...vote('ana', 'stay'), vote: { ...vote('ana', 'stay').vote, at: '2026-11-24T22:00:05Z' } };
     const counted = countVote(open(), since, at);
@@ -134,12 +134,12 @@ describe('counting votes', () => {
     expect(result).toMatchObject({ outcome: 'refused', state: counted.state });
   });
 
-  test('somebody else’s vote with the same id is a vote of its own', () => {
+  test('two people’s votes with the same id are separate votes', () => {
     const { state } = countVote(open(), vote('ana', 'release', 'same'), at);
     expect(countVote(state, vote('ben', 'release', 'same'), at).state.status.state).toBe('decided');
   });
 
-  test('what was asked at low needs the people of critical once it is critical', () => {
+  test('a question asked at low needs as many people as critical once it is critical', () => {
     const question = questionOf({
       severity: 'low',
       choices: [{ id: 'release', label: 'Release', plans: [release], quorum: 1 }],
@@ -149,7 +149,7 @@ describe('counting votes', () => {
     expect(countVote(open(question), signed, { ...at, severity: 'low' }).state.status.state).toBe('decided');
   });
 
-  test('an expired question takes no answer', () => {
+  test('an expired question accepts no answer', () => {
     const state: QuestionState = { ...open(), status: { state: 'expired', at: 'x' } };
     expect(countVote(state, vote('ana', 'no'), at)).toMatchObject({
       outcome: 'refused',
@@ -162,7 +162,7 @@ describe('checking one vote', () => {
   const check = (signed: SignedVote, question = questionOf(), level = 0) =>
     checkVote({ signed, question, level, roster, keys: voteKeys, now });
 
-  test('who asks may not answer', () => {
+  test('the person who asks may not answer', () => {
     const question = questionOf({ requester: 'person/ana' });
     expect(check(vote('ana', 'no', 'v', question), question)).toEqual({
       ok: false,
@@ -172,7 +172,7 @@ describe('checking one vote', () => {
     expect(check(vote('ben', 'no', 'v', question), question).ok).toBe(true);
   });
 
-  test('a group may answer from its level on', () => {
+  test('a group may answer once its level is reached', () => {
     const question = questionOf({
       levels: [
         { group: 'oncall', withinMs: 1 },
@@ -184,7 +184,7 @@ describe('checking one vote', () => {
     expect(check(vote('eve', 'no', 'v', question), question, 1).ok).toBe(false);
   });
 
-  test('any change of what was signed is found', () => {
+  test('any change to what was signed is found', () => {
     const signed = vote('ana', 'no');
     fc.assert(
       fc.property(fc.constantFrom('id', 'choice', 'person', 'at', 'questionDigest', 'question'), fc.string(), (field, text) => {
@@ -195,7 +195,7 @@ describe('checking one vote', () => {
   });
 });
 
-test('no JSON value stops the check of a vote’s shape', () => {
+test('no JSON value makes the check of a vote’s shape throw', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       expect(isVoteShaped(value)).toBe(false);

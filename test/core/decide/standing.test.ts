@@ -43,37 +43,37 @@ const stands = (roster: Roster, over: Partial<Standing['question']> = {}, person
   return standingOf({ question, roster, actors }, person, [at], question.levels);
 };
 
-describe('who has ordered it', () => {
-  test('answers what ends something where nobody else can be asked, and it is said that they are alone', () => {
+describe('a person who ordered it', () => {
+  test('may answer what ends it if nobody else can be asked, and is marked as alone', () => {
     expect(stands(alone)).toEqual({ ok: true, level: 1, alone: true });
   });
 
-  test('does not, as long as somebody of any level can be asked', () => {
+  test('may not as long as somebody at any level can be asked', () => {
     expect(stands(withLea)).toEqual({ ok: false, reason: expect.stringContaining('as long as somebody else can be asked') });
     expect(stands(withLea, {}, 'lea')).toEqual({ ok: true, level: 1 });
   });
 
-  test('never answers what they have ordered: whether it is cut off', () => {
+  test('may never answer whether to do what they ordered', () => {
     expect(stands(alone, { choices: containing })).toEqual({ ok: false, reason: expect.stringContaining('somebody else must') });
   });
 
-  test('never answers what they ask themselves', () => {
+  test('may never answer their own question', () => {
     expect(stands(alone, { requester: 'person/ana' })).toEqual({ ok: false, reason: 'The person who asks may not answer.' });
   });
 
-  test('has no more right than the roster gives them', () => {
+  test('has no more rights than the roster gives them', () => {
     expect(stands(alone, { requesters: ['eve'] }, 'eve')).toMatchObject({ ok: false });
     const guests = { ...alone, groups: { ...alone.groups, oncall: [], leads: [] } };
     expect(stands(guests)).toEqual({ ok: false, reason: expect.stringContaining('Only oncall or leads') });
   });
 
-  test('is not made alone by an alert that names the others, and is out when it names them', () => {
+  test('does not become alone if an alert names the others, and may not answer if it names them', () => {
     expect(stands(withLea, { actors: ['lea'] })).toMatchObject({ ok: false });
     expect(stands(withLea, {}, 'ana', ['lea'])).toMatchObject({ ok: false });
     expect(stands(alone, {}, 'ana', ['ana'])).toEqual({ ok: false, reason: expect.stringContaining('names you as the actor') });
   });
 
-  test('is alone only at every time that is looked at: by night, and not when the next shift has begun', () => {
+  test('is alone only if so at every time checked: at night, but not once the next shift begins', () => {
     const shift = (person: string, from: number, until: number) => ({
       person,
       from: at + from * dayMs,
@@ -90,13 +90,13 @@ describe('who has ordered it', () => {
     expect(standingOf({ question, roster }, 'ana', [at, at + dayMs], question.levels)).toMatchObject({ ok: false });
   });
 
-  test('gives their right to nobody meanwhile: a stand-in decides on no order of whom they stand in for', () => {
+  test('cannot pass on the right: a stand-in does not decide on the order of the person they stand in for', () => {
     const delegations = [{ person: 'ana', to: 'ben', from: at - dayMs, until: at + dayMs }];
     expect(stands({ ...alone, delegations }, {}, 'ben')).toMatchObject({ ok: false });
     expect(stands({ ...alone, delegations })).toMatchObject({ ok: false });
   });
 
-  test('of two who have both ordered it, either may answer; one more who has not lets neither', () => {
+  test('may answer if the only other person ordered it too, but not if a third person did not', () => {
     const both = { ...alone, groups: { oncall: ['ana', 'ben'], leads: ['ben'] } };
     expect(stands(both, { requesters: ['ana', 'ben'] })).toMatchObject({ ok: true, alone: true });
     expect(stands(both, { requesters: ['ana', 'ben'] }, 'ben')).toMatchObject({ ok: true, alone: true });
@@ -104,8 +104,8 @@ describe('who has ordered it', () => {
   });
 });
 
-describe('who may answer, as a card tells it', () => {
-  test('is said of each level by name, and of who ordered it whether they may', () => {
+describe('who may answer, as a card shows it', () => {
+  test('is listed by name for each level, with whether the person who ordered it may', () => {
     expect(answerersTo({ question: asked(), roster: alone }, at)).toEqual({
       levels: [['ANA'], ['ANA']],
       requesters: [{ name: 'ANA', alone: true }],
@@ -116,7 +116,7 @@ describe('who may answer, as a card tells it', () => {
     });
   });
 
-  test('is nobody for a group that the roster does not know', () => {
+  test('is nobody for a group that is not on the roster', () => {
     const levels = [{ group: 'nobody-knows', withinMs: 1 }];
     expect(answerersTo({ question: asked({ levels, requesters: [] }), roster: alone }, at)).toEqual({
       levels: [[]],

@@ -30,7 +30,7 @@ describe('what a node knows of the connections of a pod', () => {
     [{ neighbours: 7 }, 'none: the connection table of node n1 has 7 entries for other pods and none for this one'],
     [{ neighbours: 1 }, 'none: the connection table of node n1 has 1 entry for other pods and none for this one'],
     [{}, 'the connection table of node n1 has no entry for it or for other pods there, and this network may keep them elsewhere'],
-  ])('%j is said as it is', (counted, text) => {
+  ])('%j is reported as it is', (counted, text) => {
     expect(countedText(at(counted))).toBe(text);
   });
 
@@ -40,15 +40,15 @@ describe('what a node knows of the connections of a pod', () => {
     [{ open: 2, others: 1, pods: 1, of: 1 }, '2 connections of it are open, and 1 is UDP, opening or closing.'],
     [{ open: 0, others: 3, pods: 2, of: 2 }, 'No connection of its pods is established, and 3 are UDP, opening or closing.'],
     [{ open: 2, others: 0, pods: 4, of: 9 }, '2 connections of 4 of its 9 pods are open.'],
-  ])('%j is one sentence', (connections, text) => {
+  ])('%j becomes one sentence', (connections, text) => {
     expect(connectionsText(connections)).toBe(text);
   });
 });
 
-describe('a look at a quarantine, with what was counted', () => {
+describe('a check of a quarantine, with its connections', () => {
   const neighbours = 'Not known: whether its neighbours answer with errors.';
 
-  test('says that nothing is open only where the node tracks what its pods have open', () => {
+  test('says that nothing is open only if the node tracks its pods’ connections', () => {
     expect(said([{ found: at({ neighbours: 3 }) }])).toEqual(['No connection of it is open.', neighbours]);
     expect(said([{ found: at() }])).toEqual([
       '',
@@ -56,7 +56,7 @@ describe('a look at a quarantine, with what was counted', () => {
     ]);
   });
 
-  test('adds up what pods have open, and says of how many of them it knows, and why not of the others', () => {
+  test('adds up the open connections, and says for how many pods, and why not for the others', () => {
     const counts = [
       { found: at({ open: 2 }) },
       { found: at({ open: 1, others: 1 }) },
@@ -69,7 +69,7 @@ describe('a look at a quarantine, with what was counted', () => {
     ]);
   });
 
-  test('says nothing of connections where there was no pod to count at', () => {
+  test('does not mention connections if there was no pod to count for', () => {
     expect(said([])).toEqual(['', neighbours]);
   });
 });

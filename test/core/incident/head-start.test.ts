@@ -24,7 +24,7 @@ const stepFor = (change: Partial<Alert> = {}, more: Partial<HeadStartRequest> = 
   headStartOf({ alert: { ...alert, ...change }, subject, receivedAt, ...more }, { playbooks, now: at });
 
 describe('a head start', () => {
-  test('is the first step of the playbook that says so, under a key of this incident and alert', () => {
+  test('is the first step of the matching playbook, under a key of this incident and alert', () => {
     expect(stepFor()).toMatchObject({
       action: 'quarantinePod',
       input: { pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } },
@@ -39,20 +39,20 @@ describe('a head start', () => {
   test.each<[string, Partial<Alert>]>([
     ['below the severity of the playbook', { severity: 'high' }],
     ['of an unknown severity', { severity: 'unknown' }],
-    ['of a rule that no playbook contains for', { rule: 'Terminal shell in container' }],
+    ['of a rule that no playbook answers with containment', { rule: 'Terminal shell in container' }],
     ['whose pod has no uid', { pod: { namespace: 'shop', name: 'cart-1' } }],
     ['whose workload is a guess', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } }],
     ['in doubt', { doubt: 'the sender sees only node a' }],
-  ])('is not made for an alert %s', (_what, change) => {
+  ])('is not given to an alert %s', (_what, change) => {
     expect(stepFor(change)).toBeUndefined();
   });
 
-  test('is not made for an alert that waited for more than 15 minutes', () => {
+  test('is not given to an alert that waited for more than 15 minutes', () => {
     expect(stepFor({}, {}, Date.parse(receivedAt) + headStartWithinMs)).toBeDefined();
     expect(stepFor({}, {}, Date.parse(receivedAt) + headStartWithinMs + 1)).toBeUndefined();
   });
 
-  test('is not made for a playbook that is not enabled', () => {
+  test('is not given to a playbook that is not enabled', () => {
     expect(headStartOf({ alert, subject, receivedAt }, { playbooks: playbooks.slice(1), now })).toBeUndefined();
   });
 });

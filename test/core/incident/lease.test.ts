@@ -18,7 +18,7 @@ const lease: Lease = {
 };
 const quiet = { severity: 'high', verdict: 'unknown', questionOpen: false, now: 1 } as const;
 
-test('each renewal in silence calls the next level that has a pager, and where none has one, the next', () => {
+test('each renewal without an answer calls the next level with a pager, or the next level if none has one', () => {
   const levels = (...paged: readonly boolean[]) =>
     paged.map((page) => ({ group: 'g', withinMs: 1, ...(page && { page: true as const }) }));
   const called = (all: ReturnType<typeof levels>) => [1, 2, 3, 4].map((renewals) => levelAtRenewal(all, renewals));
@@ -28,26 +28,26 @@ test('each renewal in silence calls the next level that has a pager, and where n
   expect(called([])).toEqual([0, 0, 0, 0]);
 });
 
-test('its id is told from the words around it', () => {
+test('the id of a lease is recognised among other words', () => {
   expect(isLeaseId('0123456789abcdef-l')).toBe(true);
   for (const other of ['0123456789abcdef', '0123456789abcdef-q', 'lease', 'x 0123456789abcdef-l'])
     expect(isLeaseId(other)).toBe(false);
 });
 
-test('silence frees below critical only, and only where the playbook says so', () => {
+test('silence releases only below critical, and only if the playbook says so', () => {
   expect(atLeaseEnd(lease, quiet)).toBe('release');
   expect(atLeaseEnd({ ...lease, onExpiry: 'renew' }, quiet)).toBe('renew');
   expect(atLeaseEnd(lease, { ...quiet, severity: 'critical' })).toBe('renew');
   expect(atLeaseEnd(lease, { ...quiet, severity: 'unknown' })).toBe('renew');
 });
 
-test('benign frees; an open question and a true positive never do', () => {
+test('a benign verdict releases; an open question or a true positive never does', () => {
   expect(atLeaseEnd(lease, { ...quiet, severity: 'critical', verdict: 'benign' })).toBe('release');
   expect(atLeaseEnd(lease, { ...quiet, verdict: 'benign', questionOpen: true })).toBe('renew');
   expect(atLeaseEnd(lease, { ...quiet, verdict: 'true_positive' })).toBe('renew');
 });
 
-test('after 72 hours it calls louder, and however old it is, age alone never frees', () => {
+test('after 72 hours a lease escalates, but age alone never releases', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...severities),

@@ -21,7 +21,7 @@ const whyNot = (given: unknown, over: Partial<Expected> = {}): string | undefine
 };
 
 describe('a message', () => {
-  test('is read where it is meant, from whom may say it', () => {
+  test('is read by its recipient, from a permitted sender', () => {
     expect(readMessage(received(), expected)).toEqual({ ok: true, message });
   });
 
@@ -31,14 +31,14 @@ describe('a message', () => {
     if (name !== 'to' && name !== 'workflow') expect(whyNot(received(), { [name]: undefined })).toBe('misdirected');
   });
 
-  test('without a signature, or of another role or cluster, is refused; where anybody may speak it is read', () => {
+  test('without a signature, or of another role or cluster, is refused unless anybody may send it', () => {
     expect(whyNot(received({ from: null }))).toBe('unsigned');
     expect(whyNot(received({ from: { role: 'desk', keyId: 'k' } }))).toBe('wrong-sender');
     expect(whyNot(received({ from: { ...cell, cluster: 'prod' } }))).toBe('wrong-sender');
     expect(whyNot(received({ from: null }), { from: 'anybody' })).toBeUndefined();
   });
 
-  test('is refused whatever else it is, and never throws', () => {
+  test('is refused if it is anything else, without an error', () => {
     expect(whyNot(received({ unreadable: 'unopenable', value: null }))).toBe('unopenable');
     fc.assert(
       fc.property(fc.anything(), (value) => {
@@ -56,12 +56,12 @@ describe('a message', () => {
   });
 });
 
-test('a run that was reset is known by the same name, and the one after it by another', () => {
+test('a reset run keeps its name, and the run after it has another', () => {
   expect(runBinding({ firstExecutionRunId: 'a' })).toBe('a');
   expect(runBinding({ firstExecutionRunId: 'a', continuedFromExecutionRunId: 'a' })).not.toBe('a');
 });
 
-describe('what was asked', () => {
+describe('the digest of a request', () => {
   const record = {
     seq: 4,
     kind: 'step.applied',
@@ -70,7 +70,7 @@ describe('what was asked', () => {
     until: 1_795_827_730_394,
   };
 
-  test('is the same at another time: a workflow’s clock may tell a later one when its history is read again', () => {
+  test('ignores times: a workflow’s clock may be later when its history is replayed', () => {
     const later = {
       ...record,
       at: '2026-11-27T05:12:11.000Z',
@@ -80,7 +80,7 @@ describe('what was asked', () => {
     expect(digestOfAsked([[later]])).toBe(digestOfAsked([[record]]));
   });
 
-  test.each([{ seq: 5 }, { kind: 'step.failed' }, { text: 'released' }, { until: 40 }])('is another one with %j', (other) => {
+  test.each([{ seq: 5 }, { kind: 'step.failed' }, { text: 'released' }, { until: 40 }])('differs with %j', (other) => {
     expect(digestOfAsked([[{ ...record, ...other }]])).not.toBe(digestOfAsked([[record]]));
   });
 });

@@ -18,7 +18,7 @@ const alert: Alert = {
 const keysOf = (change: Partial<Alert>): readonly string[] => featuresOf({ ...alert, ...change }).map(({ key }) => key);
 const textsOf = (change: Partial<Alert>): readonly string[] => featuresOf({ ...alert, ...change }).map(({ text }) => text);
 
-describe('what is drawn anew each time', () => {
+describe('a random part of a name', () => {
   test.each([
     ['/proc/4711/fd/3', '/proc/#/fd/#'],
     ['/tmp/build-7f3a9c21/run.99', '/tmp/build-#/run.#'],
@@ -29,7 +29,7 @@ describe('what is drawn anew each time', () => {
     ['build-abcdef12', 'build-#'],
     ['build-12345678', 'build-#'],
     ['4711', '#'],
-  ])('is taken out: %s is %s', (text, left) => {
+  ])('is taken out: %s becomes %s', (text, left) => {
     expect(normalised(text)).toBe(left);
   });
 
@@ -39,11 +39,11 @@ describe('what is drawn anew each time', () => {
     ['ed25519', 'ed#'],
     ['kube-controller-manager', 'kube-controller-manager'],
     ['/usr/lib/x86_64-linux-gnu/ld.so', '/usr/lib/x#_#-linux-gnu/ld.so'],
-  ])('is not a word with its number: %s is %s', (text, left) => {
+  ])('is not a word that contains a number: %s becomes %s', (text, left) => {
     expect(normalised(text)).toBe(left);
   });
 
-  test('makes no other process of the same one, whatever its pid, its temporary file or its arguments', () => {
+  test('does not make a process another one, nor do its temporary file or arguments', () => {
     const of = (exe: string, commandLine: string) => keysOf({ process: { exe, parent: 'runc-7f3a9c21', commandLine } });
     expect(of('/tmp/job-1a2b3c4d/step1', 'step1 --id 7')).toEqual(of('/tmp/job-9f8e7d6c/step2', 'step2 --id 8'));
     expect(of('/tmp/job-1a2b3c4d/step1', '')).not.toEqual(of('/usr/bin/step1', ''));
@@ -53,13 +53,13 @@ describe('what is drawn anew each time', () => {
 describe('an interpreter', () => {
   const keyOf = (exe: string, commandLine: string) => keysOf({ process: { exe, commandLine } })[0];
 
-  test('is the script that it runs, whatever its arguments', () => {
+  test('is known by the script that it runs, whatever its arguments', () => {
     expect(keyOf('/usr/bin/python3', 'python3 -u /app/manage.py migrate')).toBe('process ? > /usr/bin/python# manage.py');
     expect(keyOf('/usr/bin/python3', 'python3 /app/manage.py shell')).toBe('process ? > /usr/bin/python# manage.py');
     expect(keyOf('/usr/bin/python3', 'python3 /tmp/evil.py')).not.toBe(keyOf('/usr/bin/python3', 'python3 /app/manage.py'));
   });
 
-  test('with a text is the first program of it', () => {
+  test('with inline code is known by the first program in it', () => {
     expect(keyOf('/bin/sh', 'sh -c "/usr/bin/curl -s http://x"')).toBe('process ? > /bin/sh -c curl');
     expect(keyOf('/bin/sh', 'sh -ec A=1 pg_isready -q')).toBe('process ? > /bin/sh -ec pg_isready');
     expect(keyOf('/bin/sh', 'sh -i')).toBe('process ? > /bin/sh');
@@ -72,27 +72,27 @@ describe('a destination', () => {
       observables: values.map((value) => ({ type: /^[\d:.a-f]+$/.test(value) ? ('ip' as const) : ('domain' as const), value })),
     }).filter((key) => key.startsWith('destination'));
 
-  test('is a network, so that a neighbouring address is nothing new', () => {
+  test('is a network, so that a neighbouring address is not new', () => {
     expect(placesOf('203.0.113.7', '203.0.113.9')).toEqual(['destination 203.0.113.0/24']);
     expect(placesOf('10.1.2.3', '10.1.9.9', '10.2.0.1')).toEqual(['destination 10.1.0.0/16', 'destination 10.2.0.0/16']);
     expect(placesOf('2001:db9:1:2::5')).toEqual(['destination 2001:db9:1::/48']);
   });
 
-  test('that means something by itself stays what it is', () => {
+  test('with a special meaning stays as it is', () => {
     expect(placesOf('169.254.169.254')).toEqual(['destination 169.254.169.254']);
   });
 
-  test('is the end of a name, and a name of the cluster as a whole', () => {
+  test('is the end of a public name, but the whole name inside the cluster', () => {
     expect(placesOf('ec2-203-0-113-7.eu-1.compute.cloud.example')).toEqual(['destination compute.cloud.example']);
     expect(placesOf('db.shop.svc.cluster.local', 'db.pay.svc.cluster.local')).toHaveLength(2);
   });
 
-  test('is one of four at most: an alert that names many fills nothing by itself', () => {
+  test('is one of four at most, so that one alert with many cannot fill the memory', () => {
     expect(placesOf(...Array.from({ length: 50 }, (_, at) => `203.0.${at}.1`))).toHaveLength(4);
   });
 });
 
-test('a request to the API server is who asks for what, and not from which address', () => {
+test('a request to the API server is known by who asks for what, not by the address', () => {
   const request = { account: 'system:node:worker-7f3a9c21', verb: 'create', resource: 'pods', subresource: 'exec' };
   const observables = [{ type: 'ip', value: '203.0.113.7' } as const];
   expect(keysOf({ apiRequest: request, observables })).toEqual([
@@ -102,7 +102,7 @@ test('a request to the API server is who asks for what, and not from which addre
   ]);
 });
 
-test('people read it with the words of the alert, cut where they are long', () => {
+test('its text uses the words of the alert, cut if they are long', () => {
   const process = { exe: '/usr/bin/curl', parent: 'sh' };
   expect(textsOf({ process })).toEqual([
     'sh runs curl',

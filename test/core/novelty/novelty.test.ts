@@ -58,7 +58,7 @@ function listening(options: Partial<NoveltyOptions> = {}) {
 }
 
 describe('what a workload has not done before', () => {
-  test('is novel, and the sentence says what, where, in how long, and who else does it', () => {
+  test('is novel, and the text says what, where, in how long, and who else does it', () => {
     const { take } = listening({ podsOf: () => 14 });
     expect(take(alertOf('curl'), 35 * day)).toEqual({
       state: 'novel',
@@ -67,7 +67,7 @@ describe('what a workload has not done before', () => {
     });
   });
 
-  test('is nothing while its sender is new, when all is: it is learned without a word', () => {
+  test('is learned silently while its sender is new', () => {
     const { take } = listening();
     expect(take(alertOf('curl'), day)).toBeUndefined();
     expect(take(alertOf('curl'), 1.9 * day)).toBeUndefined();
@@ -75,17 +75,17 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('nc'), 2 * day)).toMatchObject({ state: 'novel' });
   });
 
-  test('counts no further back than anything is remembered', () => {
+  test('is reported for no longer than the memory goes back', () => {
     const { take } = listening();
     expect(take(alertOf('curl'), 9 * day)?.text).toContain('First time in 9 days that sh runs curl');
   });
 
-  test('is novel on the first alert of a workload that never had one, too', () => {
+  test('is novel even on the first alert of a workload', () => {
     const { take } = listening();
     expect(take(alertOf('curl', {}, 'pay'), 20 * day)).toMatchObject({ state: 'novel' });
   });
 
-  test('stays novel while it is seen for less than the learning time, and is known then', () => {
+  test('stays novel for the learning time, and is known then', () => {
     const { take } = listening();
     take(alertOf('curl'), 20 * day);
     expect(take(alertOf('curl'), 20 * day + hour)?.text).toContain('New since 2026-10-21 00:00 UTC: sh runs curl in shop/cart');
@@ -93,13 +93,13 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('curl'), 22 * day)).toBeUndefined();
   });
 
-  test('is new again when it was not seen for thirty days', () => {
+  test('is new again after thirty days without it', () => {
     const { take } = listening();
     expect(take(alertOf('nginx'), 36.9 * day)).toBeUndefined();
     expect(take(alertOf('nginx'), 67 * day)).toMatchObject({ state: 'novel' });
   });
 
-  test('is known where it drifts slowly: what is known is not judged, and the next step of it is new all the same', () => {
+  test('is learned even if it drifts slowly, but each further step is novel', () => {
     const { take } = listening();
     for (let step = 0; step < 50; step += 1) {
       const program = `tool${String.fromCharCode(97 + (step % 26))}${step < 26 ? '' : 'x'}`;
@@ -110,14 +110,14 @@ describe('what a workload has not done before', () => {
 
   test.each<[string, Partial<Alert>, string]>([
     ['a rule', { rule: 'Another rule' }, '“Another rule” is seen'],
-    ['where it connects to', { observables: [{ type: 'ip', value: '203.0.113.7' }] }, '203.0.113.0/24 is mentioned'],
-    ['what started it', { process: { exe: '/usr/bin/nginx', parent: 'java' } }, 'java runs nginx'],
+    ['a destination', { observables: [{ type: 'ip', value: '203.0.113.7' }] }, '203.0.113.0/24 is mentioned'],
+    ['a parent process', { process: { exe: '/usr/bin/nginx', parent: 'java' } }, 'java runs nginx'],
   ])('may be %s', (_, change, said) => {
     const { take } = listening();
     expect(take(alertOf('nginx', change), 10 * day)?.text).toContain(said);
   });
 
-  test('is no other network of a workload that is known to speak to many, as with a content network', () => {
+  test('is not one more network if the workload is known to use many, as with a CDN', () => {
     const { take } = listening();
     const to = (network: number): Partial<Alert> => ({ observables: [{ type: 'ip', value: `203.0.${network}.7` }] });
     for (const at of [8, 11]) for (let network = 0; network < 15; network += 1) take(alertOf('nginx', to(network)), at * day);
@@ -140,7 +140,7 @@ describe('what a workload has not done before', () => {
     );
   });
 
-  test('is not new among its peers where one of them is known to do it', () => {
+  test('is not new among its peers if one of them is known to do it', () => {
     const { take } = listening();
     for (const at of [10, 13]) take(alertOf('curl', {}, 'orders'), at * day);
     const found = take(alertOf('curl'), 14 * day);
@@ -149,7 +149,7 @@ describe('what a workload has not done before', () => {
     expect(found?.text).toContain('1 of 2 other workloads of its namespace or image do it');
   });
 
-  test('has peers in other namespaces where they run the same image', () => {
+  test('is compared with workloads of other namespaces that run the same image', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const { take } = listening({ imageOf: () => ({ digest, since: began - day }) });
     const pod = { namespace: 'other', name: 'pay-1', uid: 'uid-pay' };
@@ -158,7 +158,7 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('curl'), 14 * day)?.text).toContain('1 of 3 other workloads of its namespace or image do it');
   });
 
-  test('is new among its peers where they began with it a short time ago, as with an attack that spreads', () => {
+  test('is new among its peers if they began only recently, as in a spreading attack', () => {
     const { take } = listening();
     take(alertOf('curl', {}, 'orders'), 14 * day);
     expect(take(alertOf('curl'), 14 * day + hour)).toMatchObject({ amongPeers: true });
@@ -180,7 +180,7 @@ describe('the rollout of a new image', () => {
     };
   }
 
-  test('opens a learning time, which is said; what came in it is known afterwards', () => {
+  test('opens a learning time, which is reported; what is seen in it is known afterwards', () => {
     const { take, rollOut } = rolling();
     rollOut('b', 20 * day);
     expect(take(alertOf('curl'), 20 * day + hour)).toEqual({
@@ -191,7 +191,7 @@ describe('the rollout of a new image', () => {
     expect(take(alertOf('nc'), 20 * day + 4 * hour)).toMatchObject({ state: 'novel' });
   });
 
-  test('opens none for what was novel before it: whoever rolls out hides nothing that was seen', () => {
+  test('opens none for what was novel before it, so that a rollout cannot hide it', () => {
     const { take, rollOut } = rolling();
     take(alertOf('curl'), 20 * day);
     rollOut('b', 20 * day + hour);
@@ -208,7 +208,7 @@ describe('the rollout of a new image', () => {
     expect(take(alertOf('nc'), 20 * day + hour)).toMatchObject({ state: 'novel' });
   });
 
-  test('is its own workload’s: the others learn nothing by it', () => {
+  test('affects only its own workload: the others learn nothing', () => {
     const { take, rollOut } = rolling();
     rollOut('b', 20 * day);
     take(alertOf('curl'), 20 * day + hour);
@@ -216,14 +216,14 @@ describe('the rollout of a new image', () => {
   });
 });
 
-describe('whoever sends alerts', () => {
-  test('teaches nothing about what another sends', () => {
+describe('a sender of alerts', () => {
+  test('teaches nothing about another sender’s alerts', () => {
     const { take } = listening();
     for (const at of [0, 1, 3, 7, 10]) take(alertOf('curl'), at * day, 'stolen');
     expect(take(alertOf('curl'), 11 * day)).toMatchObject({ state: 'novel' });
   });
 
-  test('teaches nothing by what is in doubt, names a pod that the cluster does not know, or is a person’s order', () => {
+  test('teaches nothing with alerts in doubt, of unknown pods, or from a person’s order', () => {
     const { take } = listening();
     const { pod, workload } = alertOf();
     const unsure: readonly Partial<Alert>[] = [
@@ -236,7 +236,7 @@ describe('whoever sends alerts', () => {
     expect(take(alertOf('curl'), 14 * day)).toMatchObject({ state: 'novel' });
   });
 
-  test('fills its own share only, and what is forgotten for that is new again', () => {
+  test('fills only its own share, and what is evicted for that is new again', () => {
     const { take, memory } = listening();
     for (let at = 0; at < mostSubjects + 500; at += 1) take(alertOf('x', {}, `w${at}`), 10 * day, 'flood');
     const before = memory.size;
@@ -251,7 +251,7 @@ describe('whoever sends alerts', () => {
     expect(found?.text).toContain('First time in an hour');
   });
 
-  test('has no long texts of its alerts remembered, of which a part is', () => {
+  test('does not keep the long texts of its alerts in memory', () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     const memory = new NoveltyMemory(times);
@@ -271,7 +271,7 @@ describe('whoever sends alerts', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(20_000_000);
   });
 
-  test('makes nothing known that is not in the alerts: only features that came are ever known', () => {
+  test('teaches only what its alerts contain', () => {
     const word = fc.stringMatching(/^[a-z]{3,8}$/);
     fc.assert(
       fc.property(fc.array(fc.tuple(word, fc.integer({ min: 0, max: 30 })), { maxLength: 60 }), (sent) => {
@@ -288,7 +288,7 @@ describe('whoever sends alerts', () => {
 });
 
 describe('after a restart', () => {
-  test('it knows what it knew, and goes on listening since when it began', () => {
+  test('it knows what it knew, and still counts from when it began', () => {
     const { store } = storeOf();
     const { memory } = listening({ kept: store });
     memory.flush(began + 7 * day);
@@ -299,7 +299,7 @@ describe('after a restart', () => {
     expect(next.size).toEqual({ ...memory.size, bytes: expect.any(Number) });
   });
 
-  test('what another version has written, or is broken, is learned anew', () => {
+  test('data of another version, or damaged data, is learned again', () => {
     const { store, entries } = storeOf();
     const { memory } = listening({ kept: store });
     memory.flush(began + 7 * day);
@@ -314,7 +314,7 @@ describe('after a restart', () => {
     expect(next.take(alertOf('nginx'), { sender: 'falco', nowMs: began + 8 * day })).toMatchObject({ state: 'novel' });
   });
 
-  test('of a storm little is written: a subject once, and not at all while nothing changes', () => {
+  test('a storm causes few writes: one per subject, and none while nothing changes', () => {
     const { store } = storeOf();
     let written = 0;
     const put: NoveltyStore['put'] = (...entry) => {
@@ -332,7 +332,7 @@ describe('after a restart', () => {
   });
 });
 
-describe('a match that asks for it', () => {
+describe('a match on novelty', () => {
   const novel = (facts: Alert['facts']): Alert => alertOf('curl', facts ? { facts } : {});
   const ofWorkload: Match = { novel: true };
   const ofPeers: Match = { novel: 'among-peers' };
@@ -343,12 +343,12 @@ describe('a match that asks for it', () => {
     [undefined, undefined, undefined],
   ];
 
-  test.each(known)('of %j says %s, and among peers %s', (novelty, own, peers) => {
+  test.each(known)('answers %j with %s, and among peers with %s', (novelty, own, peers) => {
     const alert = novel(novelty && { novelty });
     expect([matchAlert(ofWorkload, alert), matchAlert(ofPeers, alert)]).toEqual([own, peers]);
   });
 
-  test('calls for its playbook beside the others, which run as they did', () => {
+  test('calls its playbook in addition to the others, which run as before', () => {
     const playbook = (id: string, match: Match) =>
       ({ id, title: id, on: { match, minSeverity: 'low', requires: [] }, uses: {} }) as const;
     const stamps = new AlertStamps({
@@ -358,7 +358,7 @@ describe('a match that asks for it', () => {
     expect(stamps.stamp(novel(undefined), 0).calls).toEqual(['all']);
   });
 
-  test('cannot ask for what is nothing new: that would lower how an alert is handled', () => {
+  test('cannot require that something is not novel: that would weaken the response to an alert', () => {
     expect(problemsOfMatch({ novel: false }).join()).toContain('has to be true or');
     expect(problemsOfMatch({ rule: 'x', not: { novel: true } }).join()).toContain('only raise');
     expect(problemsOfMatch({ rule: 'x', not: { any: [{ novel: true }] } }).join()).toContain('only raise');
@@ -366,7 +366,7 @@ describe('a match that asks for it', () => {
     expect(problemsOfMatch(ofPeers)).toEqual([]);
   });
 
-  test('is told in words', () => {
+  test('is described in words', () => {
     expect(matchText({ severity: 'high', ...ofPeers })).toBe('severity “high”, and novel among its peers');
   });
 });

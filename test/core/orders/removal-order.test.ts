@@ -19,7 +19,7 @@ describe('an order to remove what records say', () => {
 
   test.each([
     ['an incident of this cluster', {}],
-    ['what a desk has written', { chain: 'desk/main' }],
+    ['records written by a desk', { chain: 'desk/main' }],
   ])('is followed for %s', (_, over) => {
     expect(checked(order({ person: 'lea', ...over }), 'lea')).toMatchObject({ ok: true });
     expect(signedOrderSchema.safeParse(signedOrder(order(over), 'lea')).success).toBe(true);
@@ -30,12 +30,12 @@ describe('an order to remove what records say', () => {
     ['of orders', { chain: 'control/lab@1' }],
     ['of cuts', { chain: 'desk/all/retention' }],
     ['twice', { records: [3, 3] }],
-    ['under the id of others', { id: '0123456789abcdef' }],
+    ['under another order’s id', { id: '0123456789abcdef' }],
   ])('is refused for records %s', (_, over) => {
     expect(checked(order({ person: 'lea', ...over }), 'lea')).toMatchObject({ ok: false });
   });
 
-  test('is refused from who is no steward, signed by another, and where nobody is one', () => {
+  test('is refused if its person is no steward, if somebody else signed it, or if there are no stewards', () => {
     expect(checked(order({ person: 'eve' }), 'eve')).toMatchObject({ ok: false });
     expect(checked(order({ person: 'lea' }), 'eve')).toMatchObject({ ok: false });
     expect(checkOrder(signedOrder(order({ person: 'lea' }), 'lea'), beliefsAt(now))).toMatchObject({ ok: false });

@@ -39,7 +39,7 @@ function who(roster: Roster, at: number): string {
   return JSON.stringify(answerersOf(roster, 'oncall', at).map(({ person, standsInFor }) => [person, standsInFor?.person]));
 }
 
-test('until the next hand-over nobody else may answer', () => {
+test('who may answer does not change until the next hand-over', () => {
   fc.assert(
     fc.property(rosters, fc.integer({ min: 0, max: 99 }), (roster, hours) => {
       const at = start + hours * hour;
@@ -67,7 +67,7 @@ test('the first turn of a rotation is a hand-over, by the wall clock of its time
   expect(nextHandOver(roster, ['oncall'], start)).toBe(Date.parse('2026-03-30T07:00:00Z'));
 });
 
-test('a turn that ends is one also where the same person is on call by another rotation', () => {
+test('the end of a turn is a hand-over even if the same person is on call by another rotation', () => {
   const begin = Date.parse('2026-03-27T09:00:00Z');
   const roster = rotating({ people: ['ana'], start: begin, days: 7 }, { people: ['ana', 'ben'], start: begin, days: 1 });
   expect(nextHandOver(roster, ['oncall'], start)).toBe(Date.parse('2026-03-28T08:00:00Z'));

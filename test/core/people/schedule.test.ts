@@ -9,7 +9,7 @@ const at = Date.parse;
 const berlin = 'Europe/Berlin';
 
 describe('wall clocks', () => {
-  test('are read as they are on the calendar, and as nothing else', () => {
+  test('are parsed only if they are valid dates and times', () => {
     expect(wallClockOf('2026-03-29')).toBe(wallClockOf('2026-03-29T00:00'));
     for (const text of ['2026-02-30', '2026-13-01', '2026-03-29T24:00', '2026-03-29T09:60', 'tomorrow', '2026-3-29', ''])
       expect(wallClockOf(text)).toBeUndefined();
@@ -18,16 +18,16 @@ describe('wall clocks', () => {
   test.each([
     ['in winter', '2026-01-10T09:00', berlin, '2026-01-10T08:00:00Z'],
     ['in summer', '2026-07-10T09:00', berlin, '2026-07-10T07:00:00Z'],
-    ['which summer’s beginning leaves out', '2026-03-29T02:30', berlin, '2026-03-29T01:30:00Z'],
-    ['which there is twice, at its end', '2026-10-25T02:30', berlin, '2026-10-25T00:30:00Z'],
+    ['skipped at the start of summer time', '2026-03-29T02:30', berlin, '2026-03-29T01:30:00Z'],
+    ['that occurs twice at its end', '2026-10-25T02:30', berlin, '2026-10-25T00:30:00Z'],
     ['in half-hour zones', '2026-04-05T01:45', 'Australia/Lord_Howe', '2026-04-04T14:45:00Z'],
-    ['on a day that Samoa left out', '2011-12-30T12:00', 'Pacific/Apia', '2011-12-30T22:00:00Z'],
-    ['without summer', '2026-07-10T09:00', 'Asia/Kolkata', '2026-07-10T03:30:00Z'],
-  ])('a time %s', (_what, text, zone, instant) => {
+    ['on the day that Samoa skipped', '2011-12-30T12:00', 'Pacific/Apia', '2011-12-30T22:00:00Z'],
+    ['without summer time', '2026-07-10T09:00', 'Asia/Kolkata', '2026-07-10T03:30:00Z'],
+  ])('convert a time %s', (_what, text, zone, instant) => {
     expect(new Date(instantOf(wall(text), zone)).toISOString()).toBe(new Date(instant).toISOString());
   });
 
-  test('there and back is the same wall clock, or as much later as the clock jumps', () => {
+  test('survive a round trip, or come back later by as much as the clock jumps', () => {
     const zones = [berlin, 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Chatham', 'America/St_Johns', 'UTC'];
     const minutes = fc.integer({ min: at('2020-01-01T00:00:00Z') / 60_000, max: at('2037-01-01T00:00:00Z') / 60_000 });
     fc.assert(
@@ -40,7 +40,7 @@ describe('wall clocks', () => {
     );
   });
 
-  test('show at each moment what the calendar of the zone says, in the hours of its changes too, whatever was asked before', () => {
+  test('match the calendar of the zone at any time, even around clock changes, whatever was asked before', () => {
     const changes: readonly (readonly [string, string])[] = [
       [berlin, '2026-03-29T01:00:00Z'],
       [berlin, '2026-10-25T01:00:00Z'],
@@ -63,7 +63,7 @@ describe('wall clocks', () => {
     expect(told).toEqual(expected);
   });
 
-  test('of one hour are read from the calendar twice, however often they are asked for', () => {
+  test('of one hour take only two look-ups in the calendar, however often they are asked for', () => {
     const read = jest.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
     const hour = at('2031-05-05T05:00:00Z');
     for (let second = 0; second < 3_600; second += 10) wallClockAt(hour + second * 1_000, 'Asia/Kathmandu');
@@ -71,7 +71,7 @@ describe('wall clocks', () => {
     read.mockRestore();
   });
 
-  test('a time zone has a name and a calendar of changes: an offset is none', () => {
+  test('need a named time zone: an offset is not enough', () => {
     expect(['Europe/Berlin', 'UTC', 'America/Argentina/Buenos_Aires'].map(isTimeZone)).toEqual([true, true, true]);
     expect(['+02:00', 'Europe/Atlantis', '', '2', 'Berlin'].map(isTimeZone)).toEqual([false, false, false, false, false]);
   });
@@ -81,7 +81,7 @@ describe('turns', () => {
   const weekly: Rotation = { people: ['ana', 'ben', 'lea'], start: wall('2026-03-02T09:00'), days: 7 };
   const who = (text: string, zone = berlin): string | undefined => turnAt(weekly, zone, at(text))?.person;
 
-  test('hand over at nine by the wall clock, in winter as in summer', () => {
+  test('hand over at nine by the wall clock, in winter and summer', () => {
     expect(who('2026-03-02T07:59:59Z')).toBeUndefined();
     expect(who('2026-03-02T08:00:00Z')).toBe('ana');
     expect(who('2026-03-09T07:59:59Z')).toBe('ana');
@@ -96,7 +96,7 @@ describe('turns', () => {
     expect(who('2026-03-30T07:00:00Z')).toBe('ben');
   });
 
-  test('hand over once, also in the hour that there is twice', () => {
+  test('hand over once, even in an hour that occurs twice', () => {
     const night: Rotation = { people: ['ana', 'ben'], start: wall('2026-10-24T02:30'), days: 1 };
     const minutes = Array.from({ length: 39 * 60 }, (_, minute) => at('2026-10-24T12:00:00Z') + minute * 60_000);
     const turns = minutes.map((minute) => turnAt(night, berlin, minute)?.person);
@@ -104,7 +104,7 @@ describe('turns', () => {
     expect(turns.lastIndexOf('ana', 800)).toBe(minutes.indexOf(at('2026-10-25T00:29:00Z')));
   });
 
-  test('leave no instant between them, and none to two', () => {
+  test('neither leave gaps nor overlap', () => {
     const zones = fc.constantFrom(berlin, 'America/New_York', 'Australia/Lord_Howe', 'UTC');
     const instants = fc.integer({ min: at('2026-03-03T00:00:00Z'), max: at('2040-01-01T00:00:00Z') });
     fc.assert(
@@ -133,18 +133,18 @@ const schedule: Schedule = {
 
 describe('a schedule', () => {
   test.each([
-    ['before it begins there is nobody', '2026-03-01T12:00:00Z', []],
-    ['a turn', '2026-03-03T11:59:59Z', ['ana']],
-    ['an override in place of one', '2026-03-03T12:00:00Z', ['ben']],
-    ['and its end', '2026-03-03T18:00:00Z', ['ana']],
-    ['a dated entry beside the turn', '2026-03-06T17:00:00Z', ['ana', 'lea']],
-    ['an override of everybody', '2026-03-07T03:00:00Z', ['eve']],
-    ['the next turn', '2026-03-09T08:00:00Z', ['ben']],
+    ['has nobody before it begins', '2026-03-01T12:00:00Z', []],
+    ['has a turn', '2026-03-03T11:59:59Z', ['ana']],
+    ['has an override instead of a turn', '2026-03-03T12:00:00Z', ['ben']],
+    ['returns to the turn after the override', '2026-03-03T18:00:00Z', ['ana']],
+    ['has a dated shift in addition to the turn', '2026-03-06T17:00:00Z', ['ana', 'lea']],
+    ['has an override of everybody', '2026-03-07T03:00:00Z', ['eve']],
+    ['has the next turn', '2026-03-09T08:00:00Z', ['ben']],
   ])('%s', (_what, time, people) => {
     expect(onCallAt(schedule, at(time)).map(({ person }) => person)).toEqual(people);
   });
 
-  test('says why', () => {
+  test('says why somebody is on call', () => {
     const [one] = onCallAt(schedule, at('2026-03-03T13:00:00Z'));
     expect(one).toEqual({ person: 'ben', by: 'override', replaces: 'ana', until: at('2026-03-03T18:00:00Z') });
     expect(localText(at('2026-07-01T10:00:00Z'), berlin)).toBe('2026-07-01 12:00');
@@ -164,7 +164,7 @@ describe('delegation', () => {
   };
   const who = (group: string, time: string): readonly string[] => answerersOf(roster, group, at(time)).map((one) => one.person);
 
-  test('moves a right for its time, and hands none on', () => {
+  test('moves a right for a time, but cannot pass on a delegated one', () => {
     expect(who('oncall', '2026-03-03T23:59:59Z')).toEqual(['ana']);
     expect(who('oncall', '2026-03-04T00:00:00Z')).toEqual(['lea']);
     // Lea is away herself now: nobody has ana’s right until she is back.
@@ -174,11 +174,11 @@ describe('delegation', () => {
     expect(who('leads', '2026-03-06T00:00:00Z')).toEqual(['lea']);
   });
 
-  test('an override puts nobody on call who is not of the group', () => {
+  test('an override puts nobody on call who is not in the group', () => {
     expect(who('oncall', '2026-03-07T03:00:00Z')).toEqual([]);
   });
 
-  test('a right of somebody who may not decide is no right either', () => {
+  test('a right delegated by somebody who may not decide does not count', () => {
     const asked = { roster, person: 'lea', groups: ['oncall'], at: at('2026-03-04T06:00:00Z') };
     expect(answersFor(asked)).toBe(0);
     expect(answersFor({ ...asked, without: ['ana'] })).toBeUndefined();
@@ -187,7 +187,7 @@ describe('delegation', () => {
     expect(answersFor({ ...asked, person: 'ana' })).toBeUndefined();
   });
 
-  test('a name that every object has is no group', () => {
+  test('a name that every JavaScript object has is not a group', () => {
     for (const group of ['constructor', '__proto__', 'toString', 'nobody'])
       expect(who(group, '2026-03-03T12:00:00Z')).toEqual([]);
   });

@@ -40,11 +40,11 @@ describe('of several playbooks', () => {
     expect(idsOf([exact, rest, like], { ...alert, rule: 'Another' })).toEqual(['rest']);
   });
 
-  test('the one of most priority comes first', () => {
+  test('the one with the highest priority comes first', () => {
     expect(idsOf([wide, { ...exact, priority: 5 }, { ...like, priority: 10 }])).toEqual(['like', 'exact', 'wide']);
   });
 
-  test('an exclusive one keeps those of less priority away, where it answers', () => {
+  test('an exclusive one keeps those of lower priority from answering, if it answers itself', () => {
     const alone = { ...exact, priority: 5, exclusive: true } as const;
     expect(idsOf([wide, alone, { ...like, priority: 5 }, { ...playbook('first', { sensor: 'falco' }), priority: 9 }])).toEqual([
       'first',
@@ -57,7 +57,7 @@ describe('of several playbooks', () => {
     expect(idsOf([wide, needs], without)).toEqual(['wide']);
   });
 
-  test('one that an exclusive one keeps away has no head start either', () => {
+  test('one suppressed by an exclusive one gets no head start either', () => {
     const starts = { ...playbook('starts', { severity: 'critical' }), headStart: 'quarantinePod' } as const;
     const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
     const stepFor = (playbooks: readonly AnyPlaybook[]) =>
@@ -70,14 +70,14 @@ describe('of several playbooks', () => {
 describe('an alert of Firebreak’s own', () => {
   const own = { ...alert, sensor: ownSensor, rule: ownRules.quarantine };
 
-  test('is answered by the playbook that names its rule, and by none for all of a severity', () => {
+  test('is answered by the playbook that names its rule, but not by one for a whole severity', () => {
     expect(idsOf([playbook('wide', { severity: 'critical' }), playbook('order', { rule: ownRules.quarantine })], own)).toEqual([
       'order',
     ]);
     expect(idsOf([playbook('like', { rule: glob('Quarantine*') }), playbook('rest', 'unanswered')], own)).toEqual(['rest']);
   });
 
-  test('is not answered when a sensor borrows its name, whatever the match says', () => {
+  test('is not answered if it comes from a sensor, whatever the match', () => {
     const borrowed = { ...own, sensor: 'falco' };
     const all = [
       playbook('wide', { severity: 'critical' }),
@@ -102,7 +102,7 @@ test('a body runs once per pod, workload or node', () => {
   expect([pod?.uid, workload?.name, of('pod', host)]).toEqual(['uid-1', 'cart', 'node:node-7']);
 });
 
-test('a playbook is for a rule that it names by whatever pattern, and not for one of all severities', () => {
+test('a playbook is for the rules that it names, by any pattern, but not for those matched only by severity', () => {
   const rule = (match: Match) => isFor(playbook('p', match), { ...alert, severity: 'low' });
   expect(rule({ rule: 'Run shell untrusted', severity: 'critical' })).toBe(true);
   expect(rule({ any: [{ rule: glob('Run*') }, { severity: 'high' }] })).toBe(true);
@@ -110,7 +110,7 @@ test('a playbook is for a rule that it names by whatever pattern, and not for on
   expect(rule({ severity: 'critical' })).toBe(false);
 });
 
-test('a playbook with a match that cannot be run does not come to be', () => {
+test('a playbook whose match cannot be run cannot be defined', () => {
   const define = (match: Match) =>
     definePlaybook(
       { id: 'mine', title: 'Mine', on: { match, minSeverity: 'low', requires: [] }, uses: { quarantinePod } },

@@ -17,7 +17,7 @@ test.each([
     { title: 'Cut \u001b[2J off' },
     'its title contains invisible characters: “Cut \\u{1b}[2J off”',
   ],
-  ['a title that is read backwards', { title: 'Cut \u202e off' }, 'its title contains invisible characters: “Cut \\u{202e} off”'],
+  ['a title with reversed text', { title: 'Cut \u202e off' }, 'its title contains invisible characters: “Cut \\u{202e} off”'],
   ['a title of two lines', { title: 'Cut\noff' }, 'its title contains invisible characters: “Cut\\u{a}off”'],
   ['a group without a name', { levels: [{ group: ' ', within: '15m' }] }, 'levels.0.group is empty: write a group of the roster'],
   [
@@ -30,13 +30,13 @@ test.each([
     { levels: [{ group: 'oncall', within: '0m' }] },
     'levels.0.within is “0m”: it has to be longer than zero',
   ],
-  ['a priority that is no number', { priority: Number.NaN }, 'its priority has to be a number'],
-  ['no alerts that it is for', { on: undefined }, 'it does not define which alerts it is for: write on: {'],
+  ['a priority that is not a number', { priority: Number.NaN }, 'its priority has to be a number'],
+  ['no alerts to answer', { on: undefined }, 'it does not define which alerts it is for: write on: {'],
 ])('a playbook with %s is refused, and says what to write', (_, wrong, says) => {
   expect(() => definePlaybook({ ...envelope, ...wrong } as never, async () => {})).toThrow(`playbook miner: ${says}`);
 });
 
-test('a playbook whose body is none is refused', () => {
+test('a playbook whose body is not a function is refused', () => {
   expect(() => definePlaybook(envelope, 'the body' as never)).toThrow(
     'playbook miner: its body is not a function: write async (',
   );

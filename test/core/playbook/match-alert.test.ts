@@ -116,7 +116,7 @@ describe('a match', () => {
     for (const [match, is] of rows) expect(matchAlert(JSON.parse(JSON.stringify(match)), alert)).toBe(is);
   });
 
-  test('is asked by each word that there is, once about an alert that it means and once about another', () => {
+  test('is tested with each keyword, once on an alert that it matches and once on another', () => {
     const listed = (match: object, of: string): readonly string[] =>
       new RegExp(`^on\\.match\\.${of} is unknown: use one of (.*)$`).exec(problemsOfMatch(match)[0] ?? '')?.[1]?.split(', ') ??
       [];
@@ -135,7 +135,7 @@ describe('a match', () => {
     expect({ matches: lacking(true), doesNot: lacking(false) }).toEqual({ matches: [], doesNot: [] });
   });
 
-  test('of what a pod is reached by may ask that it is nothing', () => {
+  test('on exposure can require that there is none', () => {
     const unreached = { ...alert, facts: { exposure: [] } };
     expect(matchAlert({ exposure: 'none' }, unreached)).toBe(true);
     expect(matchAlert({ exposure: 'service' }, unreached)).toBe(false);
@@ -143,7 +143,7 @@ describe('a match', () => {
   });
 });
 
-describe('what is not known', () => {
+describe('what is unknown', () => {
   const of: Match = {
     any: [],
     priority: 'Notice',
@@ -167,26 +167,26 @@ describe('what is not known', () => {
   );
   const bare: MatchedAlert = { rule: 'r', sensor: 's', severity: 'unknown', tags: [], mitre: [] };
 
-  test.each(single)('%s matches nothing, and its not neither', (_name, match: Match) => {
+  test.each(single)('%s does not match, and neither does its negation', (_name, match: Match) => {
     expect(matchAlert(match, bare)).toBeUndefined();
     expect(matchAlert({ not: match }, bare)).toBeUndefined();
     expect(matchAlert({ not: { not: match } }, bare)).toBeUndefined();
   });
 
-  test('a guessed workload is not known', () => {
+  test('includes a guessed workload', () => {
     const guessed = { ...alert, workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } } as const;
     expect(matchAlert({ workload: { name: 'cart' } }, guessed)).toBeUndefined();
     expect(matchAlert({ not: { workload: { name: 'pay' } } }, guessed)).toBeUndefined();
     expect(matchAlert({ namespace: 'shop' }, guessed)).toBe(true);
   });
 
-  test('a severity that the sensor does not say is neither this nor not this', () => {
+  test('includes a severity that the sensor does not report: neither it nor its negation matches', () => {
     expect(matchAlert({ severity: 'high' }, bare)).toBeUndefined();
     expect(matchAlert({ not: { severity: 'high' } }, bare)).toBeUndefined();
     expect(matchAlert({ severity: ['high', 'unknown'] }, bare)).toBe(true);
   });
 
-  test('does not matter where something else decides', () => {
+  test('does not matter if something else decides', () => {
     const unknown: Match = { namespace: 'shop' };
     expect(matchAlert({ any: [unknown, { rule: 'r' }] }, bare)).toBe(true);
     expect(matchAlert({ any: [unknown, { rule: 'x' }] }, bare)).toBeUndefined();
@@ -195,7 +195,7 @@ describe('what is not known', () => {
     expect(matchAlert({ not: { all: [unknown, { rule: 'x' }] } }, bare)).toBe(true);
   });
 
-  test('of what an alert is about, as long as only a part of it is known', () => {
+  test('includes a subject of which only a part is known', () => {
     const { pod: _, workload: __, container: ___, ...onNode } = alert;
     expect(matchAlert({ place: 'pod' }, alert)).toBe(true);
     expect(matchAlert({ place: 'node' }, { ...onNode, node: 'n1' })).toBe(true);
@@ -203,7 +203,7 @@ describe('what is not known', () => {
     expect(matchAlert({ place: 'node' }, { rule: alert.rule })).toBeUndefined();
   });
 
-  test('that there are no tags is known', () => {
+  test('does not include tags: no tags means none', () => {
     expect(matchAlert({ tag: 'x' }, bare)).toBe(false);
     expect(matchAlert({ rule: 'r', not: { tag: 'x', technique: 'T1059' } }, bare)).toBe(true);
     expect(matchAlert({ tag: 'x' }, { rule: 'r' })).toBeUndefined();

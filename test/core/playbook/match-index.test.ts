@@ -71,7 +71,7 @@ const anyAlert = record(
 );
 
 describe('an index of matches', () => {
-  test('has those that an alert matches, whatever came before it', () => {
+  test('finds those that an alert matches, whatever came before', () => {
     const somePairs = property(
       array(anyMatch, { maxLength: 12 }),
       array(anyAlert, { minLength: 1, maxLength: 12 }),
@@ -86,7 +86,7 @@ describe('an index of matches', () => {
     assert(somePairs, { numRuns: 500 });
   });
 
-  test('asks few of many: those of this rule, of this namespace and of this command line', () => {
+  test('checks few of many: those of the alert’s rule, namespace and command line', () => {
     const index = new MatchIndex<string>();
     for (let at = 0; at < 100; at += 1) {
       index.add(`rule ${at}`, { rule: `Rule ${at}` });
@@ -100,7 +100,7 @@ describe('an index of matches', () => {
     expect(index.asked(alert)).toBe(2);
   });
 
-  test('stays bounded whatever texts come, and knows what is added later', () => {
+  test('stays bounded whatever texts come, and includes matches added later', () => {
     const index = new MatchIndex<number>();
     for (let at = 0; at < 20; at += 1) index.add(at, { process: { arguments: regex(`\\bminer${at}\\b`) } });
     const found = Array.from({ length: 10_000 }, (_, at) =>

@@ -18,17 +18,17 @@ describe('a parameter of a playbook', () => {
     [param.namespaces(['shop']), 'shop', 'write a list of names of namespaces'],
     [param.flag(true), 'yes', 'write true or false'],
     [param.choice(['a', 'b'], 'a'), 'c', 'write one of a, b'],
-  ])('%j takes %j or says what to write', (of, value, problem) => {
+  ])('%j accepts %j or says what to write', (of, value, problem) => {
     expect(problemOfParam(of, value)).toBe(problem);
   });
 
-  test('is worth its default where nothing is set, and where what is set does not fit', () => {
+  test('has its default if nothing is set, or if the value is invalid', () => {
     const params = { lease: param.duration('4h'), times: param.number(2, { max: 5 }), toString: param.text('own') };
     expect(valuesOf(params)).toEqual({ lease: '4h', times: 2, toString: 'own' });
     expect(valuesOf(params, { lease: '1h', times: 99, unknown: 1 })).toEqual({ lease: '1h', times: 2, toString: 'own' });
   });
 
-  test('has a default that fits, or there is no such playbook', () => {
+  test('must have a valid default, or the playbook cannot be defined', () => {
     const on = { match: { rule: 'r' }, minSeverity: 'low', requires: [] } as const;
     expect(() =>
       definePlaybook({ id: 'p', title: 'P', on, uses: {}, params: { times: param.number(9, { max: 5 }) } }, async () => {}),
@@ -44,7 +44,7 @@ test.each([
   expect(isDuration(text) && durationMs(text)).toBe(ms);
 });
 
-test.each(['4 hours', '-4h', '4', 'h', ''])('“%s” is none, and the error says what to write', (text) => {
+test.each(['4 hours', '-4h', '4', 'h', ''])('“%s” is not a duration, and the error says what to write', (text) => {
   expect(isDuration(text)).toBe(false);
   expect(() => durationMs(text as Duration)).toThrow('write 30s, 15m, 4h or 2d');
 });

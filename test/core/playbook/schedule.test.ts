@@ -37,7 +37,7 @@ function scheduled(schedule: RunSchedule, id = 'rotate') {
 }
 
 describe('a line of cron', () => {
-  test('is due by the wall clock of its time zone, summer and winter', () => {
+  test('is due by the wall clock of its time zone, in summer and winter', () => {
     const monday = { cron: '0 9 * * mon', timeZone: 'Europe/Berlin' };
     expect(next(monday, '2026-03-24T00:00:00Z')).toBe('2026-03-30T07:00:00.000Z');
     expect(last(monday, '2026-03-24T00:00:00Z')).toBe('2026-03-23T08:00:00.000Z');
@@ -45,14 +45,14 @@ describe('a line of cron', () => {
     expect(last(monday, '2026-03-30T07:00:00Z')).toBe('2026-03-30T07:00:00.000Z');
   });
 
-  test('is an hour later where the clock goes forward over it, and due once where it is gone through twice', () => {
+  test('is due an hour later if the clock skips it, and only once if it occurs twice', () => {
     const night = { cron: '30 2 * * *', timeZone: 'Europe/Berlin' };
     expect(next(night, '2026-03-28T12:00:00Z')).toBe('2026-03-29T01:30:00.000Z');
     expect(next(night, '2026-10-24T12:00:00Z')).toBe('2026-10-25T00:30:00.000Z');
     expect(next(night, '2026-10-25T00:30:00Z')).toBe('2026-10-26T01:30:00.000Z');
   });
 
-  test('has lists, ranges, steps and names', () => {
+  test('can have lists, ranges, steps and names', () => {
     const times = { cron: '*/20 8-9 1,15 jan,jul *', timeZone: 'UTC' };
     expect(next(times, '2026-01-01T08:20:00Z')).toBe('2026-01-01T08:40:00.000Z');
     expect(next(times, '2026-01-15T09:40:00Z')).toBe('2026-07-01T08:00:00.000Z');
@@ -62,31 +62,27 @@ describe('a line of cron', () => {
   });
 });
 
-test('equal distances are counted from 1970, so that all who ask come to the same moments', () => {
+test('equal intervals are counted from 1970, so that everybody gets the same times', () => {
   expect(next({ every: '6h' }, '2026-01-01T05:59:59Z')).toBe('2026-01-01T06:00:00.000Z');
   expect(last({ every: '6h' }, '2026-01-01T06:00:00Z')).toBe('2026-01-01T06:00:00.000Z');
   expect(next({ every: '6h' }, '2026-01-01T06:00:00Z')).toBe('2026-01-01T12:00:00.000Z');
 });
 
 test.each<[string, unknown, string]>([
-  ['neither', {}, 'set either every or cron'],
-  ['both', { every: '1d', cron: '0 0 * * *', timeZone: 'UTC' }, 'set either every or cron'],
+  ['with neither kind of time', {}, 'set either every or cron'],
+  ['with both kinds of time', { every: '1d', cron: '0 0 * * *', timeZone: 'UTC' }, 'set either every or cron'],
   ['too often', { every: '30s' }, 'every cannot be "30s": write a duration from 1m to 366d'],
   ['in words', { every: 'monthly' }, 'every cannot be "monthly": write a duration from 1m to 366d'],
   ['without a time zone', { cron: '0 0 * * *' }, 'a cron line needs a timeZone such as Europe/Berlin'],
   ['of four fields', { cron: '0 0 * *', timeZone: 'UTC' }, 'is not a cron line: write five fields, such as 0 9 * * mon'],
   ['of a 25th hour', { cron: '0 25 * * *', timeZone: 'UTC' }, '“25” is not a valid hour: write *, a number from 0 to 23'],
-  ['of two days', { cron: '0 0 1 * mon', timeZone: 'UTC' }, 'write * for one'],
-  [
-    'about a parameter that there is not',
-    { every: '1d', about: { namespace: 'where' } },
-    'about names where, which is not a parameter',
-  ],
+  ['with two kinds of day', { cron: '0 0 1 * mon', timeZone: 'UTC' }, 'write * for one'],
+  ['about an unknown parameter', { every: '1d', about: { namespace: 'where' } }, 'about names where, which is not a parameter'],
 ])('a schedule %s is refused, with what to write', (_what, schedule, message) => {
   expect(() => scheduled(schedule as RunSchedule)).toThrow(message);
 });
 
-test('a scheduled playbook answers nothing but that its own time has come, and nothing else answers that', () => {
+test('a scheduled playbook answers only its own due time, which nothing else answers', () => {
   const [mine, other] = [scheduled({ every: '1d' }), scheduled({ every: '1d' }, 'other')];
   const wide: AnyPlaybook = {
     id: 'wide',
@@ -113,7 +109,7 @@ test('a scheduled playbook that also answers alerts is refused', () => {
 describe('a target', () => {
   const secret = scheduled({ every: '1d', about: { kind: 'Secret', namespace: 'namespace', name: 'name' } });
 
-  test('is what parameters name, and there is none while one of them is empty', () => {
+  test('is named by parameters, and does not exist while one of them is empty', () => {
     expect(targetOf(secret)).toBeUndefined();
     expect(targetOf(secret, { namespace: 'shop' })).toBeUndefined();
     expect(targetOf(secret, { namespace: 'shop', name: 'db' })).toEqual({
@@ -150,7 +146,7 @@ describe('what is due', () => {
   const runs = (memory: LastRuns, now = began, playbooks: readonly AnyPlaybook[] = [daily]) =>
     new DueRuns({ playbooks, params: {}, kept: memory, now });
 
-  test('is nothing of the time before it was there, and each moment once', () => {
+  test('excludes times before the playbook existed, and includes each time once', () => {
     const due = runs(kept());
     expect(due.at(at('2026-01-01T23:59:59Z'))).toEqual([]);
     const [run] = due.at(at('2026-01-02T00:00:01Z'));
@@ -161,7 +157,7 @@ describe('what is due', () => {
     expect(due.at(at('2026-01-03T00:00:00Z'))).toHaveLength(1);
   });
 
-  test('is the same after a restart, and not again where the clock was put back', () => {
+  test('is the same after a restart, and does not repeat if the clock was set back', () => {
     const memory = kept();
     const [run] = runs(memory).at(at('2026-01-02T00:00:01Z'));
     if (run) runs(memory).ran(run);
@@ -169,13 +165,13 @@ describe('what is due', () => {
     expect(runs(memory).at(at('2026-01-01T12:30:00Z'))).toEqual([]);
   });
 
-  test('is made up for within some hours, once, and is missed after that', () => {
+  test('is caught up once within some hours, and counts as missed after that', () => {
     const due = runs(kept());
     expect(due.at(at('2026-01-04T05:00:00Z'))).toMatchObject([{ due: at('2026-01-04T00:00:00Z') }]);
     expect(due.at(at('2026-01-04T07:00:00Z'))).toMatchObject([{ due: at('2026-01-04T00:00:00Z'), missed: true }]);
   });
 
-  test('is forgotten with its playbook: turned on again it begins anew', () => {
+  test('is forgotten with its playbook, and starts afresh once it is enabled again', () => {
     const memory = kept();
     runs(memory);
     runs(memory, began, []);

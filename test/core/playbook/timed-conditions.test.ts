@@ -56,14 +56,14 @@ const often: Match = { rule: 'Read sensitive file', count: { times: 3, within: '
 const rest = playbook('rest', 'unanswered');
 
 describe('a match that counts', () => {
-  test('holds from the alert on that makes it so many within the time', () => {
+  test('holds once there are enough alerts within the time', () => {
     const stamps = new AlertStamps({ playbooks: [playbook('often', often), rest] });
     const at = [0, 4, 9, 12, 20, 40].map((minutes) => stamps.stamp(alertOf(), minutes * minute).calls);
     // At minute 12 the first is too old, at minute 20 all but one are.
     expect(at).toEqual([undefined, undefined, ['often'], ['often'], undefined, undefined]);
   });
 
-  test('starts nothing until then, not even what takes all that is left; and says for whom it was counted', () => {
+  test('starts nothing until then, not even a playbook for unanswered alerts, and says for which playbook it counted', () => {
     const playbooks = [playbook('often', often), rest];
     const stamps = new AlertStamps({ playbooks });
     const first = stamps.stamp(alertOf(), 0);
@@ -73,7 +73,7 @@ describe('a match that counts', () => {
     expect([other.calls, other.countedFor]).toEqual([['rest'], undefined]);
   });
 
-  test('counts what one account asks of the API server, whatever it is about', () => {
+  test('counts the API requests of one account, whatever they are about', () => {
     const counts = new AlertCounts({
       playbooks: [playbook('p', { rule: 'Secret read', count: { times: 30, within: '10m', per: 'account' } })],
     });
@@ -84,7 +84,7 @@ describe('a match that counts', () => {
     expect(got).toEqual([[1], [2], [1], [3]]);
   });
 
-  test('runs beside others as before', () => {
+  test('does not change how other playbooks run', () => {
     const stamps = new AlertStamps({ playbooks: [playbook('often', often), playbook('each', { rule: 'Read sensitive file' })] });
     expect(stamps.stamp(alertOf(), 0)).toMatchObject({ calls: ['each'], countedFor: ['often'] });
   });
@@ -102,7 +102,7 @@ describe('a match that counts', () => {
     expect(got).toEqual(expected.map((one) => [one]));
   });
 
-  test('counts only what all else in it means, and once what is sent twice', () => {
+  test('counts only alerts that the rest of it matches, and repeats once', () => {
     const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, severity: 'critical' })] });
     expect(counts.take(alertOf(), 0)).toBeUndefined();
     const alert = alertOf({ severity: 'critical' });
@@ -115,7 +115,7 @@ describe('a match that counts', () => {
     expect(counts.take(alertOf({ sensor: ownSensor }), 0)).toBeUndefined();
   });
 
-  test('keeps its bounds whatever comes, and no condition takes another’s place', () => {
+  test('stays bounded whatever comes, and no condition displaces another', () => {
     const counts = new AlertCounts({ playbooks: [playbook('p', often), playbook('q', { ...often, rule: 'Other' })] });
     counts.take(alertOf({ rule: 'Other' }), 0);
     for (let at = 0; at < 12_000; at += 1) counts.take(alertOf({}, `w${at}`), at);
@@ -123,7 +123,7 @@ describe('a match that counts', () => {
     expect(countsOf(counts.take(alertOf({ rule: 'Other' }), 12_000))).toEqual([2]);
   });
 
-  test('goes on counting after a restart; what no playbook counts any more is forgotten', () => {
+  test('continues to count after a restart; what no playbook counts any more is forgotten', () => {
     const { kept, keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const before = new AlertStamps({ playbooks, counts: keeper });
@@ -135,7 +135,7 @@ describe('a match that counts', () => {
     expect(kept.size).toBe(0);
   });
 
-  test('counts as one would who kept a list of all, whatever the clock does and whatever is sent twice', () => {
+  test('counts the same as a full list would, whatever the clock does and whatever is repeated', () => {
     const step = record({ id: integer({ min: 0, max: 12 }), forward: integer({ min: -4, max: 6 }) });
     const anyOrder = property(array(step, { maxLength: 60 }), integer({ min: 2, max: 6 }), (steps, times) => {
       const condition = { times, within: '10m' } as const;
@@ -154,7 +154,7 @@ describe('a match that counts', () => {
     assert(anyOrder, { numRuns: 200 });
   });
 
-  test('takes no subject for another’s, however it is named', () => {
+  test('never confuses two subjects, whatever their names', () => {
     const { kept, keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const names = ['cart', 'cart\nother', `${'x'.repeat(300)}1`, `${'x'.repeat(300)}2`];
@@ -169,21 +169,18 @@ describe('a match that counts', () => {
     ['10m', 6],
     ['1m', 1],
     ['7d', 10],
-  ] as const)(
-    'within %s is written every %d seconds when it came often enough, and not with each alert of a storm',
-    (within, seconds) => {
-      const written: number[] = [];
-      const keeper: CountStore = { load: () => [], put: (_, { at }) => written.push(at), remove: () => {} };
-      const condition = { times: 3, within };
-      const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, count: condition })], kept: keeper });
-      for (let at = 0; at < 60_000; at += 10) counts.take(alertOf(), at);
-      const after = written.slice(3).map((at, place) => at - (written[place + 2] ?? 0));
-      expect(written.slice(0, 3)).toEqual([0, 10, 20]);
-      expect(new Set(after)).toEqual(new Set([seconds * 1_000]));
-    },
-  );
+  ] as const)('within %s is stored every %d seconds once it is reached, not for each alert of a storm', (within, seconds) => {
+    const written: number[] = [];
+    const keeper: CountStore = { load: () => [], put: (_, { at }) => written.push(at), remove: () => {} };
+    const condition = { times: 3, within };
+    const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, count: condition })], kept: keeper });
+    for (let at = 0; at < 60_000; at += 10) counts.take(alertOf(), at);
+    const after = written.slice(3).map((at, place) => at - (written[place + 2] ?? 0));
+    expect(written.slice(0, 3)).toEqual([0, 10, 20]);
+    expect(new Set(after)).toEqual(new Set([seconds * 1_000]));
+  });
 
-  test('after a crash it is known to have come often enough, up to a hundredth of the time', () => {
+  test('is still reached after a crash, accurate to a hundredth of the time', () => {
     const { keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const before = new AlertCounts({ playbooks, kept: keeper });
@@ -193,7 +190,7 @@ describe('a match that counts', () => {
   });
 });
 
-describe('a match that waits for what should follow', () => {
+describe('a match that waits for something to follow', () => {
   const begins: Match = {
     rule: 'Backup begins',
     absent: { of: { rule: 'Backup ends' }, within: '10m' },
@@ -202,7 +199,7 @@ describe('a match that waits for what should follow', () => {
   const starts = (workload = 'cart') => alertOf({ rule: 'Backup begins' }, workload);
   const ends = (workload = 'cart') => alertOf({ rule: 'Backup ends' }, workload);
 
-  test('is told once more when the time is over, for its playbook alone', () => {
+  test('is reported again when the time is over, for its playbook only', () => {
     const stamps = new AlertStamps({ playbooks: [...playbooks, playbook('each', { rule: 'Backup begins' })] });
     const first = stamps.stamp(starts(), 0);
     expect(first).toMatchObject({ calls: ['each'], countedFor: ['missing'] });
@@ -218,7 +215,7 @@ describe('a match that waits for what should follow', () => {
     expect(stamps.over(11 * minute)).toEqual([]);
   });
 
-  test('waits no more when it has come, for the same workload', () => {
+  test('stops waiting once it has come, for the same workload', () => {
     const stamps = new AlertStamps({ playbooks });
     for (const workload of ['cart', 'pay']) stamps.stamp(starts(workload), 0);
     stamps.heard(ends('cart'));
@@ -232,7 +229,7 @@ describe('a match that waits for what should follow', () => {
     expect(stamps.over(10 * minute)).toHaveLength(1);
   });
 
-  test('goes on waiting after a restart, and gives what ends it a while to come', () => {
+  test('continues to wait after a restart, and leaves time for what ends it to arrive', () => {
     const kept = new Map<string, AwaitedAlert>();
     const keeper: AwaitedStore = {
       entries: () => [...kept].map(([key, { due }]) => [key, due] as const),
@@ -248,7 +245,7 @@ describe('a match that waits for what should follow', () => {
     expect([after.over(61 * minute), kept.size]).toEqual([[], 0]);
   });
 
-  test('says when there is no room for one more, and keeps those that it has', () => {
+  test('reports when it is full, and keeps those that it has', () => {
     const full: string[] = [];
     const stamps = new AlertStamps({ playbooks, full: (condition) => full.push(condition) });
     for (let at = 0; at < 1_010; at += 1) stamps.stamp(starts(`w${at}`), 0);
@@ -256,7 +253,7 @@ describe('a match that waits for what should follow', () => {
   });
 });
 
-test('only what an enabled playbook asks for is found out', () => {
+test('only facts that an enabled playbook needs are looked up', () => {
   expect(askedFacts([rest, playbook('p', { rule: 'A' })])).toEqual({ labels: new Set(), exposure: false });
   const asking = [
     playbook('p', { any: [{ labels: { team: 'a' } }, { not: { privileged: true } }] }),
@@ -289,7 +286,7 @@ test.each<[unknown, string]>([
   expect(problemsOfMatch(match).join('; ')).toContain(why);
 });
 
-test('people read how often, and what is missing', () => {
+test('the text of a match says how often, and what is missing', () => {
   expect(matchText(often)).toBe('rule “Read sensitive file”, and 3 times within 10m per workload');
   expect(matchText({ rule: 'A', absent: { of: { rule: 'B' }, within: '1h', per: 'node' } })).toBe(
     'rule “A”, and nothing of rule “B” within 1h after it per node',

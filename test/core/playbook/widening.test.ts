@@ -31,7 +31,7 @@ const before: AnyPlaybook = {
 };
 const becomes = (changed: Partial<AnyPlaybook>) => wideningOf([before], [{ ...before, ...changed }]);
 
-test('nothing is wider where only words change, or less may be done', () => {
+test('nothing is wider if only words change, or less is allowed', () => {
   expect(becomes({ title: 'Another title' })).toEqual([]);
   expect(becomes({ uses: {} })).toEqual([]);
   expect(becomes({ on: { ...before.on, minSeverity: 'critical' } })).toEqual([]);
@@ -52,27 +52,31 @@ test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
   ['containment before the body', { headStart: 'quarantinePod' }, ['acme/miner contains before its body begins (quarantinePod)']],
   ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner undoes its steps without asking when a part fails']],
   ['a shorter wait for evidence', { evidenceFirst: '5s' }, ['acme/miner waits less for evidence before it contains (5s)']],
-  ['a lower severity', { on: { ...before.on, minSeverity: 'info' } }, ['acme/miner answers from info on, and not from high']],
+  [
+    'a lower severity',
+    { on: { ...before.on, minSeverity: 'info' } },
+    ['acme/miner answers alerts from info up, not only from high up'],
+  ],
   ['other alerts', { on: { ...before.on, match: { rule: 'Anything' } } }, ['acme/miner answers other alerts']],
-  ['a whole workload', { per: 'workload' }, ['acme/miner runs once per workload, and not per pod']],
-  ['the last word', { exclusive: true }, ['acme/miner keeps others of less priority from answering what it answers']],
-  ['less in an alert', { on: { ...before.on, requires: [] } }, ['acme/miner needs less of an alert (nothing)']],
-  ['other parameters', { params: {} }, ['acme/miner has other parameters, or other defaults of them']],
+  ['a whole workload', { per: 'workload' }, ['acme/miner runs once per workload, not per pod']],
+  ['the last word', { exclusive: true }, ['acme/miner keeps playbooks of lower priority from answering the same alerts']],
+  ['less in an alert', { on: { ...before.on, requires: [] } }, ['acme/miner requires less of an alert (nothing)']],
+  ['other parameters', { params: {} }, ['acme/miner has different parameters, or different defaults for them']],
   [
     'fewer people',
     { levels: [{ group: 'oncall', within: '15m' }] },
-    ['acme/miner asks oncall (15m), and not oncall (15m), then leads (1h)'],
+    ['acme/miner asks oncall (15m), not oncall (15m), then leads (1h)'],
   ],
 ])('%s is wider', (_, changed, said) => {
   expect(becomes(changed)).toEqual(said.map((one) => (typeof one === 'string' ? one : expect.stringMatching(one))));
 });
 
-test('a playbook that comes or goes is named, with what it may', () => {
+test('an added or removed playbook is named, with what it may do', () => {
   expect(wideningOf([], [before])).toEqual(['acme/miner is new, and may quarantinePod (reversible, pod)']);
   expect(wideningOf([before], [])).toEqual(['acme/miner is gone']);
 });
 
-test('rights are told once each, in whatever order playbooks use actions', () => {
+test('rights are listed once each, in whatever order playbooks use actions', () => {
   const other: AnyPlaybook = { ...before, id: 'acme/other', uses: { openTicket, deletePod } };
   expect(rightsOf([before, other])).toEqual(rightsOf([other, before, other]));
 });

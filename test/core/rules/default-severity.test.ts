@@ -35,7 +35,7 @@ describe('an alert without a severity', () => {
     ['our-own-policy', ['enforced', 'sigkill'], 'medium'],
   ])('of Tetragon’s policy %s %j is %s', (rule, tags, severity) => expect(severityOf({ rule, tags })).toBe(severity));
 
-  test.each(['process_exec', 'process_exit'])('of Tetragon’s %s stays without: no policy asked for it', (rule) =>
+  test.each(['process_exec', 'process_exit'])('of Tetragon’s %s stays without one: no policy asked for it', (rule) =>
     expect(severityOf({ rule })).toBe('unknown'),
   );
 
@@ -49,12 +49,12 @@ describe('an alert without a severity', () => {
     ['our-own', ['MITRE_T1552_unsecured_credentials'], 'medium'],
     ['ksp-audit-cis-nginx-2.3.4', ['CIS'], 'low'],
     ['our-own', [], 'low'],
-  ])('of KubeArmor’s policy %s %j is %s, also where it writes its lowest', (rule, tags, severity) => {
+  ])('of KubeArmor’s policy %s %j is %s, even if KubeArmor gives its lowest', (rule, tags, severity) => {
     expect(severityOf({ sensor: 'kubearmor', rule, tags })).toBe(severity);
     expect(severityOf({ sensor: 'kubearmor', rule, tags, severity: 'info' })).toBe(severity);
   });
 
-  test('is never made critical: nothing automatic follows from a name', () => {
+  test('is never made critical: a name alone triggers nothing automatic', () => {
     const names = ['malware-cve-2026-1-escape-ptrace', 'critical', 'emergency'];
     for (const sensor of ['tetragon', 'kubearmor'])
       for (const rule of names) expect(severityOf({ sensor, rule, tags: ['T1611', 'enforced'] })).not.toBe('critical');

@@ -9,7 +9,7 @@ const at = '2026-11-27T10:00:00.000Z';
 const record = { chain, number: 3, at, kind: 'lease.released', actor: 'engine', body: { text: 'given back', lease: 'l' } };
 
 describe('a record as a CloudEvent', () => {
-  test('has what the specification requires, each as it has to be', () => {
+  test('has every attribute that the specification requires, in the right form', () => {
     const { json, id } = cloudEventOf({ record: streamed(record, 4) }, { ...eventMaker, cluster: 'prod eu' });
     expect(cloudEventProblems({ json })).toEqual([]);
     expect(JSON.parse(json)).toMatchObject({
@@ -25,7 +25,7 @@ describe('a record as a CloudEvent', () => {
     });
   });
 
-  test('carries its maker’s signature, and the link to the record before it, so that whoever gets it can check both', () => {
+  test('carries its signature and the link to the previous record, so that the receiver can check both', () => {
     const given = streamed(record, 4);
     const { data } = JSON.parse(cloudEventOf({ record: given }, eventMaker).json);
     const { record: told, keyId, follows, salt, signature, previous, hash } = data;
@@ -36,7 +36,7 @@ describe('a record as a CloudEvent', () => {
     ).toBeDefined();
   });
 
-  test('of a row that nobody of ours has signed it says where it is, and none of its words', () => {
+  test('gives only the place of an unproven row, not its content', () => {
     const event = cloudEventOf({ unproven: { chain, place: 7, problem: 'is not signed', foundAt: at } }, eventMaker);
     expect(JSON.parse(event.json)).toMatchObject({
       type: 'firebreak.record.unproven',

@@ -81,7 +81,7 @@ describe('events of OCSF 1.8.0', () => {
     });
   });
 
-  test('alerts that the record only counts are told by their number, and never twice', () => {
+  test('alerts that the record only counts are reported as a number, and never twice', () => {
     const alert = { id: 'a1', rule: 'Shell', severity: 'high', time: at, pod: { namespace: 'shop', name: 'cart-1' } };
     const counts = [
       { rule: 'Shell', severity: 'high', pod: 'shop/cart-1', count: 40 },
@@ -109,7 +109,7 @@ describe('events of OCSF 1.8.0', () => {
     expect(eventsOf(recordOf(kind, body))).toMatchObject([{ class_uid: 7001, activity_id, status_id }]);
   });
 
-  test('what is asked of Firebreak is API activity, by whom it is proven to be', () => {
+  test('a request to Firebreak is API activity, attributed to its proven sender', () => {
     const said = (actor: string, kind = 'vote.refused') => eventsOf(recordOf(kind, { reason: 'no approver' }, { actor }))[0];
     expect(said('person/ada')).toMatchObject({ class_uid: 6003, status_id: 2, actor: { user: { uid: 'ada', type_id: 1 } } });
     // Claiming to be a person does not make it that person.
@@ -124,7 +124,7 @@ describe('events of OCSF 1.8.0', () => {
     });
   });
 
-  test('an incident lies with the group that is asked, and its verdict is told', () => {
+  test('an incident is assigned to the group that is asked, and has its verdict', () => {
     const question = { id: 'q1', severity: 'high', levels: [{ group: 'oncall' }, { group: 'leads' }] };
     expect(eventsOf(recordOf('question.asked', { question }))).toMatchObject([
       { class_uid: 2005, assignee_group: { name: 'oncall' }, severity_id: 4, unmapped: { question: 'q1' } },
@@ -134,7 +134,7 @@ describe('events of OCSF 1.8.0', () => {
     ]);
   });
 
-  test('of a row that nobody of ours has signed it says where it is, and none of its words', () => {
+  test('an unproven row becomes one with only its place, not its content', () => {
     const row = { chain, place: 7, problem: 'is not signed', foundAt: at };
     const events = ocsfEventsOf({ unproven: row }, eventMaker);
     expect(events.flatMap(ocsfProblems)).toEqual([]);
@@ -145,7 +145,7 @@ describe('events of OCSF 1.8.0', () => {
     });
   });
 
-  test('each alert of the test corpus makes a valid one', () => {
+  test('each alert in the test corpus makes a valid one', () => {
     const alerts = corpus();
     expect(alerts.length).toBeGreaterThan(50);
     for (const alert of alerts) eventsOf(recordOf('incident.opened', { alerts: [joined(alert)], counts: [] }));
@@ -167,7 +167,7 @@ describe('events of OCSF 1.8.0', () => {
     for (const record of different.values()) eventsOf(record);
   });
 
-  test('whatever a record holds, its events are valid, and each has an id of its own', () => {
+  test('any record makes valid ones, each with its own id', () => {
     const kinds = [
       'incident.opened',
       'alert.joined',

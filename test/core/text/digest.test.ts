@@ -8,13 +8,13 @@ import { canonicalJson, hmacSha256Hex, sha256Hex } from '../../../core/text/dige
 
 const texts = ['', 'Hi There', 'Größe 🎈', 'x'.repeat(10_000)];
 
-test('the MAC is that of RFC 4231, test case 1', () => {
+test('the MAC matches RFC 4231, test case 1', () => {
   expect(hmacSha256Hex(new Uint8Array(20).fill(0x0b), 'Hi There')).toBe(
     'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7',
   );
 });
 
-test('what Node makes is what workflows make in pure JavaScript', () => {
+test('Node gives the same digests as the pure JavaScript of workflows', () => {
   const key = new Uint8Array(32).fill(7);
   for (const text of texts) {
     expect(sha256Hex(text)).toBe(bytesToHex(sha256(utf8ToBytes(text))));
@@ -22,7 +22,7 @@ test('what Node makes is what workflows make in pure JavaScript', () => {
   }
 });
 
-test('canonical JSON is that of RFC 8785, section 3.2.3', () => {
+test('canonical JSON follows RFC 8785, section 3.2.3', () => {
   const given = {
     '€': 'Euro Sign',
     '\r': 'Carriage Return',
@@ -48,7 +48,7 @@ test('canonical JSON is that of RFC 8785, section 3.2.3', () => {
   );
 });
 
-test('canonical JSON is the same as that of others, of whatever value, and can be read back', () => {
+test('canonical JSON matches another implementation for any value, and can be parsed again', () => {
   const values = jsonValue({ stringUnit: 'binary', maxDepth: 4 });
   assert(
     property(values, (value) => {
@@ -63,7 +63,7 @@ test('canonical JSON is the same as that of others, of whatever value, and can b
   assert(property(string({ unit: 'binary' }), (value) => expect(canonicalJson(value)).toBe(canonicalize(value))));
 });
 
-test('canonical JSON leaves out what JSON does, and there is none of what is no JSON', () => {
+test('canonical JSON leaves out what JSON does, and refuses what is not JSON', () => {
   const at = new Date('2026-11-27T12:00:00.000Z');
   expect(canonicalJson({ b: undefined, a: [undefined, at] })).toBe('{"a":[null,"2026-11-27T12:00:00.000Z"]}');
   const circle: unknown[] = [];

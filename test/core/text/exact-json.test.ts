@@ -4,7 +4,7 @@ import { firstTime, timeFromEpoch } from '../../../core/alert/sensor-time.ts';
 import { parseExactly } from '../../../core/text/exact-json.ts';
 
 describe('integers beyond 2^53', () => {
-  test('become texts of their digits, and nothing else changes', () => {
+  test('become strings of their digits, and nothing else changes', () => {
     const text =
       '{"a":1674672674697796957,"b":-9223372036854775808,"c":"n 1674672674697796957","d":1.1234567890123456789,"e":[12345678901234567,7],"f":1234567890123456e2,"g":"\\"18446744073709551615"}';
     expect(parseExactly(text)).toEqual({
@@ -18,12 +18,12 @@ describe('integers beyond 2^53', () => {
     });
   });
 
-  test('that fit stay numbers, and what is not JSON is refused', () => {
+  test('become strings only if they do not fit, and invalid JSON is refused', () => {
     expect(parseExactly('[9007199254740991,9007199254740992]')).toEqual([9007199254740991, '9007199254740992']);
     expect(() => parseExactly('[12345678901234567')).toThrow(SyntaxError);
   });
 
-  test('are the only difference to JSON.parse', () => {
+  test('are the only difference from JSON.parse', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const small = JSON.stringify(value, (_key, part) => (typeof part === 'number' ? Math.trunc(part % 1e9) : part));
@@ -48,9 +48,9 @@ describe('times', () => {
     ['yesterday', undefined],
     [Number.NaN, undefined],
     [null, undefined],
-  ])('%p is %p', (value, time) => expect(timeFromEpoch(value)).toBe(time));
+  ])('%p becomes %p', (value, time) => expect(timeFromEpoch(value)).toBe(time));
 
-  test('are the first that is one', () => {
+  test('are taken from the first valid value', () => {
     expect(firstTime('2024-10-04T09:49:02.698985', null, 1728049742)).toBe('2024-10-04T13:49:02Z');
     expect(firstTime('x')).toBeUndefined();
   });

@@ -57,14 +57,14 @@ describe('a linear pattern', () => {
     '\\s',
     '[\\s\\S]x',
     '',
-  ])('%s finds what JavaScript finds', (source) => {
+  ])('%s matches what JavaScript matches', (source) => {
     const [ours, theirs] = [linearPattern(source), new RegExp(source)];
     for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
     // Again: what was remembered from the first time gives the same result.
     for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
   });
 
-  test('may leave upper and lower case out of account', () => {
+  test('can ignore upper and lower case', () => {
     const ignoring = linearPattern('curl -[S]', { ignoreCase: true });
     expect(['CURL -s', 'curl -S', 'cUrL -x'].map((text) => ignoring.matches(text))).toEqual([true, true, false]);
     expect(linearPattern('curl').matches('CURL')).toBe(false);
@@ -93,13 +93,13 @@ describe('a linear pattern', () => {
     expect(() => linearPattern(source)).toThrow(why);
   });
 
-  test('goes over a text once, where JavaScript would go back for ever', () => {
+  test('reads a text once, where JavaScript would backtrack forever', () => {
     const hostile = `${'a'.repeat(50_000)}!`;
     for (const source of ['^(a+)+$', '(a|aa)+$', '(.*a){12}b', '(a*)*c'])
       expect(linearPattern(source).matches(hostile)).toBe(false);
   });
 
-  test('keeps no more in memory than its states, whatever texts it is asked about', () => {
+  test('keeps only a bounded number of states in memory, whatever the texts', () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     const usedMb = (): number => {
@@ -119,7 +119,7 @@ describe('a linear pattern', () => {
     expect(usedMb() - before).toBeLessThan(40);
   });
 
-  test('is made once for a text, and anew for one with other flags', () => {
+  test('is compiled once for each source and flags', () => {
     expect(linearPattern('x+y')).toBe(linearPattern('x+y'));
     expect(linearPattern('x+y', { ignoreCase: true })).not.toBe(linearPattern('x+y'));
     expect(globPattern('x+y').matches('xxy')).toBe(false);
@@ -145,7 +145,7 @@ describe('a glob', () => {
     expect(globPattern(pattern).matches(text)).toBe(isIt);
   });
 
-  test('takes many wildcards in one way over the text', () => {
+  test('matches many wildcards in one pass over the text', () => {
     expect(globPattern(`${'*a'.repeat(200)}*b`).matches('a'.repeat(20_000))).toBe(false);
   });
 });

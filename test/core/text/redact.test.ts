@@ -68,7 +68,7 @@ describe('redaction', () => {
     '{\\"passwords\\":[1]}',
   ])('%s stays as it is', (text) => expect(redactSecrets(text)).toBe(text));
 
-  test('says what it took and leaves the rest', () => {
+  test('says what it removed and keeps the rest', () => {
     expect(redactSecrets('mysql -u root -phunter2 db')).toBe('mysql -u root -p[redacted:password] db');
   });
 
@@ -78,17 +78,17 @@ describe('redaction', () => {
   });
 
   test.each([
-    ['a JSON in base64 that is no token', 'echo eyJhIjoxfQaaaaaaaa | base64 -d'],
-    ['a URL beside -u', 'wget -u http://x/y'],
+    ['JSON in base64 that is not a token', 'echo eyJhIjoxfQaaaaaaaa | base64 -d'],
+    ['a URL after -u', 'wget -u http://x/y'],
   ])('leaves %s', (_what, text) => expect(redactSecrets(text)).toBe(text));
 
   test.each([
-    ['of two passwords of one command line', 'docker login -p hunter2 && helm registry login -p hunter3', ['hunter2', 'hunter3']],
-    ['behind a long list of arguments', `mysql ${'--verbose '.repeat(200)}-phunter2`, ['hunter2']],
+    ['of two passwords in one command line', 'docker login -p hunter2 && helm registry login -p hunter3', ['hunter2', 'hunter3']],
+    ['after a long list of arguments', `mysql ${'--verbose '.repeat(200)}-phunter2`, ['hunter2']],
     ['with a separator in it', 'mysql -p"hunt;er2" -e x; ls -p x', ['hunt', 'er2']],
-    ['behind a long name', `${'very_'.repeat(30)}password=hunter2`, ['hunter2']],
-    ['behind an address without a scheme', 'curl ://u:hunter2@host', ['hunter2']],
-  ])('none is left %s', (_what, text, secrets) => {
+    ['after a long name', `${'very_'.repeat(30)}password=hunter2`, ['hunter2']],
+    ['after an address without a scheme', 'curl ://u:hunter2@host', ['hunter2']],
+  ])('leaves no secret %s', (_what, text, secrets) => {
     for (const secret of secrets) expect(redactSecrets(text)).not.toContain(secret);
   });
 });
@@ -130,7 +130,7 @@ const goingOn = ['', 'a', ' ', '-', '.', '_', '"', '=', ':', '/', '\\', '|', 'a'
 const everySign =
   ' password: pass: eyj mysql docker redis-cli ldap sshpass -u --user chpasswd :// bearer authorization x- cookie private key sk- glpat-';
 
-describe('the cost of a text that was made to be slow', () => {
+describe('the cost of a text made to be slow', () => {
   /** The minimum of several runs: other programs on this machine only ever add to it. */
   function cpuMs(work: () => void): number {
     const runs = Array.from({ length: 4 }, () => {
@@ -142,7 +142,7 @@ describe('the cost of a text that was made to be slow', () => {
   }
   const made = (part: string, length: number): string => part.repeat(length / part.length + 1).slice(0, length) + everySign;
 
-  test.each(beginnings)('grows as its length does: %j', (beginning) => {
+  test.each(beginnings)('grows linearly with its length: %j', (beginning) => {
     /** Four times the text takes four times the work; scanning the same characters again for each would take sixteen times. */
     const looksLinear = (part: string): boolean => {
       const [one = 0, four = 0] = [16_384, 65_536].map((length) => cpuMs(() => redactSecrets(made(part, length))));
@@ -155,7 +155,7 @@ describe('the cost of a text that was made to be slow', () => {
   });
 });
 
-describe('a text that comes again', () => {
+describe('a repeated text', () => {
   const { floor, random } = Math;
   const pieces = [
     'curl',
@@ -172,7 +172,7 @@ describe('a text that comes again', () => {
   ];
   const some = (): string => Array.from({ length: floor(random() * 5) }, () => pieces[floor(random() * pieces.length)]).join('');
 
-  test('is what it was the first time, whatever is wanted of it, also when thousands came in between', () => {
+  test('is the same as the first time, with any limit, even with thousands in between', () => {
     const given = Array.from({ length: 400 }, () => [some(), [16, 64, 1_024][floor(random() * 3)]] as const);
     const read = (): readonly unknown[] => given.map(([text, atMost]) => sensorText(text, atMost));
     const first = read();
@@ -182,7 +182,7 @@ describe('a text that comes again', () => {
     expect(first.join()).not.toContain('hunter22');
   });
 
-  test('is read no further than is wanted', () => {
+  test('is read only up to the limit', () => {
     const text = 'a name of 24 characters.';
     expect(sensorText(text, 64)).toBe(text);
     expect(sensorText(text, 6)).toBe('a name [cut, 24 characters]');
@@ -211,7 +211,7 @@ describe('all texts of one alert', () => {
     return item.alert;
   };
 
-  test('have a budget, and who fills it hides no pod, no image and no process', () => {
+  test('have a budget, and filling it hides no pod, image or process', () => {
     const long = `${'password=hunter2 '.repeat(10_000)}`;
     const {
       pod,
@@ -236,7 +236,7 @@ describe('all texts of one alert', () => {
     expect(JSON.stringify(ran)).not.toContain('hunter2');
   });
 
-  test('are read to the budget, and then as far as a name reaches', () => {
+  test('are read up to the budget, and then only to the length of a name', () => {
     const long = 'word '.repeat(4_000);
     const read = (): number => sensorText(long, 4_096)?.length ?? 0;
     const lengths = withTextBudget(() => Array.from({ length: 40 }, read));
@@ -248,7 +248,7 @@ describe('all texts of one alert', () => {
     expect(withTextBudget(read)).toBe(lengths[0]);
   });
 
-  test('the last word of what is read goes, since half a secret is known by no pattern', () => {
+  test('lose their last word when cut, because half a secret matches no pattern', () => {
     const text = `${'a '.repeat(2_175)}${'x'.repeat(600)}`;
     expect(sensorText(text, 1_024)).not.toContain('x');
     expect(sensorText('y'.repeat(1_000_000), 1_024)).toBe(`${'y'.repeat(1_024)} [cut, 1000000 characters]`);

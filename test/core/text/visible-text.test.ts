@@ -31,8 +31,8 @@ const treacherous = [
   ['a private character of another plane', 0x10fffd],
 ] as const;
 
-describe('what hides, or turns text round', () => {
-  test.each(treacherous)('%s is written out, everywhere', (_what, code) => {
+describe('a character that hides or reverses text', () => {
+  test.each(treacherous)('is written out everywhere: %s', (_what, code) => {
     const character = String.fromCodePoint(code);
     const written = `a\\u{${code.toString(16)}}b`;
     for (const show of [visibleText, visibleLine, printable]) expect(show(`a${character}b`)).toBe(written);
@@ -41,17 +41,17 @@ describe('what hides, or turns text round', () => {
     expect(JSON.parse(json)).toEqual({ text: character });
   });
 
-  test('is nothing that people write', () => {
+  test('does not include normal writing', () => {
     const written = 'Ünïcödé, 漢字, हिन्दी, עברית, العربية, 한글, “quotes” – 🙂 e\u0301';
     for (const show of [visibleText, visibleLine, visibleJson]) expect(show(written)).toBe(written);
   });
 
-  test('line ends and tabs stay in a text, and make no second line where there is one', () => {
+  test('line ends and tabs are kept in a text, and escaped in a line', () => {
     expect(visibleText('a\r\nb\tc')).toBe('a\nb\tc');
     expect(visibleLine('a\nb\tc')).toBe('a\\u{a}b\\u{9}c');
   });
 
-  test('half a character is none', () => {
+  test('half a character is replaced', () => {
     expect(visibleText('a\ud800b')).toBe('a\ufffdb');
   });
 });

@@ -6,12 +6,12 @@ const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'r1' };
 const values = templateValues({ incident, title: 'a {{body}} title', body: 'the body', severity: 'high' });
 
 describe('a template', () => {
-  test('takes the values in once: what an alert says is never a template', () => {
+  test('is filled in once: the text of an alert is never a template', () => {
     expect(fillTemplate('[{{severity}}] {{ title }} in {{cluster}}', values)).toBe('[high] a {{body}} title in lab');
     expect(fillTemplate('{{title}}', { ...values, title: '$& $1 {{run}}' })).toBe('$& $1 {{run}}');
   });
 
-  test('names what it does not know, wherever it is', () => {
+  test('names unknown placeholders, wherever they are', () => {
     expect(unknownPlaceholders({ a: ['{{title}} {{titel}}'], b: { c: '{{constructor}}' }, d: 1 })).toEqual([
       'titel',
       'constructor',

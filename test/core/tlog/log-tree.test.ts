@@ -26,7 +26,7 @@ describe('the tree of a log', () => {
     expect(toHex(logOf(size).root)).toBe(rootOf(size));
   });
 
-  test('lies in the files that C2SP’s page on tiles names for 70 000 entries', () => {
+  test('uses the files that C2SP’s tiles page names for 70 000 entries', () => {
     const { files } = logOf(most);
     const count = (pattern: RegExp): number => [...files.keys()].filter((path) => pattern.test(path)).length;
     expect(count(/^tile\/0\/(x\d{3}\/)?\d{3}$/)).toBe(273);
@@ -40,7 +40,7 @@ describe('the tree of a log', () => {
     expect(new Set(filePaths(0, most))).toEqual(new Set(files.keys()));
   });
 
-  test('has by growing no more files than those that are named for it', () => {
+  test('grows without any files besides those named for it', () => {
     fc.assert(
       fc.property(fc.nat(1_500), fc.nat(1_500), (from, more) => {
         const before = new Set(filePaths(0, from));
@@ -52,7 +52,7 @@ describe('the tree of a log', () => {
     );
   });
 
-  test('shows that it begins with each smaller one, and nobody is shown that it begins with another one', async () => {
+  test('proves that it extends each smaller one, and cannot prove that it extends any other', async () => {
     const sizes = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 1_200 }), fc.constantFrom(256, 512, 768));
     const logs = new Map<number, ReturnType<typeof logOf>>();
     const log = (size: number) => {

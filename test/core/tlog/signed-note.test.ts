@@ -50,7 +50,7 @@ const keyFrom = (publicKey: string, name: string, type: NoteKey['type']): NoteKe
 });
 
 describe('signed notes', () => {
-  test('of another program are read, checked and written again byte for byte', () => {
+  test('of another program are read, checked and rewritten byte for byte', () => {
     const key = parseVerifierKey(foreign.key);
     const note = parseNote(foreign.note);
     if (!key || !note) throw new Error('it is not read');
@@ -64,7 +64,7 @@ describe('signed notes', () => {
     expect(noteText(note)).toBe(foreign.note);
   });
 
-  test('of a log say how far it goes', () => {
+  test('of a log give its size', () => {
     const note = parseNote(sofa);
     const head = note && parseLogHead(note.text);
     expect(head).toEqual({
@@ -79,13 +79,13 @@ describe('signed notes', () => {
     ['no signature', 'a\n\n'],
     ['no empty line', `a\n${sofa.split('\n\n')[1]}`],
     ['a control character', sofa.replace('example', 'exa\tmple')],
-    ['a line that is no signature', `${sofa}hello\n`],
+    ['a line that is not a signature', `${sofa}hello\n`],
     ['another dash', sofa.replace('—', '-')],
     ['bad Base64', sofa.replace('AYQ8=', 'AYQ9=')],
     ['no line feed at its end', sofa.trimEnd()],
     ['a plus sign in the name', sofa.replace('— example.com', '— exam+ple.com')],
-    ['more signatures than anybody reads', sofa + `${sofa.split('\n\n')[1]}`.repeat(40)],
-  ])('with %s are none', (_, text) => {
+    ['too many signatures', sofa + `${sofa.split('\n\n')[1]}`.repeat(40)],
+  ])('with %s are invalid', (_, text) => {
     expect(parseNote(text)).toBeUndefined();
   });
 
@@ -96,17 +96,17 @@ describe('signed notes', () => {
     '\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n',
     'a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\nx\n',
     'a\n99999999999999999999\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n',
-  ])('say nothing of a log with the text %j', (text) => {
+  ])('are not of a log with the text %j', (text) => {
     expect(parseLogHead(text)).toBeUndefined();
   });
 
-  test('a key whose id is another one’s is none', () => {
+  test('cannot use a key with another key’s id', () => {
     expect(parseVerifierKey(foreign.key.replace('c74f20a3', 'c74f20a4'))).toBeUndefined();
     expect(parseVerifierKey(foreign.key.replace('+AR', '+BR'))).toBeUndefined();
     expect(parseVerifierKey('PeterNeumann')).toBeUndefined();
   });
 
-  test('a witness signs text and time, and its signature is never taken for the log’s', async () => {
+  test('of a witness sign text and time, and are never mistaken for the log’s', async () => {
     const signer = newSigner();
     const witness = keyFrom(signer.publicKey, 'w.example', 'cosignature');
     const verifier = createVerifier({ publicKeys: [signer.publicKey] });

@@ -36,17 +36,17 @@ describe('chat.update refuses, as Slack does,', () => {
   const refused: readonly (readonly [string, object, string])[] = [
     ['a text of 4 001 characters, where a new message could have 40 000', { text: long(4_001) }, 'msg_too_long'],
     ['nothing to say', {}, 'no_text'],
-    ['no text, and blocks that are empty', { blocks: [] }, 'no_text'],
-    ['blocks that are no list', { text: 'x', blocks: { type: 'divider' } }, 'invalid_blocks_format'],
-    ['blocks that are none', { text: 'x', blocks: [{ type: 'section' }] }, 'invalid_blocks'],
+    ['no text and empty blocks', { blocks: [] }, 'no_text'],
+    ['blocks that are not a list', { text: 'x', blocks: { type: 'divider' } }, 'invalid_blocks_format'],
+    ['invalid blocks', { text: 'x', blocks: [{ type: 'section' }] }, 'invalid_blocks'],
     ['51 blocks', { text: 'x', blocks: Array.from({ length: 51 }, () => ({ type: 'divider' })) }, 'invalid_blocks'],
     ['too much text in all blocks', { blocks: Array.from({ length: 5 }, () => section(long(2_900))) }, 'msg_blocks_too_long'],
-    ['markdown beside a text', { text: 'x', markdown_text: '**x**' }, 'markdown_text_conflict'],
-    ['attachments that are no list', { text: 'x', attachments: { text: 'x' } }, 'invalid_attachments'],
+    ['markdown together with a text', { text: 'x', markdown_text: '**x**' }, 'markdown_text_conflict'],
+    ['attachments that are not a list', { text: 'x', attachments: { text: 'x' } }, 'invalid_attachments'],
     ['101 attachments', { text: 'x', attachments: Array.from({ length: 101 }, () => ({ text: 'x' })) }, 'too_many_attachments'],
     ['metadata that is text', { text: 'x', metadata: 'x' }, 'invalid_metadata_format'],
     ['metadata without a payload', { text: 'x', metadata: { event_type: 'a' } }, 'invalid_metadata_schema'],
-    ['a message that is not there', { ts: '1.000001', text: 'x' }, 'message_not_found'],
+    ['a message that does not exist', { ts: '1.000001', text: 'x' }, 'message_not_found'],
     ['no message', { ts: undefined, text: 'x' }, 'invalid_arguments'],
     ['a channel by its name', { channel: '#security-incidents', text: 'x' }, 'channel_not_found'],
     ['a channel without the bot', { channel: 'C0CLOSED', text: 'x' }, 'not_in_channel'],
@@ -57,7 +57,7 @@ describe('chat.update refuses, as Slack does,', () => {
     expect(message(ts)).toMatchObject({ text: 'first', blocks: [{ type: 'section' }] });
   });
 
-  test('a message of somebody else, one that only one person saw, one in an archived channel', async () => {
+  test('someone else’s message, an ephemeral message, a message in an archived channel', async () => {
     const { world } = slack;
     const theirs = world.add({ channel, ts: world.nextTs(), user: 'U0ADA', text: 'mine' });
     expect(await call('chat.update', { channel, ts: theirs.ts, text: 'x' })).toMatchObject({ error: 'cant_update_message' });
@@ -72,14 +72,14 @@ describe('chat.update refuses, as Slack does,', () => {
 describe('chat.update silently', () => {
   const metadata = { event_type: 'mine', event_payload: { key: 'k' } };
 
-  test('takes the blocks away where only a text is given', async () => {
+  test('removes the blocks when only a text is given', async () => {
     const ts = await posted();
     expect(await call('chat.update', { channel, ts, text: 'second' })).toMatchObject({ ok: true, channel, ts, text: 'second' });
     expect(message(ts)).toMatchObject({ text: 'second' });
     expect(message(ts)?.blocks).toBeUndefined();
   });
 
-  test('keeps metadata that it is not told of, and takes it away for an empty object', async () => {
+  test('keeps metadata that is not mentioned, and removes it for an empty object', async () => {
     const ts = await posted({ metadata });
     await call('chat.update', { channel, ts, text: 'second' });
     expect(message(ts)?.metadata).toEqual(metadata);
@@ -87,7 +87,7 @@ describe('chat.update silently', () => {
     expect(message(ts)?.metadata).toBeUndefined();
   });
 
-  test('takes the example of the page, and 4 000 characters', async () => {
+  test('accepts the documented example, and 4 000 characters', async () => {
     const ts = await posted();
     const blocks = [{ type: 'section', text: { type: 'plain_text', text: 'Hello world' } }];
     expect(await call('chat.update', { channel, ts, text: long(4_000), blocks })).toMatchObject({ ok: true });
@@ -97,14 +97,14 @@ describe('chat.update silently', () => {
 /** https://docs.slack.dev/reference/methods/chat.postMessage, https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
 describe('chat.postMessage', () => {
   test.each([
-    ['markdown beside blocks', { markdown_text: 'x', blocks: [section()] }, 'markdown_text_conflict'],
+    ['markdown together with blocks', { markdown_text: 'x', blocks: [section()] }, 'markdown_text_conflict'],
     ['markdown of 12 001 characters', { markdown_text: long(12_001) }, 'msg_too_long'],
     ['101 attachments', { attachments: Array.from({ length: 101 }, () => ({ text: 'x' })) }, 'too_many_attachments'],
   ])('refuses %s', async (_what, args, error) => {
     expect(await call('chat.postMessage', { channel, ...args })).toMatchObject({ ok: false, error });
   });
 
-  test('cuts a text of more than 40 000 characters, and warns', async () => {
+  test('truncates a text of more than 40 000 characters, with a warning', async () => {
     const answer = await call('chat.postMessage', { channel, text: long(40_001) });
     expect(answer).toMatchObject({ ok: true, response_metadata: { warnings: ['message_truncated'] } });
     expect(message(String(answer.ts))?.text).toHaveLength(40_000);
@@ -123,7 +123,7 @@ describe('chat.postEphemeral', () => {
     ['an unknown channel', { channel: 'C0NOWHERE' }, 'channel_not_found'],
     ['nothing to say', { text: '' }, 'no_text'],
     ['a section of 3 001 characters', { blocks: [section(long(3_001))] }, 'invalid_blocks'],
-    ['blocks that are no JSON', { blocks: '[{' }, 'invalid_blocks_format'],
+    ['blocks that are not JSON', { blocks: '[{' }, 'invalid_blocks_format'],
   ];
   test.each(refused)('refuses %s', async (_what, args, error) => {
     const before = slack.world.messages.length;
@@ -131,7 +131,7 @@ describe('chat.postEphemeral', () => {
     expect(slack.world.messages).toHaveLength(before);
   });
 
-  test('says ok, and shows nothing, in a thread that nobody has answered in', async () => {
+  test('says ok, but shows nothing, in a thread without replies', async () => {
     const ts = await posted();
     const before = slack.ephemerals('U0ADA').length;
     const answer = await call('chat.postEphemeral', { channel, user: 'U0ADA', text: 'x', thread_ts: ts });
@@ -150,7 +150,7 @@ describe('elements are refused', () => {
     'with an option without a value': select({ options: [{ text: words('One') }] }),
     'with 101 options': select({ options: Array.from({ length: 101 }, (_, at) => option({ value: String(at) })) }),
     'without options': select({ options: [] }),
-    'with another first choice than there is': select({ initial_option: option({ value: '2' }) }),
+    'with an initial option that is not among the options': select({ initial_option: option({ value: '2' }) }),
     'with a placeholder of 151 characters': select({ placeholder: words(long(151)) }),
     'with a placeholder in mrkdwn': select({ placeholder: { type: 'mrkdwn', text: 'x' } }),
     'with six entries in an overflow menu': {
@@ -162,14 +162,14 @@ describe('elements are refused', () => {
       options: Array.from({ length: 11 }, (_, at) => option({ value: String(at) })),
     },
     'with eleven boxes': { type: 'checkboxes', options: Array.from({ length: 11 }, (_, at) => option({ value: String(at) })) },
-    'with a tick at a box that is not there': {
+    'with a tick in a box that does not exist': {
       type: 'checkboxes',
       options: [option()],
       initial_options: [option({ value: '2' })],
     },
-    'with a date that is none': { type: 'datepicker', initial_date: '1 March' },
+    'with an invalid date': { type: 'datepicker', initial_date: '1 March' },
     'with an address of 3 001 characters': press({ url: `https://example.com/${long(3_001)}` }),
-    'with a button text that is empty': press({ text: words('') }),
+    'with an empty button text': press({ text: words('') }),
     'with a confirmation without an answer': press({ confirm: { title: words('Sure?'), text: words('x'), confirm: words('y') } }),
     'with a text input in a row': { type: 'plain_text_input' },
     'of an unknown type': { type: 'slider' },
@@ -182,7 +182,7 @@ describe('elements are refused', () => {
   });
 
   /** The examples from the reference. */
-  test('and taken as the reference shows them', async () => {
+  test('but accepted as the reference shows them', async () => {
     const blocks = [
       { type: 'header', text: { type: 'plain_text', text: 'Budget Performance', emoji: true } },
       {
@@ -222,17 +222,17 @@ describe('any method refuses', () => {
   const json = 'application/json';
   const form = 'application/x-www-form-urlencoded';
   test.each([
-    ['a body of no type that it knows', 'x', 'application/xml', 'invalid_post_type'],
-    ['an unknown set of characters', '{}', `${json}; charset=koi8-r`, 'invalid_charset'],
-    ['JSON that is none', '{', json, 'invalid_json'],
-    ['JSON that is no object', '[]', json, 'json_not_object'],
+    ['a body of an unknown type', 'x', 'application/xml', 'invalid_post_type'],
+    ['an unknown charset', '{}', `${json}; charset=koi8-r`, 'invalid_charset'],
+    ['malformed JSON', '{', json, 'invalid_json'],
+    ['JSON that is not an object', '[]', json, 'json_not_object'],
     ['an argument with an odd name', 'odd-name=1', form, 'invalid_arg_name'],
     ['an argument with a name of 101 characters', `${long(101)}=1`, form, 'invalid_arg_name'],
   ])('%s', async (_what, body, type, error) => {
     expect(await raw('auth.test', body, { 'content-type': type })).toMatchObject({ ok: false, error });
   });
 
-  test.each(['application/json; charset=utf-8', `${form}; charset=UTF-8`])('and takes %s', async (type) => {
+  test.each(['application/json; charset=utf-8', `${form}; charset=UTF-8`])('but accepts %s', async (type) => {
     expect(await raw('auth.test', type.startsWith(json) ? '{}' : '', { 'content-type': type })).toMatchObject({ ok: true });
   });
 });

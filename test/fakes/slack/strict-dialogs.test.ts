@@ -76,11 +76,11 @@ describe('a view is refused', () => {
     ['a submit of 25 characters', { submit: text('x'.repeat(25)) }],
     ['inputs and no submit', { submit: undefined }],
     ['101 blocks', { blocks: Array.from({ length: 101 }, () => ({ type: 'divider' })) }],
-    ['two blocks of one id', { blocks: [input(), input()] }],
+    ['two blocks with the same id', { blocks: [input(), input()] }],
     ['metadata of 3 001 characters', { private_metadata: 'x'.repeat(3_001) }],
     ['a min_length above the max_length', { blocks: [input({}, { min_length: 5, max_length: 4 })] }],
     [
-      'two that take the focus',
+      'two inputs that take the focus',
       { blocks: [input({}, { focus_on_load: true }), input({ block_id: 'b' }, { focus_on_load: true })] },
     ],
     ['a hint of 2 001 characters', { blocks: [input({ hint: text('x'.repeat(2_001)) })] }],
@@ -92,7 +92,7 @@ describe('a view is refused', () => {
     expect(slack.world.openView('U1')).toBeUndefined();
   });
 
-  test('with a trigger that was used, is unknown, or is older than 3 s', async () => {
+  test('with a trigger that is used, unknown or older than 3 s', async () => {
     const used = await trigger();
     await call('views.open', { trigger_id: used, view: view() });
     expect(await call('views.open', { trigger_id: used, view: view() })).toMatchObject({ error: 'exchanged_trigger_id' });
@@ -103,7 +103,7 @@ describe('a view is refused', () => {
     expect(await call('views.open', { trigger_id: old, view: view() })).toMatchObject({ error: 'expired_trigger_id' });
   });
 
-  test('under another hash than the newest', async () => {
+  test('with a hash other than the newest', async () => {
     const id = await opened();
     expect(await call('views.update', { view_id: id, hash: '1.x', view: view() })).toMatchObject({ error: 'hash_conflict' });
   });
@@ -112,7 +112,7 @@ describe('a view is refused', () => {
 describe('a dialog', () => {
   const submit = (viewId: string, why = 'because') => slack.submitView({ viewId, user: 'U1', typed: { why } });
 
-  test('is not sent off with what Slack’s own client would not send', async () => {
+  test('cannot be submitted with values that Slack’s own client would not send', async () => {
     const id = await opened({ blocks: [input({}, { min_length: 3, max_length: 5 })] });
     for (const why of ['', 'x', 'too long']) await expect(submit(id, why)).rejects.toThrow('Slack does not send this');
   });
@@ -129,21 +129,21 @@ describe('a dialog', () => {
     ['an unknown action', '{"response_action":"close"}', 'trouble'],
     ['words', 'ok', 'trouble'],
     ['an object without action', '{"text":"ok"}', 'trouble'],
-  ])('takes from the app %s', async (_what, body, outcome) => {
+  ])('handles the app’s response: %s', async (_what, body, outcome) => {
     const id = await opened();
     answer = { status: 200, body };
     expect((await submit(id)).result.outcome).toBe(outcome);
     expect(slack.world.openView('U1') === undefined).toBe(outcome === 'closed' || outcome === 'cleared');
   });
 
-  test('stays when the app fails', async () => {
+  test('stays open when the app fails', async () => {
     const id = await opened();
     answer = { status: 500, body: '' };
     expect((await submit(id)).result.outcome).toBe('trouble');
     expect(slack.world.openView('U1')?.id).toBe(id);
   });
 
-  test('that asks for it, tells the app when it is closed', async () => {
+  test('tells the app when it is closed, if it asks for that', async () => {
     const id = await opened({ notify_on_close: true });
     const interactions = received.length;
     await fetch(`${slack.pageUrl}page/close`, { method: 'POST', body: JSON.stringify({ user: 'U1', viewId: id }) });

@@ -76,14 +76,14 @@ describe('apps.connections.open', () => {
     await narrow.stop();
   });
 
-  test('is unknown where Socket Mode was never on', async () => {
+  test('is unknown if Socket Mode was never enabled', async () => {
     const { appToken: _, ...plain } = options;
     const http = await startSlackEmulator(plain);
     expect(await call('apps.connections.open', botToken, http)).toMatchObject({ error: 'unknown_method' });
     await http.stop();
   });
 
-  test('is limited', async () => {
+  test('is rate-limited', async () => {
     const isLimited = ({ error }: { readonly error?: string }): boolean => error === 'ratelimited';
     const answers: Awaited<ReturnType<typeof call>>[] = [];
     // One refills each second: on a busy machine a second round is needed.
@@ -94,7 +94,7 @@ describe('apps.connections.open', () => {
   });
 });
 
-test('an app-level token calls nothing else', async () => {
+test('an app-level token cannot call anything else', async () => {
   expect(await call('auth.test', appToken)).toMatchObject({ ok: false, error: 'not_allowed_token_type' });
 });
 
@@ -122,23 +122,23 @@ describe('a ticket', () => {
   });
 });
 
-test('ten connections are the most', async () => {
+test('at most ten connections are allowed', async () => {
   for (let one = 0; one < 10; one += 1) await connection();
   const eleventh = connect(await ticket());
   expect(await said(eleventh, 'disconnect')).toMatchObject({ reason: 'too_many_websockets' });
 });
 
-describe('what is sent on a connection that is no acknowledgement', () => {
+describe('an invalid acknowledgement on a connection:', () => {
   const typing = () => slack.command({ user: 'U0ADA', channel, command: '/firebreak' });
 
   const wrong: readonly (readonly [string, (id: string) => string])[] = [
-    ['no JSON', () => 'hello'],
+    ['text that is not JSON', () => 'hello'],
     ['no envelope', () => '{"ok":true}'],
     ['an unknown envelope', () => '{"envelope_id":"made-up"}'],
-    ['a payload that is none', (id) => JSON.stringify({ envelope_id: id, payload: 'yes' })],
-    ['more than there is', (id) => JSON.stringify({ envelope_id: id, text: 'yes' })],
+    ['an invalid payload', (id) => JSON.stringify({ envelope_id: id, payload: 'yes' })],
+    ['an unknown field', (id) => JSON.stringify({ envelope_id: id, text: 'yes' })],
   ];
-  test.each(wrong)('%s ends it', async (_what, text) => {
+  test.each(wrong)('%s closes the connection', async (_what, text) => {
     const made = await connection();
     void typing();
     const { envelope_id: id } = await said(made, 'slash_commands');
@@ -147,7 +147,7 @@ describe('what is sent on a connection that is no acknowledgement', () => {
     expect(slack.socket?.problems).toHaveLength(1);
   });
 
-  test('an answer to what accepts none ends it', async () => {
+  test('a payload where none is accepted closes the connection', async () => {
     const made = await connection();
     void slack.deliver({ type: 'block_actions' });
     const { envelope_id: id, accepts_response_payload: accepts } = await said(made, 'interactive');
@@ -156,7 +156,7 @@ describe('what is sent on a connection that is no acknowledgement', () => {
     expect(await made.closed).toBe(1008);
   });
 
-  test('the same acknowledgement twice ends it', async () => {
+  test('the same acknowledgement twice closes the connection', async () => {
     const made = await connection();
     const typed = typing();
     const { envelope_id: id } = await said(made, 'slash_commands');
@@ -168,7 +168,7 @@ describe('what is sent on a connection that is no acknowledgement', () => {
 });
 
 describe('an envelope', () => {
-  test('that nobody acknowledges within 3 s fails for the person, and is sent again on another connection', async () => {
+  test('not acknowledged within 3 s fails for the person, and is sent again on another connection', async () => {
     const [first, second] = [await connection(), await connection()];
     const { status, tookMs } = await slack.command({ user: 'U0ADA', channel, command: '/firebreak' });
     expect(status).toBe(0);
@@ -178,7 +178,7 @@ describe('an envelope', () => {
     expect(again).toEqual(sent);
   });
 
-  test('comes again as soon as its connection has ended, also on one that was not there', async () => {
+  test('is redelivered as soon as its connection has closed, even on one opened later', async () => {
     const first = await connection();
     const typed = slack.command({ user: 'U0ADA', channel, command: '/firebreak' });
     const { envelope_id: id } = await said(first, 'slash_commands');
@@ -190,7 +190,7 @@ describe('an envelope', () => {
     expect((await typed).status).toBe(200);
   });
 
-  test('of a connection without any fails', async () => {
+  test('fails when there is no connection', async () => {
     expect((await slack.command({ user: 'U0ADA', channel, command: '/firebreak' })).status).toBe(0);
   });
 });

@@ -55,10 +55,10 @@ const opened = async (changes: object = {}) =>
   };
 
 /** https://docs.slack.dev/reference/views/modal-views, https://docs.slack.dev/reference/methods/views.open#errors */
-describe('a view is refused, opened, pushed or in an update, with', () => {
+describe('a view to open, push or update is refused with', () => {
   const wrong: readonly (readonly [string, unknown])[] = [
-    ['another type', view({ type: 'dialog' })],
-    ['the type of a home', view({ type: 'home' })],
+    ['an unknown type', view({ type: 'dialog' })],
+    ['the type of a home tab', view({ type: 'home' })],
     ['no title', view({ title: undefined })],
     ['a title of 25 characters', view({ title: words(long(25)) })],
     ['a title in mrkdwn', view({ title: { type: 'mrkdwn', text: 'x' } })],
@@ -76,7 +76,7 @@ describe('a view is refused, opened, pushed or in an update, with', () => {
     ['a placeholder of 151 characters', view({ blocks: [input({}, { placeholder: words(long(151)) })] })],
     ['a max_length of 3 001', view({ blocks: [input({}, { max_length: 3_001 })] })],
     ['a max_length of 0', view({ blocks: [input({}, { max_length: 0 })] })],
-    ['no object', 'x'],
+    ['something that is not an object', 'x'],
   ];
   test.each(wrong)('%s', async (_what, given) => {
     const open = await opened();
@@ -98,7 +98,7 @@ describe('a view is refused, opened, pushed or in an update, with', () => {
 });
 
 describe('a call is refused', () => {
-  test.each(['views.open', 'views.push'])('%s without a trigger, without a view, with a trigger that is none', async (method) => {
+  test.each(['views.open', 'views.push'])('%s without a trigger, without a view, with an invalid trigger', async (method) => {
     const { trigger_id: trigger } = await clicked();
     expect(await call(method, { view: view() })).toMatchObject({ error: 'invalid_arguments' });
     expect(await call(method, { trigger_id: '12345.98765.abcd2358fdea', view: view() })).toMatchObject({
@@ -108,7 +108,7 @@ describe('a call is refused', () => {
     expect(await call(method, { trigger_id: trigger })).toMatchObject({ error: 'invalid_arguments' });
   });
 
-  test('views.push where nothing is open, and onto three', async () => {
+  test('views.push with nothing open, and onto three views', async () => {
     expect(await call('views.push', { trigger_id: (await clicked()).trigger_id, view: view() })).toMatchObject({
       error: 'not_found',
     });
@@ -120,7 +120,7 @@ describe('a call is refused', () => {
     });
   });
 
-  test('views.update of no view, of one that is not there, and under an old hash', async () => {
+  test('views.update without a view, of one that does not exist, and with an old hash', async () => {
     const { id, hash } = await opened();
     expect(await call('views.update', { view: view() })).toMatchObject({ error: 'invalid_arguments' });
     expect(await call('views.update', { view_id: 'V0NONE', view: view() })).toMatchObject({ error: 'not_found' });
@@ -130,7 +130,7 @@ describe('a call is refused', () => {
   });
 
   /** “Must be unique for all views on a team.” */
-  test('with an external id that another view has, and not with its own', async () => {
+  test('with the external id of another view, but not with its own', async () => {
     const { id } = await opened({ external_id: 'mine' });
     expect(
       await call('views.push', { trigger_id: (await clicked()).trigger_id, view: view({ external_id: 'mine' }) }),
@@ -143,7 +143,7 @@ describe('a call is refused', () => {
 });
 
 /** The example from https://docs.slack.dev/reference/methods/views.open */
-test('the example of the page is taken', async () => {
+test('the documented example is accepted', async () => {
   const { id } = await opened({
     callback_id: 'modal-identifier',
     title: words('Just a modal'),
@@ -170,11 +170,11 @@ describe('a response_url', () => {
   const shown = () => slack.ephemerals('U0ADA').length;
 
   const refused: readonly (readonly [string, unknown, string])[] = [
-    ['no JSON', '{', 'invalid_payload'],
+    ['a body that is not JSON', '{', 'invalid_payload'],
     ['a list', [], 'invalid_payload'],
     ['nothing to say', {}, 'no_text'],
     ['a text that is a number', { text: 7 }, 'invalid_payload'],
-    ['blocks that are none', { blocks: [{ type: 'section' }] }, 'invalid_blocks'],
+    ['invalid blocks', { blocks: [{ type: 'section' }] }, 'invalid_blocks'],
     ['51 blocks', { blocks: Array.from({ length: 51 }, () => ({ type: 'divider' })) }, 'invalid_blocks'],
     ['an unknown kind of response', { text: 'x', response_type: 'loud' }, 'invalid_payload'],
   ];
@@ -186,7 +186,7 @@ describe('a response_url', () => {
     expect(shown()).toBe(before);
   });
 
-  test('is good five times, for half an hour, and only by POST', async () => {
+  test('works five times, for half an hour, and only with POST', async () => {
     const { response_url: url } = await clicked();
     expect((await respond(url, '', 'GET')).status).toBe(404);
     const statuses: number[] = [];
@@ -200,7 +200,7 @@ describe('a response_url', () => {
     expect(await respond(`${late}x`, { text: 'x' })).toMatchObject({ status: 404 });
   });
 
-  test('is for one person unless it says otherwise; it replaces or deletes only when told to', async () => {
+  test('posts to one person unless told otherwise, and replaces or deletes only when told to', async () => {
     const { response_url: url, ts } = await clicked();
     const count = () => slack.channelMessages(channel).length;
     const [before, seen] = [count(), shown()];

@@ -96,8 +96,8 @@ describe('chat.postMessage refuses, as Slack does,', () => {
   });
 
   const others: readonly [string, Record<string, unknown>, string][] = [
-    ['blocks that are no list', { channel, text: 'x', blocks: { type: 'divider' } }, 'invalid_blocks_format'],
-    ['blocks that are no JSON', { channel, text: 'x', blocks: '[{' }, 'invalid_blocks_format'],
+    ['blocks that are not a list', { channel, text: 'x', blocks: { type: 'divider' } }, 'invalid_blocks_format'],
+    ['blocks that are not JSON', { channel, text: 'x', blocks: '[{' }, 'invalid_blocks_format'],
     [
       'too much text in all blocks',
       { channel, blocks: Array.from({ length: 5 }, () => ({ type: 'section', text: words(long(2_900)) })) },
@@ -107,10 +107,10 @@ describe('chat.postMessage refuses, as Slack does,', () => {
     ['an unknown channel', { channel: 'C0NOWHERE', text: 'x' }, 'channel_not_found'],
     ['a channel without the bot', { channel: 'C0CLOSED', text: 'x' }, 'not_in_channel'],
     ['an archived channel', { channel: 'C0OLD', text: 'x' }, 'is_archived'],
-    ['a thread that is not there', { channel, text: 'x', thread_ts: '1.000001' }, 'thread_not_found'],
+    ['a thread that does not exist', { channel, text: 'x', thread_ts: '1.000001' }, 'thread_not_found'],
     ['metadata without a type', { channel, text: 'x', metadata: { event_payload: {} } }, 'invalid_metadata_schema'],
     [
-      'metadata that is deeper than two levels',
+      'metadata deeper than two levels',
       { channel, text: 'x', metadata: { event_type: 'a', event_payload: { a: { b: { c: 1 } } } } },
       'invalid_metadata_schema',
     ],
@@ -139,7 +139,7 @@ describe('every call', () => {
     await narrow.stop();
   });
 
-  test('is limited: one message a second and channel after a short burst, with Retry-After', async () => {
+  test('is rate-limited: one message per second and channel after a short burst, with Retry-After', async () => {
     const pass = stoppedClock();
     const answers = await Promise.all(Array.from({ length: 7 }, () => call('chat.postMessage', { channel, text: 'x' })));
     const limited = answers.filter((answer) => answer.status === 429);
@@ -153,7 +153,7 @@ describe('every call', () => {
     });
   });
 
-  test('of a second tier method is limited to twenty and a few a minute', async () => {
+  test('to a tier 2 method is limited to slightly over twenty per minute', async () => {
     stoppedClock();
     const answers = await Promise.all(Array.from({ length: 30 }, () => call('usergroups.users.list', { usergroup: 'S0LEADS' })));
     expect(answers.filter((answer) => answer.ok === true)).toHaveLength(24);
@@ -162,7 +162,7 @@ describe('every call', () => {
 });
 
 describe('messages', () => {
-  test('of others cannot be edited, unknown ones neither, ephemeral ones reach members only', async () => {
+  test('of others and unknown ones cannot be edited, ephemeral ones reach members only', async () => {
     const foreign = slack.world.add({ channel, ts: slack.world.nextTs(), user: 'U0ADA', text: 'mine' });
     expect(await call('chat.update', { channel, ts: foreign.ts, text: 'x' })).toMatchObject({ error: 'cant_update_message' });
     expect(await call('chat.update', { channel, ts: '1.000001', text: 'x' })).toMatchObject({ error: 'message_not_found' });
@@ -186,7 +186,7 @@ describe('messages', () => {
     expect(full.messages).toMatchObject([{ metadata }]);
   });
 
-  test('can be answered by response_url five times, no more', async () => {
+  test('can be answered via response_url at most five times', async () => {
     await call('chat.postMessage', { channel, text: 'x', blocks: [row(press())] });
     slack.setInteractionsUrl('http://127.0.0.1:9/');
     const { request } = await slack.click({ user: 'U0ADA', actionId: 'a' });
@@ -211,7 +211,7 @@ describe('modals', () => {
     return (JSON.parse(new URLSearchParams(request.body).get('payload') ?? '{}') as { trigger_id: string }).trigger_id;
   }
 
-  test('open once for a trigger, and change only under their newest hash', async () => {
+  test('open once per trigger, and change only with their newest hash', async () => {
     const id = await trigger();
     const opened = (await call('views.open', { trigger_id: id, view: view() })) as { view?: { id: string; hash: string } };
     expect(opened).toMatchObject({ ok: true, view: { root_view_id: opened.view?.id } });
@@ -244,7 +244,7 @@ describe('modals', () => {
 });
 
 describe('faults', () => {
-  test('are had as ordered, once each, also over HTTP', async () => {
+  test('happen as requested, once each, also over HTTP', async () => {
     slack.fail('auth.test', { status: 503 });
     expect((await fetch(`${slack.apiUrl}auth.test`, { method: 'POST' })).status).toBe(503);
     await fetch(`${slack.pageUrl}control/fail`, {

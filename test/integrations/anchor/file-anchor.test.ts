@@ -30,7 +30,7 @@ describe('the anchor in a file', () => {
   const first = following(undefined, '2026-03-01T10:00:00.000Z');
   const second = following(first, '2026-03-01T10:01:00.000Z');
 
-  test('adds each checkpoint once and refuses another one under a number that is taken', async () => {
+  test('adds each checkpoint once and refuses a different one with the same number', async () => {
     const file = join(folder, 'a.jsonl');
     const anchor = createFileAnchor({ file });
     expect(await contents(anchor)).toEqual([]);
@@ -42,7 +42,7 @@ describe('the anchor in a file', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('goes on behind a line that a crash tore', async () => {
+  test('continues after a line torn by a crash', async () => {
     const file = join(folder, 'b.jsonl');
     await createFileAnchor({ file }).append(first);
     appendFileSync(file, '{"checkpoint":{"nu');
@@ -50,7 +50,7 @@ describe('the anchor in a file', () => {
     expect(await contents(createFileAnchor({ file }))).toEqual([first, '{"checkpoint":{"nu', second]);
   });
 
-  test('gives a line whole that is longer than what is read at once, and those around it', async () => {
+  test('returns a line longer than one read in full, and the lines around it', async () => {
     const file = join(folder, 'long.jsonl');
     const moved = Array.from({ length: 3_000 }, (_, nth) => ({
       chain: `incident/c/é\u2028 ${nth}@1`,
@@ -85,7 +85,7 @@ describe('the anchor in a file', () => {
     }
   });
 
-  test('goes on behind the last line without reading those of years before it', async () => {
+  test('continues after the last line without reading years of earlier ones', async () => {
     const file = join(folder, 'years.jsonl');
     // Longer than a string can be, but taking no disk space: reading it as a whole fails.
     writeFileSync(file, '');
@@ -97,7 +97,7 @@ describe('the anchor in a file', () => {
     rmSync(file);
   });
 
-  test('says when it cannot be written', async () => {
+  test('says so when it cannot be written', async () => {
     const anchor = createFileAnchor({ file: join(folder, 'none', 'c.jsonl') });
     await expect(anchor.append(first)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
   });

@@ -19,7 +19,7 @@ describe('the box', () => {
     );
   });
 
-  test('does not open with any byte changed, cut short, or for another purpose', () => {
+  test('does not open anything altered, truncated or sealed for another purpose', () => {
     const box = createBox({ keys: [first] });
     const sealed = box.seal(Buffer.from('raw alert'), 'spool/1');
     for (let place = 0; place < sealed.length; place += 1) {

@@ -26,7 +26,7 @@ describe('on SQLite', () => {
   alertArchiveSuite(async () => `sqlite:${newPath()}`);
   databaseSchemaSuite(async () => `sqlite:${newPath()}`);
 
-  test('what was acknowledged is there after kill -9', async () => {
+  test('what was acknowledged survives kill -9', async () => {
     const path = newPath();
     const program = `
       import { createAuditStore } from './integrations/database/audit-store.ts';
@@ -53,7 +53,7 @@ describe('on SQLite', () => {
     await database.close();
   });
 
-  test('says so when the folder is not there, and for a url of something else', async () => {
+  test('says so when the folder is missing or the database is unsupported', async () => {
     await expect(openDatabase({ url: `sqlite:${folder}/none/audit.db` })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     await expect(openDatabase({ url: 'mysql://host/db' })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
   });

@@ -15,7 +15,7 @@ describe.each([
   { name: 'through the page cache', pastCache: false },
 ])('a file that is written in blocks $name', ({ pastCache }) => {
   test.each([0, 1, 4_096, mebibyte - 1, mebibyte, mebibyte + 1, 2 * mebibyte, 3 * mebibyte + 5_000])(
-    'has each of its %i bytes, in their order, for its owner only',
+    'has all of its %i bytes in order, for its owner only',
     async (length) => {
       const path = join(folder, `${pastCache}-${length}`);
       const bytes = randomBytes(length);
@@ -34,7 +34,7 @@ describe.each([
     },
   );
 
-  test('can be many at a time', async () => {
+  test('can be one of many written at the same time', async () => {
     const all = Array.from({ length: 5 }, (_, n) => ({
       path: join(folder, `${pastCache}-many-${n}`),
       bytes: randomBytes(2_500_000),
@@ -50,7 +50,7 @@ describe.each([
     for (const { path, bytes } of all) expect(readFileSync(path).equals(bytes)).toBe(true);
   });
 
-  test('is never one that is there already', async () => {
+  test('never overwrites an existing one', async () => {
     const path = join(folder, `${pastCache}-1`);
     await expect(createBlockFile(path, { pastCache })).rejects.toMatchObject({ code: 'EEXIST' });
   });

@@ -23,7 +23,7 @@ describe('in a folder', () => {
 
   keyRegisterSuite({ shelf: () => createFolderShelf({ dir }) });
 
-  test('sha256sum alone proves a file, only its owner can read it, and no draft is left', async () => {
+  test('sha256sum alone verifies a file, only its owner can read it, and no draft is left', async () => {
     const { sha256 } = await createFolderStore({ dir }).put(Buffer.from('planted'), 'text/plain');
     expect(execFileSync('sha256sum', [pathOf(sha256)], { encoding: 'utf8' })).toContain(sha256);
     expect(statSync(pathOf(sha256)).mode & 0o777).toBe(0o600);
@@ -31,7 +31,7 @@ describe('in a folder', () => {
     expect(readdirSync(dir).filter((name) => name.length !== 2 && !shelves.includes(name))).toEqual([]);
   });
 
-  test('a folder that cannot be written is unavailable', async () => {
+  test('a folder that cannot be written to is unavailable', async () => {
     writeFileSync(join(root, 'file'), '');
     const put = createFolderStore({ dir: join(root, 'file') }).put(Buffer.from('x'), 'text/plain');
     await expect(put).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
@@ -39,7 +39,7 @@ describe('in a folder', () => {
     await expect(add).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
   });
 
-  test('what a killed process has left of adding something goes with it, and nothing else', async () => {
+  test('removing a file also removes drafts of it left by a killed process, and nothing else', async () => {
     const shelf = createFolderShelf({ dir });
     await shelf.add('keys/a', Buffer.from('wrapped'));
     await shelf.add('keys/ab', Buffer.from('another'));

@@ -15,7 +15,7 @@ const keysWith = (fill: number) => createIncidentKeys({ wrap: wrap(fill), shelf:
 const cart = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1', class: 'files' } as const;
 
 describe('the key of an incident', () => {
-  test('is one for all who ask at once, another for each run and class, and lies wrapped, for its owner only', async () => {
+  test('is the same for concurrent callers, differs per run and class, and is stored wrapped, for its owner only', async () => {
     const asked = await Promise.all(Array.from({ length: 8 }, () => keysWith(1).keyFor(cart)));
     const [first] = asked;
     expect(new Set(asked.map(({ key }) => Buffer.from(key).toString('hex'))).size).toBe(1);
@@ -30,7 +30,7 @@ describe('the key of an incident', () => {
     expect(await keysWith(1).open(incidentKeyId(cart))).toEqual(first);
   });
 
-  test('is opened by the wrapping key alone, and is gone when its file is', async () => {
+  test('opens with the wrapping key alone, and is gone when its file is', async () => {
     const { id } = await keysWith(1).keyFor(cart);
     await expect(keysWith(2).open(id)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
     await expect(keysWith(1).open('../../etc/passwd')).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
@@ -41,7 +41,7 @@ describe('the key of an incident', () => {
     });
   });
 
-  test('cannot be made older or passed off as another’s without that showing', async () => {
+  test('cannot be backdated or passed off as another’s undetected', async () => {
     const { id } = await keysWith(1).keyFor({ ...cart, class: 'logs' });
     const file = join(dir, 'keys', id);
     const wrapped = JSON.parse(readFileSync(file, 'utf8'));

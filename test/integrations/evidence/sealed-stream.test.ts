@@ -20,14 +20,17 @@ const opened = (bytes: Uint8Array, withKey: Uint8Array = key): Promise<Buffer> =
 const broken = { code: 'FB_ERR_SEAL_BROKEN' };
 
 describe('a sealed stream', () => {
-  test.each([0, 1, segment - 1, segment, segment + 1, 2 * segment, 2 * segment + 77])('gives %i bytes back', async (size) => {
-    const bytes = randomBytes(size);
-    const stream = await sealed(bytes);
-    expect(stream.length).toBe(head + size + 16 * Math.max(1, Math.ceil(size / segment)));
-    expect((await opened(stream)).equals(bytes)).toBe(true);
-  });
+  test.each([0, 1, segment - 1, segment, segment + 1, 2 * segment, 2 * segment + 77])(
+    'returns the same %i bytes',
+    async (size) => {
+      const bytes = randomBytes(size);
+      const stream = await sealed(bytes);
+      expect(stream.length).toBe(head + size + 16 * Math.max(1, Math.ceil(size / segment)));
+      expect((await opened(stream)).equals(bytes)).toBe(true);
+    },
+  );
 
-  test('is the same however the bytes come in', async () => {
+  test('is the same however the bytes are chunked', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 5_000 }), fc.integer({ min: 1, max: 700 }), async (bytes, size) => {
         const stream = await all(sealStream(inParts(bytes, size), key));
@@ -37,14 +40,14 @@ describe('a sealed stream', () => {
     );
   });
 
-  test('shows nothing of the bytes, and never the same twice', async () => {
+  test('reveals nothing of the bytes, and is never the same twice', async () => {
     const bytes = Buffer.alloc(2_000, 'canary');
     const [one, two] = [await sealed(bytes), await sealed(bytes)];
     expect(one.includes('canary')).toBe(false);
     expect(one.subarray(head).equals(two.subarray(head))).toBe(false);
   });
 
-  test('is refused under another key, changed, cut off, put in another order, or with something added', async () => {
+  test('is refused with another key, or when altered, truncated, reordered or extended', async () => {
     const stream = await sealed(randomBytes(2 * segment + 500));
     await expect(opened(stream, randomBytes(32))).rejects.toMatchObject(broken);
     for (const at of [3, 30, head + 5, head + sealedSegment + 5, stream.length - 1]) {

@@ -47,7 +47,7 @@ async function* megabytes(count: number): AsyncGenerator<Uint8Array> {
 }
 
 describe('an S3 that accepts the connection', () => {
-  test('and never answers is unavailable, after it was asked three times', async () => {
+  test('and never answers is unavailable after three attempts', async () => {
     const { options, connections } = await silent(listens);
     const store = createS3Store({ ...options, scratchDir });
     await expect(store.get(sha256)).rejects.toMatchObject(unavailable);
@@ -57,7 +57,7 @@ describe('an S3 that accepts the connection', () => {
     await expect(requireLock(options)).rejects.toMatchObject(unavailable);
   });
 
-  test('and never answers is sent what came as a stream three times, too', async () => {
+  test('and never answers is sent a stream three times, too', async () => {
     const { options, connections } = await silent(listens);
     const sent = createS3Store({ ...options, scratchDir }).put(megabytes(1), 'application/zstd');
     await expect(sent).rejects.toMatchObject(unavailable);
@@ -65,7 +65,7 @@ describe('an S3 that accepts the connection', () => {
     expect(readdirSync(scratchDir)).toEqual([]);
   });
 
-  test('and answers a little at a time without end is unavailable', async () => {
+  test('and trickles an endless answer is unavailable', async () => {
     const refused = 'HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 99999\r\n\r\n';
     const { options, connections } = await silent((socket) => {
       socket.once('data', () => {
@@ -81,7 +81,7 @@ describe('an S3 that accepts the connection', () => {
     expect(connections()).toBe(6);
   });
 
-  test('and takes nothing of what is sent is unavailable', async () => {
+  test('and never reads what is sent is unavailable', async () => {
     const { options } = await silent(hearsNothing);
     const sent = createS3Store({ ...options, scratchDir }).put(megabytes(15), 'application/zstd');
     await expect(sent).rejects.toMatchObject(unavailable);

@@ -12,7 +12,7 @@ describe('text of an attacker in a ticket', () => {
     ['www.evil.example', `www${joiner}.evil`],
     ['fixes #12', `\\#${joiner}12`],
     ['GH-12', `GH\\-${joiner}12`],
-  ])('%s is no mention, link or reference', (text, expected) => {
+  ])('%s is not a mention, link or reference', (text, expected) => {
     expect(escapeMarkdown(text)).toContain(expected);
   });
 
@@ -24,11 +24,11 @@ describe('text of an attacker in a ticket', () => {
     expect(escaped).not.toMatch(/^\s*(\d+\.|-|\+|\*|>)/m);
   });
 
-  test('shows what hides: control and direction characters', () => {
+  test('shows hidden control and direction characters', () => {
     expect(shownText(escapeMarkdown('exe.\u202egpj\u0000\u200b'))).toBe('exe.\\u{202e}gpj\\u{0}\\u{200b}');
   });
 
-  test('reads as it was written, but for what was broken up', () => {
+  test('reads as it was written, except where it was broken up', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...' abz019`*_{}[]()#+-.!|~<>&"\'\\:;=$%^,?/') }), (text) => {
         const shown = shownText(escapeMarkdown(`x${text}x`)).replaceAll(joiner, '');

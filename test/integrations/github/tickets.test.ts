@@ -52,7 +52,7 @@ describe('opening a ticket', () => {
     expect(fake.calls.at(-1)).toBe('GET /repos/acme/incidents/issues/1');
   });
 
-  test('finds it again, also from a new process, also when closed', async () => {
+  test('finds it again, even from a new process and when closed', async () => {
     const fake = await github();
     await tickets(fake).open(request, signal);
     await tickets(fake).close({ id: '1', reason: 'completed' }, signal);
@@ -61,7 +61,7 @@ describe('opening a ticket', () => {
     expect(fake.store.all()).toHaveLength(2);
   });
 
-  test('finds it behind more than one page', async () => {
+  test('finds it even several pages down', async () => {
     const fake = await github();
     await tickets(fake).open(request, signal);
     for (let index = 0; index < 250; index++) fake.store.create({ title: 'x', body: 'y', labels: ['firebreak'] });
@@ -69,7 +69,7 @@ describe('opening a ticket', () => {
     expect(fake.store.all()).toHaveLength(251);
   });
 
-  test('reads no further than its incident goes back: a repository may have thousands of older tickets', async () => {
+  test('reads no further back than its incident: a repository may have thousands of older tickets', async () => {
     const fake = await github();
     const old = Date.now() - 3_600_000;
     for (let index = 0; index < 950; index++)
@@ -89,7 +89,7 @@ describe('opening a ticket', () => {
     expect(lists()).toBeGreaterThan(10);
   });
 
-  test('makes one issue of two calls at once', async () => {
+  test('creates one issue for two concurrent calls', async () => {
     const fake = await github();
     const system = tickets(fake);
     const opened = await Promise.all([system.open(request, signal), system.open(request, signal)]);
@@ -97,7 +97,7 @@ describe('opening a ticket', () => {
     expect(fake.store.all()).toHaveLength(1);
   });
 
-  test('closes what two processes made twice at the same moment, and keeps the first', async () => {
+  test('closes the duplicate that two processes created at the same moment, and keeps the first', async () => {
     let isBehind = true;
     const fake = await github({ isListed: () => !isBehind });
     await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
@@ -115,7 +115,7 @@ test('title and body follow the configuration', async () => {
   expect(shownText(fake.store.get(1)?.body ?? '')).toContain('deployment/cart: What happened');
 });
 
-test('closing sweeps what was made twice since', async () => {
+test('closing also closes duplicates created since', async () => {
   let isBehind = true;
   const fake = await github({ isListed: () => !isBehind });
   await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
@@ -124,9 +124,9 @@ test('closing sweeps what was made twice since', async () => {
   expect(fake.store.all().map(({ stateReason }) => stateReason)).toEqual(['not_planned', 'completed']);
 });
 
-describe('an answer that is lost', () => {
+describe('a lost answer', () => {
   test.each(['then-hang', 'then-reset'] as const)(
-    'after the work was done (%s): it is found, and there is one issue',
+    'after the issue was created (%s): it is found, and there is only one',
     async (what) => {
       const fake = await github();
       fake.inject({ method: 'POST', path: /\/issues$/, what });
@@ -147,7 +147,7 @@ describe('an answer that is lost', () => {
     expect(fake.store.all()).toHaveLength(1);
   });
 
-  test('before the work was done: ambiguous at first, created once the list has had its time', async () => {
+  test('before the issue was created: ambiguous at first, created once the list has had time to catch up', async () => {
     const fake = await github();
     const system = tickets(fake, { settleMs: 2_500 });
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'hang' });
@@ -157,7 +157,7 @@ describe('an answer that is lost', () => {
     expect(await system.open(request, signal)).toMatchObject({ state: 'created', id: '1' });
   });
 
-  test('of the confirmation: the next call confirms the same issue, although the list does not show it', async () => {
+  test('to the confirmation: the next call confirms the same issue, although the list does not show it', async () => {
     const fake = await github({ isListed: () => false });
     const system = tickets(fake);
     fake.inject({ method: 'GET', path: /\/issues\/1$/, what: 'hang' });
@@ -180,7 +180,7 @@ describe('what is refused', () => {
     expect(fake.store.all()).toHaveLength(0);
   });
 
-  test('a wrong token and a repository that is not there; the error holds no token', async () => {
+  test('a wrong token and a missing repository; the error contains no token', async () => {
     const fake = await github();
     const wrong = await faultOf(tickets(fake, { token: 'ghp_wrong_one' }).open(request, signal));
     expect(wrong.code).toBe('FB_ERR_REFUSED');
@@ -188,7 +188,7 @@ describe('what is refused', () => {
     expect((await faultOf(tickets(fake, { repository: 'acme/none' }).open(request, signal))).code).toBe('FB_ERR_NOT_FOUND');
   });
 
-  test('content that GitHub does not accept, by the name of its field', async () => {
+  test('content that GitHub does not accept, naming the field', async () => {
     const fake = await github();
     const body = {
       message: 'Validation Failed',
@@ -205,13 +205,13 @@ describe('what is refused', () => {
     [{ issuesOff: true }, 'FB_ERR_REFUSED', 'issues are switched off'],
     [{ archived: true }, 'FB_ERR_REFUSED', 'archived'],
     [{ movedTo: 'acme/other' }, 'FB_ERR_REFUSED', 'set tickets.github.repository to its new name'],
-  ] as const)('a repository with %j, and it says what to do', async (options, code, why) => {
+  ] as const)('a repository with %j, saying what to do', async (options, code, why) => {
     const fault = await faultOf(tickets(await github(options)).open(request, signal));
     expect([fault.code, fault.retryable]).toEqual([code, false]);
     expect(fault.detail).toContain(why);
   });
 
-  test('a comment and a closing, where the repository has changed since: the line names what is wrong', async () => {
+  test('a comment and a closing if the repository has changed since: the message names what is wrong', async () => {
     const off = await github({ issuesOff: true });
     expect((await faultOf(tickets(off).close({ id: '1', reason: 'completed' }, signal))).detail).toContain(
       'issues are switched off',
@@ -220,7 +220,7 @@ describe('what is refused', () => {
     expect((await faultOf(tickets(moved).close({ id: '1', reason: 'completed' }, signal))).detail).toContain('has moved');
   });
 
-  test('a page of a proxy’s in place of an answer: looked for again, and one issue', async () => {
+  test('a proxy’s page instead of an answer: looked for again, and one issue', async () => {
     const fake = await github();
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 200, body: '<!doctype html>' });
     expect((await tickets(fake, { settleMs: 0 }).open(request, signal)).state).toBe('ambiguous');
@@ -235,7 +235,7 @@ describe('limits', () => {
     [429, { 'retry-after': '7' }, 7_000],
     [403, { 'retry-after': '3' }, 3_000],
     [429, {}, 60_000],
-  ])('HTTP %i with %o says when to come back', async (status, headers, expected) => {
+  ])('HTTP %i with %o says when to retry', async (status, headers, expected) => {
     const fake = await github();
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status, headers });
     const fault = await faultOf(tickets(fake).open(request, signal));
@@ -261,17 +261,20 @@ describe('limits', () => {
     ['primary', 119_000, 120_000],
     ['secondary', 60_000, 60_000],
     ['secondary without a time', 60_000, 60_000],
-  ] as const)('what GitHub says at its %s limit is waited for, and the ticket is made after', async (which, least, most) => {
-    const fake = await github();
-    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', ...limitAnswer(which) });
-    const fault = await faultOf(tickets(fake).open(request, signal));
-    const wait = fault instanceof RetryLaterError ? fault.retryAfterMs : 0;
-    expect([wait >= least - 1_000, wait <= most + 1_000]).toEqual([true, true]);
-    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
-    expect(fake.store.all()).toHaveLength(1);
-  });
+  ] as const)(
+    'the wait that GitHub asks for at its %s limit is kept, and the ticket is created after it',
+    async (which, least, most) => {
+      const fake = await github();
+      fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', ...limitAnswer(which) });
+      const fault = await faultOf(tickets(fake).open(request, signal));
+      const wait = fault instanceof RetryLaterError ? fault.retryAfterMs : 0;
+      expect([wait >= least - 1_000, wait <= most + 1_000]).toEqual([true, true]);
+      expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
+      expect(fake.store.all()).toHaveLength(1);
+    },
+  );
 
-  test('a plain 403 is no limit', async () => {
+  test('a plain 403 is not a rate limit', async () => {
     const fake = await github();
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 403 });
     expect((await faultOf(tickets(fake).open(request, signal))).code).toBe('FB_ERR_REFUSED');
@@ -286,7 +289,7 @@ describe('limits', () => {
 });
 
 describe('comments and closing', () => {
-  test('a comment is written once, also when its answer is lost', async () => {
+  test('a comment is written once, even when its answer is lost', async () => {
     const fake = await github();
     const system = tickets(fake);
     await system.open(request, signal);
@@ -298,7 +301,7 @@ describe('comments and closing', () => {
     expect(fake.store.get(1)?.comments.map((one) => shownText(one.body))).toEqual(['benign, said Ada', 'benign, said Ada']);
   });
 
-  test('closing says why; an id that is no number is not sent', async () => {
+  test('closing says why; a non-numeric id is not sent', async () => {
     const fake = await github();
     const system = tickets(fake);
     await system.open(request, signal);

@@ -39,7 +39,7 @@ describe('an issue of Jira', () => {
     expect(adfText(issue?.fields.description)).toContain('Incident incident/lab/shop/Deployment/cart, run run-1');
   });
 
-  test('is searched for twice before it is made', async () => {
+  test('is searched for twice before it is created', async () => {
     const fake = await jira();
     await tickets(fake).open(request, signal);
     expect(fake.calls).toEqual([
@@ -50,7 +50,7 @@ describe('an issue of Jira', () => {
     ]);
   });
 
-  test('has the fields of the configuration, of any shape', async () => {
+  test('has the configured fields, of any shape', async () => {
     const fake = await jira({ customFields: ['customfield_10042', 'customfield_10043'] });
     const fields = {
       summary: '[{{severity}}] {{title}} ({{cluster}})',
@@ -69,7 +69,7 @@ describe('an issue of Jira', () => {
     expect(fake.issues[0]?.labels).toContain('team_sec');
   });
 
-  test('that was made twice at the same moment is closed as a duplicate, at the latest with the closing', async () => {
+  test('created twice at the same moment is closed as a duplicate, on closing at the latest', async () => {
     let isBehind = true;
     const fake = await jira({ isFound: () => !isBehind, resolutionOnScreen: true });
     const [first] = await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
@@ -84,7 +84,7 @@ describe('an issue of Jira', () => {
     expect(adfText(fake.issues[1]?.comments[0]?.body)).toContain('A duplicate of SEC-1.');
   });
 
-  test('without an answer while the search lags is ambiguous, looked for, and never made twice', async () => {
+  test('without an answer while the search lags is ambiguous, looked for, and never created twice', async () => {
     let isBehind = true;
     const fake = await jira({ isFound: () => !isBehind });
     const system = tickets(fake, { settleMs: 60_000 });
@@ -95,7 +95,7 @@ describe('an issue of Jira', () => {
     expect(fake.issues).toHaveLength(1);
   });
 
-  test('is declined where it was nothing, and stays as it is where it is done already', async () => {
+  test('is declined as not planned, and left alone once it is done', async () => {
     const fake = await jira({ resolutionOnScreen: true });
     await tickets(fake).open(request, signal);
     await tickets(fake).close({ id: 'SEC-1', reason: 'not_planned' }, signal);
@@ -103,13 +103,13 @@ describe('an issue of Jira', () => {
     expect(fake.issues[0]).toMatchObject({ status: 'Done', resolution: "Won't Do" });
   });
 
-  test('is refused, and not made again and again, where the screen has no labels', async () => {
+  test('is refused, rather than created over and over, when the screen has no labels', async () => {
     const fake = await jira({ labelsOnScreen: false });
     await expect(tickets(fake).open(request, signal)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     expect(fake.issues).toHaveLength(0);
   });
 
-  test('cannot be named so that another path is called', async () => {
+  test('cannot have an id that leads to another path', async () => {
     const fake = await jira();
     const call = tickets(fake).close({ id: '../../../myself', reason: 'completed' }, signal);
     await expect(call).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });

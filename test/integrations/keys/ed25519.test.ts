@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const bytes = Buffer.from('firebreak.vote.v1\n{}');
 
 describe('Ed25519 keys in files', () => {
-  test('are made once, privately, and the same for all who make them at once', async () => {
+  test('are created once, privately, and are the same for all concurrent creators', async () => {
     const file = join(folder, 'notary.key');
     const signers = await Promise.all([1, 2, 3].map(() => openSigner({ file, create: true })));
     expect(new Set(signers.map(({ keyId }) => keyId)).size).toBe(1);
@@ -21,7 +21,7 @@ describe('Ed25519 keys in files', () => {
     expect(again.keyId).toBe(signers[0]?.keyId);
   });
 
-  test('sign what the public half confirms, and nothing else', async () => {
+  test('sign what the public half verifies, and nothing else', async () => {
     const signer = await openSigner({ file: join(folder, 'a.key'), create: true });
     const other = await openSigner({ file: join(folder, 'b.key'), create: true });
     const verifier = await openVerifier({ files: [join(folder, 'a.key.pub')] });

@@ -5,7 +5,7 @@ const of = (status: number, said: unknown) =>
   errorOfStatus({ status, text: typeof said === 'string' ? said : JSON.stringify(said), what: 'patch pods in shop' });
 
 describe('what the API server says', () => {
-  test('of a policy, a webhook or a right is told as it says it, on one line and without secrets', () => {
+  test('about a policy, a webhook or a permission is quoted on one line, without secrets', () => {
     const policy = {
       message: `pods "cart" is forbidden: ValidatingAdmissionPolicy 'no-labels' with binding 'all' denied request: labels\nstay`,
       reason: 'Invalid',
@@ -30,7 +30,7 @@ describe('what the API server says', () => {
     expect(of(403, { message: 'x'.repeat(5_000) }).detail.length).toBeLessThan(500);
   });
 
-  test('of a webhook that nobody answers is told, and tried again', () => {
+  test('about an unreachable webhook is quoted, and the call can be retried', () => {
     const down = { message: 'Internal error occurred: failed calling webhook "guard.acme.com": connection refused' };
     expect(of(500, down)).toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
@@ -39,7 +39,7 @@ describe('what the API server says', () => {
     });
   });
 
-  test('of its own checks names the fields, and repeats nothing of what was written', () => {
+  test('about its own validation names the fields, without the values that were written', () => {
     const invalid = {
       message: 'Deployment.apps "cart" is invalid: spec.template.annotations: Too long: s3cret',
       reason: 'Invalid',

@@ -43,7 +43,7 @@ const call: KubernetesCall = { method: 'GET', path: '/api/v1/pods', what: 'list 
 const silence = (): void => {};
 
 describe('a call of the Kubernetes API', () => {
-  test('sends what it has, and reads an answer that comes in parts', async () => {
+  test('sends what it has, and reads an answer that arrives in parts', async () => {
     let sent = '';
     answer = (request, response) => {
       request.on('data', (part: Buffer) => (sent += part));
@@ -57,7 +57,7 @@ describe('a call of the Kubernetes API', () => {
     expect(JSON.parse(sent)).toEqual(body);
   });
 
-  test('ends with its time, whether the server says nothing at all or stops in the middle', async () => {
+  test('times out, whether the server says nothing at all or stops in the middle', async () => {
     const late = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: no answer in time' };
     answer = silence;
     await expect(api.json({ ...call, timeoutMs: 50 })).rejects.toMatchObject(late);
@@ -65,7 +65,7 @@ describe('a call of the Kubernetes API', () => {
     await expect(api.json({ ...call, timeoutMs: 50 })).rejects.toMatchObject(late);
   });
 
-  test('is cancelled by its signal, before it is sent and after, and leaves nothing on one that lasts', async () => {
+  test('is cancelled by its signal, before and after it is sent, and leaves nothing on a long-lived signal', async () => {
     const cancelled = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: cancelled' };
     await expect(api.json({ ...call, signal: AbortSignal.abort() })).rejects.toMatchObject(cancelled);
     const controller = new AbortController();
@@ -80,7 +80,7 @@ describe('a call of the Kubernetes API', () => {
     expect(getEventListeners(lasting, 'abort')).toEqual([]);
   });
 
-  test('says so when the connection breaks, before the answer or within it', async () => {
+  test('says so when the connection breaks, before or during the answer', async () => {
     const broken = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: ECONNRESET' };
     answer = ({ socket }) => void socket.destroy();
     await expect(api.json(call)).rejects.toMatchObject(broken);

@@ -19,8 +19,8 @@ const application = (over: object = {}, destination: object = here): ObjectJson 
 const inventory = (id: string, spec: object = {}): ObjectJson =>
   declarer({ spec, status: { inventory: { entries: [{ id, v: 'v1' }] } } });
 
-describe('what declares an object is believed by its own status', () => {
-  test('of Argo CD, where an application lists it in this cluster', () => {
+describe('a declarer of an object is recognized by its own status:', () => {
+  test('an Argo CD application that lists the object in this cluster', () => {
     expect(listsObject('Application', application(), ref)).toBe(true);
     expect(listsObject('Application', application({}, { name: 'in-cluster' }), ref)).toBe(true);
   });
@@ -31,12 +31,12 @@ describe('what declares an object is believed by its own status', () => {
     ['lists another kind of this name', application({ kind: 'StatefulSet' })],
     ['deploys to another cluster', application({}, { server: 'https://10.0.0.1', namespace: 'shop' })],
     ['has no status', declarer({ spec: { destination: here } })],
-    ['has one that is none', declarer({ spec: { destination: here }, status: { resources: 'cart' } })],
-  ])('and not of an application that %s', (_, found) => {
+    ['has an invalid status', declarer({ spec: { destination: here }, status: { resources: 'cart' } })],
+  ])('but not an application that %s', (_, found) => {
     expect(listsObject('Application', found, ref)).toBe(false);
   });
 
-  test.each(['Kustomization', 'HelmRelease'] as const)('of Flux, where the inventory of a %s has it in this cluster', (kind) => {
+  test.each(['Kustomization', 'HelmRelease'] as const)('a Flux %s whose inventory has the object in this cluster', (kind) => {
     expect(listsObject(kind, inventory('shop_cart_apps_Deployment'), ref)).toBe(true);
     expect(listsObject(kind, inventory('shop_pay_apps_Deployment'), ref)).toBe(false);
     expect(listsObject(kind, inventory('shop_cart_apps_Deployment', { kubeConfig: { secretRef: { name: 'other' } } }), ref)).toBe(

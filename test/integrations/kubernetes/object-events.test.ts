@@ -31,7 +31,7 @@ function writerOn(answers: readonly number[] | (() => Promise<number>)) {
   return { writer, posted, dropped };
 }
 
-test('an Event that is there already is written, and one that the API server could not take is tried again', async () => {
+test('an Event that already exists counts as written, and one that the API server could not take is retried', async () => {
   const { writer, posted, dropped } = writerOn([409, 503, 201]);
   writer.write([event('a'), event('b')]);
   await writer.idle();
@@ -40,7 +40,7 @@ test('an Event that is there already is written, and one that the API server cou
   expect(dropped).toEqual([]);
 });
 
-test('what is refused, or not taken in the end, is dropped, counted and told, and the next is written', async () => {
+test('an Event that is refused or fails for good is dropped, counted and reported, and the next one is written', async () => {
   const { writer, posted, dropped } = writerOn([403, 503, 503, 503, 201]);
   writer.write([event('a'), event('b'), event('c')]);
   await writer.idle();
@@ -52,7 +52,7 @@ test('what is refused, or not taken in the end, is dropped, counted and told, an
   ]);
 });
 
-test('while the API server hangs nobody waits, and what waits is bounded', async () => {
+test('while the API server hangs, no caller waits, and the queue is bounded', async () => {
   const answer = Promise.withResolvers<number>();
   const { writer, posted, dropped } = writerOn(() => answer.promise);
   for (let at = 0; at < 700; at += 1) writer.write([event(`e${at}`)]);
@@ -65,7 +65,7 @@ test('while the API server hangs nobody waits, and what waits is bounded', async
   expect(dropped).toEqual([{ events: 700 - posted.length, reason: 'too many wait' }]);
 });
 
-test('after its end it writes nothing more', async () => {
+test('after its end, nothing more is written', async () => {
   const { writer, posted } = writerOn([201]);
   writer.stop();
   writer.write([event('a')]);
@@ -73,7 +73,7 @@ test('after its end it writes nothing more', async () => {
   expect(posted).toEqual([]);
 });
 
-test('the same reason on the same object is told once in a minute, whatever the step: a head start and its incident do it under two keys', async () => {
+test('the same reason on the same object is reported once a minute, whatever the step: a head start and its incident use two keys', async () => {
   const { writer, posted } = writerOn([201]);
   const at = (second: number) => new Date(Date.parse('2026-11-27T16:00:00Z') + second * 1_000);
   const held = (name: string): ObjectEvent => ({ ...event('cart'), name });

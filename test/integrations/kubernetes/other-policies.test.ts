@@ -15,7 +15,7 @@ function open(group: string, policy: object, tier?: string): readonly string[] {
   return additivePolicies([record], { incident: 'incident/lab/shop/Deployment/cart', denyTier }).map(policyTarget);
 }
 
-describe('a policy of Cilium, at a quarantined pod', () => {
+describe('a Cilium policy for a quarantined pod', () => {
   const open1 = { ingress: [{ fromEntities: ['all'] }] };
   test.each<[string, object]>([
     ['for all pods', { spec: { endpointSelector: {}, ...open1 } }],
@@ -24,7 +24,7 @@ describe('a policy of Cilium, at a quarantined pod', () => {
       { spec: { endpointSelector: { matchLabels: { 'k8s:firebreak.dev/quarantine': 'active' } }, ...open1 } },
     ],
     [
-      'by what is no label',
+      'by something that is not a label',
       { spec: { endpointSelector: { matchLabels: { 'k8s:io.kubernetes.pod.namespace': 'shop' } }, ...open1 } },
     ],
     [
@@ -36,7 +36,7 @@ describe('a policy of Cilium, at a quarantined pod', () => {
         ],
       },
     ],
-    ['in a shape that is not known', { spec: { ingress: 'all' } }],
+    ['in an unknown shape', { spec: { ingress: 'all' } }],
   ])('allows its traffic: %s', (_, policy) => {
     expect(open('cilium.io', policy)).toEqual(['ciliumnetworkpolicy/shop/open']);
   });
@@ -58,14 +58,14 @@ describe('a policy of Cilium, at a quarantined pod', () => {
     expect(open('cilium.io', policy)).toEqual([]);
   });
 
-  test('does not where Cilium denies for the whole cluster', () => {
+  test('does not when Cilium denies cluster-wide', () => {
     const policy = { spec: { endpointSelector: {}, ...open1 } };
     expect(open('cilium.io', policy, 'CiliumClusterwideNetworkPolicy')).toEqual([]);
     expect(open('cilium.io', policy, 'AdminNetworkPolicy')).toHaveLength(1);
   });
 });
 
-describe('a policy of Calico, at a quarantined pod', () => {
+describe('a Calico policy for a quarantined pod', () => {
   const open1 = { ingress: [{ action: 'Allow' }] };
   test.each<[string, object]>([
     ['without a selector', open1],
@@ -91,14 +91,14 @@ describe('a policy of Calico, at a quarantined pod', () => {
     expect(open('projectcalico.org', { spec: { selector, ...rules } })).toEqual([]);
   });
 
-  test('does where it comes before Calico’s deny tier, or in another tier', () => {
+  test('does when it comes before Calico’s deny tier, or in another tier', () => {
     const at = (where: object) => open('projectcalico.org', { spec: { ...open1, ...where } }, 'GlobalNetworkPolicy');
     expect([at({}), at({ order: 10, tier: 'default' })]).toEqual([[], []]);
     expect([at({ order: -1 }), at({ tier: 'first' })].flat()).toHaveLength(2);
   });
 });
 
-describe('a policy of the whole cluster, at a quarantined pod in shop', () => {
+describe('a cluster-wide policy for a quarantined pod in shop', () => {
   type Case = readonly [resource: string, spec: object, tier?: string];
   const at = ([resource, spec, tier]: Case): readonly string[] => {
     const kind = otherPolicyKinds.find((one) => one.resource === resource);
@@ -131,7 +131,7 @@ describe('a policy of the whole cluster, at a quarantined pod in shop', () => {
     ],
     ['of Calico, for all pods', 'calico-globalnetworkpolicy/open', [calico, { selector: 'all()', ...allow }]],
     [
-      'of Calico, by what is not known of a namespace',
+      'of Calico, by an unknown label of the namespace',
       'calico-globalnetworkpolicy/open',
       [calico, { selector: 'all()', namespaceSelector: "team == 'shop'", ...allow }],
     ],

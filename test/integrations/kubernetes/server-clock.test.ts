@@ -10,8 +10,8 @@ function answer(
   return { date: new Date(at + serverAheadMs).toUTCString(), sentAt: at - roundTripMs / 2, cameAt: at + roundTripMs / 2 };
 }
 
-describe('how our clock stands to the API server’s', () => {
-  test('is not known before it has answered, nor from answers without a time', () => {
+describe('the offset of our clock from the API server’s', () => {
+  test('is not known before its first answer, nor from answers without a time', () => {
     const clock = new ServerClock();
     expect(clock.offset()).toBeUndefined();
     clock.see({ date: undefined, sentAt: noon, cameAt: noon });
@@ -20,7 +20,7 @@ describe('how our clock stands to the API server’s', () => {
   });
 
   test.each([0, 2_500, -60_250])(
-    'holds the truth, and narrows down with each answer: a server that is %i ms ahead',
+    'includes the true value, and narrows with each answer: a server that is %i ms ahead',
     (serverAheadMs) => {
       const clock = new ServerClock();
       clock.see(answer(noon + 300, { serverAheadMs }));
@@ -33,13 +33,13 @@ describe('how our clock stands to the API server’s', () => {
     },
   );
 
-  test('is no better known by an answer that was long under way', () => {
+  test('is not narrowed by a slow answer', () => {
     const clock = new ServerClock();
     clock.see(answer(noon, { serverAheadMs: 0, roundTripMs: 4_000 }));
     expect(clock.offset()?.withinMs).toBe(2_500);
   });
 
-  test('begins anew where somebody has set a clock, and after ten minutes', () => {
+  test('starts over when a clock has been set, and after ten minutes', () => {
     const clock = new ServerClock();
     for (let n = 0; n < 50; n += 1) clock.see(answer(noon + n * 137, { serverAheadMs: 0 }));
     clock.see(answer(noon + 8_000, { serverAheadMs: 90_000 }));

@@ -51,7 +51,7 @@ function look(
 }
 
 describe('what is left of a workload', () => {
-  test('are its pods of every ReplicaSet, ready or not, with what selects and feeds them', () => {
+  test('is its pods of every ReplicaSet, ready or not, with what selects and feeds them', () => {
     const { ready: _, ...unready } = pod('cart-3', {
       owners: [owner('ReplicaSet', 'cart-8e0')],
       secrets: ['registry', 'cart-db'],
@@ -67,7 +67,7 @@ describe('what is left of a workload', () => {
     });
   });
 
-  test('is neither what is quarantined, nor what goes, nor another’s, nor another namespace’s', () => {
+  test('excludes pods that are quarantined, terminating, another workload’s or another namespace’s', () => {
     const quarantined = pod('cart-0', { labels: { 'firebreak.dev/quarantine': 'active' }, owners: [] });
     const others = [
       quarantined,
@@ -78,7 +78,7 @@ describe('what is left of a workload', () => {
     expect(look(others)).toMatchObject({ ready: 0, pods: 0, services: [], budgets: [], secrets: [] });
   });
 
-  test('is known of a workload only, and not while the memory is not complete; budgets may be unknown', () => {
+  test('is known only for a workload, and only once the cache is complete; budgets may be unknown', () => {
     expect(look([pod('cart-1')], { ready: false })).toBeUndefined();
     expect(look([], {}, 'incident/prod-1/node/node-a')).toBeUndefined();
     expect(look([pod('cart-1')], { budgets: undefined })).not.toHaveProperty('budgets');

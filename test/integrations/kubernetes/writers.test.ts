@@ -34,7 +34,7 @@ describe('who else writes an object', () => {
       'flux-system',
     ],
     [
-      'a kustomization of a manifest that has marks for Argo CD, too',
+      'a kustomization of a manifest that also has marks for Argo CD',
       {
         ...here,
         labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps', 'kustomize.toolkit.fluxcd.io/namespace': 'flux-system' },
@@ -59,26 +59,26 @@ describe('who else writes an object', () => {
     expect(writer?.declarer?.namespace).toBe(namespace);
   });
 
-  test('is Helm alone where nothing but Helm’s marks are there, which declares nothing that runs', () => {
+  test('is only Helm when there are only Helm’s marks, which declare nothing that runs', () => {
     const annotations = { 'meta.helm.sh/release-name': 'cart', 'meta.helm.sh/release-namespace': 'shop' };
     expect(otherWriter({ ...here, labels: chart, annotations })).toEqual({ tool: 'Helm', named: 'Helm release shop/cart' });
   });
 
   test.each([
     ['a tracking mark that was copied from another object', tracked('cart:apps/Deployment:shop/pay')],
-    ['a tracking mark that is none', tracked('x')],
-    ['a name that Kubernetes does not take', tracked('<!channel>:apps/Deployment:shop/cart')],
+    ['an invalid tracking mark', tracked('x')],
+    ['a name that Kubernetes does not accept', tracked('<!channel>:apps/Deployment:shop/cart')],
     ['a mark that names nobody', { ...here, annotations: { 'argocd.argoproj.io/sync-wave': '1' } }],
   ])('is not named by %s', (_, metadata) => {
     expect(otherWriter(metadata)).toEqual({ tool: 'Argo CD', named: 'Argo CD' });
   });
 
-  test('is nobody where a chart’s label is all that there is', () => {
+  test('is nobody when there is only a chart’s label', () => {
     expect(otherWriter({ ...here, labels: { 'app.kubernetes.io/instance': 'cart' } })).toBeUndefined();
   });
 });
 
-test('who set a field last is the latest manager of it but us, on one line', () => {
+test('the last writer of a field is its latest manager other than us, on one line', () => {
   const fields = { 'f:spec': { 'f:replicas': {} } };
   const object: ObjectJson = {
     metadata: {

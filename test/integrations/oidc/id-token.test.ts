@@ -67,12 +67,12 @@ describe('a token of the identity provider', () => {
     ['of another issuer', () => token({ claims: { iss: 'https://other.example.com' } })],
     ['for another client', () => token({ claims: { aud: 'other' } })],
     ['for several, made for another', () => token({ claims: { aud: [audience, 'other'], azp: 'other' } })],
-    ['for several, and nobody says for whom', () => token({ claims: { aud: [audience, 'other'] } })],
+    ['for several, without saying for whom', () => token({ claims: { aud: [audience, 'other'] } })],
     ['expired', () => token({ claims: { exp: seconds - 61 } })],
     ['not valid yet', () => token({ claims: { nbf: seconds + 61 } })],
     ['without a nonce', () => token({ claims: { nonce: undefined } })],
     ['without a subject', () => token({ claims: { sub: undefined } })],
-    ['without an end', () => token({ claims: { exp: undefined } })],
+    ['without an expiry', () => token({ claims: { exp: undefined } })],
     ['signed by another key of the same name', () => token({ key: foreign })],
     ['signed by a key that is not known', () => token({ key: second })],
     ['not signed', async () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada', ...claims }).setIssuedAt().encode()],
@@ -83,14 +83,14 @@ describe('a token of the identity provider', () => {
           .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
           .sign(new TextEncoder().encode(JSON.stringify(first.jwk))),
     ],
-    ['no token', async () => 'no.token.here'],
+    ['not a token', async () => 'no.token.here'],
     ['empty', async () => ''],
   ];
-  test.each(refused)('that is %s says nothing', async (_why, make) => {
+  test.each(refused)('that is %s is refused', async (_why, make) => {
     expect(await tokens().read(await make(), at)).toBeUndefined();
   });
 
-  test('whose payload was changed says nothing', async () => {
+  test('whose payload was changed is refused', async () => {
     const [header, , signature] = (await token()).split('.');
     const forged = Buffer.from(
       JSON.stringify({ iss: issuer, aud: audience, sub: 'grace', iat: seconds, exp: seconds + 300, ...claims }),
@@ -100,7 +100,7 @@ describe('a token of the identity provider', () => {
 });
 
 describe('the keys of the identity provider', () => {
-  test('that cannot be had make the check wait, and are found when it answers', async () => {
+  test('that cannot be fetched postpone the check, and are found once it answers', async () => {
     const reader = tokens();
     const kept = described;
     described = undefined;
@@ -121,13 +121,13 @@ describe('the keys of the identity provider', () => {
     described = kept;
   });
 
-  test('may change: a new one is asked for when it is first seen', async () => {
+  test('may change: a new one is fetched when it is first seen', async () => {
     served = [first.jwk, second.jwk];
     expect(await tokens().read(await token({ key: second }), at)).toBeDefined();
     served = [first.jwk];
   });
 
-  test('may be in a file, and then nobody is asked', async () => {
+  test('may be in a file, and then nothing is fetched', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-jwks-'));
     const jwksFile = join(folder, 'jwks.json');
     writeFileSync(jwksFile, JSON.stringify({ keys: [first.jwk] }));

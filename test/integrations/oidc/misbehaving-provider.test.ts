@@ -57,7 +57,7 @@ const oddities: readonly (readonly [string, Answering])[] = [
   ],
   ['a way elsewhere', (_, response) => response.writeHead(307, { location: `${issuer}/elsewhere` }).end()],
   ['a refusal', (_, response) => response.writeHead(500, json).end('{"error":"server_error"}')],
-  ['no JSON', (_, response) => response.writeHead(200, json).end('<html>')],
+  ['invalid JSON', (_, response) => response.writeHead(200, json).end('<html>')],
   ['nothing, and hangs up', ({ socket }) => socket.destroy()],
 ];
 
@@ -141,7 +141,7 @@ describe.each(ways)('a provider that is asked for %s', (_what, path, code, ask) 
   });
 });
 
-test('a provider that begins an answer and does not go on holds nobody up', async () => {
+test('a provider that stalls in the middle of an answer holds nobody up', async () => {
   odd = {
     path: '/.well-known/openid-configuration',
     answering: (_, response) => void response.writeHead(200, json).write('{"issuer":'),
@@ -153,7 +153,7 @@ test('a provider that begins an answer and does not go on holds nobody up', asyn
   );
 });
 
-test('a provider as it should be is read', async () => {
+test('a well-behaved provider is read', async () => {
   odd = { path: '', answering: () => undefined };
   expect(await createBearerTokens({ issuer, audience: 'firebreak' }).read(token, at)).toMatchObject({ subject: 'ada' });
   expect(new URL((await signIn().begin('n')).url).pathname).toBe('/authorize');

@@ -85,7 +85,7 @@ describe('a page', () => {
   });
 
   const faults: readonly Injection['what'][] = ['fail', 'hang', 'then-hang', 'then-reset'];
-  test.each(faults)('that meets %s at every call is one alert all the same, and resolved', async (what) => {
+  test.each(faults)('that meets %s at every call is still one alert, and resolved', async (what) => {
     const { fake, pager } = await pagerduty(200);
     fake.inject({ method: 'POST', path: /enqueue/, what, times: 2 });
     await untilDone(() => pager().page(page, signal));
@@ -99,7 +99,7 @@ describe('a page', () => {
   test.each([
     ['a proxy’s page', '<!doctype html><title>Sign in</title>'],
     ['an empty object', {}],
-    ['a status that is none of success', { status: 'throttled' }],
+    ['a status other than success', { status: 'throttled' }],
   ])('that is answered with 200 and %s is sent again', async (_what, body) => {
     const { fake, pager } = await pagerduty();
     fake.inject({ method: 'POST', path: /enqueue/, what: 'fail', status: 200, body });
@@ -108,14 +108,14 @@ describe('a page', () => {
     expect(fake.alerts).toHaveLength(1);
   });
 
-  test('beyond PagerDuty’s rate waits half a minute, for no header says how long', async () => {
+  test('beyond PagerDuty’s rate limit waits half a minute, as no header says how long', async () => {
     const { fake, pager } = await pagerduty();
     for (let count = 0; count < 120; count += 1) await pager().page(page, signal);
     await expect(pager().page(page, signal)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryAfterMs: 30_000 });
     expect(fake.alerts).toHaveLength(1);
   });
 
-  test('with a key that PagerDuty does not know is refused, and the key is in no error', async () => {
+  test('with a key that PagerDuty does not know is refused, and no error contains the key', async () => {
     const { fake } = await pagerduty();
     const error: unknown = await createPagerDuty({ routingKey: 'c'.repeat(32), apiUrl: fake.url })
       .page(page, signal)
@@ -124,7 +124,7 @@ describe('a page', () => {
     expect(String(error)).not.toContain('cccc');
   });
 
-  test('holds no secret, and fits whatever an alert says', async () => {
+  test('contains no secret, and fits whatever an alert says', async () => {
     const { fake, pager } = await pagerduty();
     const evil = `mysql -psecretpass ${'y'.repeat(5_000)}\n\u202e`;
     await pager().page({ ...page, summary: evil, details: { 'command line': evil } }, signal);

@@ -30,7 +30,7 @@ describe('pull secrets', () => {
     expect(credentialsFor([JSON.stringify({ auths: { [key]: entry('ada') } })], host, path)).toEqual([]);
   });
 
-  test('the most exact entry comes first, and what is none is passed over', () => {
+  test('the most specific entry comes first, and invalid ones are skipped', () => {
     const auths = {
       'r.test': entry('all'),
       'r.test/shop': { username: 'shop', password: 'x' },
@@ -43,7 +43,7 @@ describe('pull secrets', () => {
   });
 });
 
-test('addresses of this machine, of clusters and of clouds are inside', () => {
+test('addresses of this machine, of clusters and of clouds are internal', () => {
   for (const address of ['127.0.0.1', '10.1.2.3', '172.20.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0'])
     expect([address, isInside(address)]).toEqual([address, true]);
   for (const address of [
@@ -67,12 +67,12 @@ test.each([
   'http://registry.example.com/',
   'https://localhost:1/',
   'file:///etc/passwd',
-])('nothing is asked of %s where the configuration does not name it', async (url) => {
+])('nothing is requested from %s unless the configuration names it', async (url) => {
   const asked = get({ known: [], url: new URL(url), accept: '*/*', maxBytes: 100, signal: AbortSignal.timeout(5_000) });
   await expect(asked).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: expect.stringMatching(/configuration/) });
 });
 
-test('a challenge is read as the specification writes it, and nothing else is', () => {
+test('a challenge is read as specified, and nothing else is', () => {
   expect(challengeIn('Bearer realm="https://auth.test/token",service="registry",scope="repository:a/b:pull"')).toEqual({
     scheme: 'bearer',
     realm: new URL('https://auth.test/token'),
@@ -86,7 +86,7 @@ test('a challenge is read as the specification writes it, and nothing else is', 
   for (const body of ['', '[]', '{"token":1}', '{"token":"a\\nb"}', 'null']) expect(tokenIn(Buffer.from(body))).toBeUndefined();
 });
 
-test('what is no manifest is none', () => {
+test('what is not a manifest is not read as one', () => {
   for (const text of ['', '[]', '{"layers":[{"digest":"md5:1","size":1,"mediaType":"x"}]}', '{"manifests":{}}'])
     expect(manifestIn(Buffer.from(text), 'sha256:0')).toBeUndefined();
 });

@@ -48,7 +48,7 @@ describe('a firing alert', () => {
     ['whatever', 'unknown'],
   ])('severity %p is %s', (severity, expected) => expect(alertOf(withLabels({ severity })).severity).toBe(expected));
 
-  test('has what is beside an empty label', () => {
+  test('ignores empty labels and uses their alternatives', () => {
     const labels = {
       namespace: 'shop',
       pod: '',
@@ -66,22 +66,22 @@ describe('a firing alert', () => {
     });
   });
 
-  test('without a time is told so', () => {
+  test('without a time is rejected for that reason', () => {
     const { startsAt: _starts, ...rest } = first;
     expect(itemsOf({ ...message, alerts: [rest] })).toMatchObject([
       { kind: 'rejected', reason: expect.stringContaining('`startsAt`') },
     ]);
   });
 
-  test('is known again when it is repeated, whatever else changed', () => {
+  test('has the same id when it is repeated, whatever else changed', () => {
     const again = { ...first, annotations: { summary: 'now 8 times' }, generatorURL: 'x' };
     expect(alertOf({ ...message, groupKey: 'other', alerts: [again] }).id).toBe(alertOf(message).id);
     expect(alertOf({ ...message, alerts: [{ ...first, startsAt: '2026-06-01T10:09:00Z' }] }).id).not.toBe(alertOf(message).id);
   });
 });
 
-describe('what is no alert', () => {
-  test('resolved ends one, alone or beside a firing one', () => {
+describe('what is not an alert', () => {
+  test('a resolved one is ignored, alone or along with a firing one', () => {
     expect(itemsOf(fixture('alertmanager/rw-webhook-v4-resolved.json'))).toMatchObject([{ kind: 'ignored' }]);
     const both = { ...message, alerts: [{ ...first, status: 'resolved' }, first, { labels: 7 }] };
     expect(itemsOf(both, { sensor: 'alertmanager' }).map(({ kind }) => kind)).toEqual(['ignored', 'alert', 'rejected']);

@@ -34,17 +34,17 @@ describe('a CloudEvent', () => {
     expect(alertOf(structured(data), { sensor: 'cloudevents' })).toEqual(direct);
   });
 
-  test('in a batch, one bad one among them', () => {
+  test('in a batch with a bad one among them', () => {
     const batch = [structured({ data: recorded.body }), structured({ data: { hello: 1 } }), structured({})];
     expect(itemsOf(batch).map(({ kind }) => kind)).toEqual(['alert', 'rejected', 'rejected']);
   });
 
-  test('around a batch of the API audit gives all its items', () => {
+  test('around an API audit batch yields all its items', () => {
     const list = JSON.parse(fixture('kubernetes-audit/rw-eventlist-two-items-exec.json'));
     expect(itemsOf(structured({ data: list })).map(({ kind }) => kind)).toEqual(['ignored', 'alert']);
   });
 
-  test('does not round what is beyond 2^53 in its data', () => {
+  test('does not round numbers beyond 2^53 in its data', () => {
     const text = JSON.stringify(structured({})).replace(/\}$/, `,"data":${tracee}}`);
     expect(alertOf(text)).toEqual(alertOf(tracee));
     expect(alertOf(structured({ data: tracee })).time).toBe('2023-01-02T15:51:37.796957174Z');

@@ -70,8 +70,8 @@ describe('what a real Falco posted', () => {
   });
 });
 
-describe('whom an alert is about', () => {
-  test('is the node for a process of the host, which has no container', () => {
+describe('the subject of an alert', () => {
+  test('is the node for a host process, which has no container', () => {
     const alert = alertIn('rw-host-process');
     expect(alert).toMatchObject({ node: 'node-7', process: { commandLine: 'cat /etc/shadow' } });
     expect(alert).not.toHaveProperty('container');
@@ -89,7 +89,7 @@ describe('whom an alert is about', () => {
     ['the container runtime', 'k8s', 'k8s.pod.uid'],
     ['the container runtime, to 0.37', 'k8s', 'k8s.pod.id'],
     ['the plugin that asks the API server', 'k8smeta', 'k8smeta.pod.uid'],
-  ])('is the pod by its uid, and its Deployment, where they are known from %s', (_from, source, uidField) => {
+  ])('is the pod by its uid, and its Deployment, when they are known from %s', (_from, source, uidField) => {
     const uid = '3e41dc6b-08a8-44db-bc2a-3724b18ab19a';
     const fields = {
       'k8s.ns.name': null,
@@ -110,7 +110,7 @@ describe('whom an alert is about', () => {
     }
   });
 
-  test('is found by the container’s id, by its whole one where that is all there is', () => {
+  test('is found by the container’s id, by its full id if there is no other', () => {
     const full = '3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e';
     const container = (ids: object) => decode({ output_fields: ids }).container;
     expect(container({ 'container.id': '3ad7b26ded6d', 'container.full_id': full })).toEqual({ id: '3ad7b26ded6d' });
@@ -118,7 +118,7 @@ describe('whom an alert is about', () => {
     expect(container({ 'container.id': 'host', 'container.full_id': '' })).toBeUndefined();
   });
 
-  test('is a container without an image where all that is known of it is an id', () => {
+  test('is a container without an image when only its id is known', () => {
     const fields = { 'container.id': '3ad7b26ded6d', 'container.image': `sha256:${'0'.repeat(64)}` };
     expect(decode({ output_fields: fields }).container).toEqual({ id: '3ad7b26ded6d' });
   });
@@ -127,7 +127,7 @@ describe('whom an alert is about', () => {
     ['aws_cloudtrail', { 'ct.srcip': '203.0.113.9', 'ct.user': 'eve' }],
     ['okta', { 'okta.client.ip': '203.0.113.9', 'okta.actor.alternateid': 'eve' }],
     ['gcp_auditlog', { 'gcp.callerIP': '203.0.113.9', 'gcp.user': 'eve' }],
-  ])('is the cluster for the plugin %s, whose address and user can be looked for', (source, fields) => {
+  ])('is the cluster for the plugin %s, with searchable address and user', (source, fields) => {
     const alert = decode({ source, hostname: 'node-7', output_fields: fields });
     for (const absent of ['pod', 'node', 'container', 'workload']) expect(alert).not.toHaveProperty(absent);
     expect(alert.observables).toEqual([
@@ -136,19 +136,19 @@ describe('whom an alert is about', () => {
     ]);
   });
 
-  test.each([null, '', '<NA>', 'host', {}, undefined, 7])('is no pod when the name is spelt %p', (name) => {
+  test.each([null, '', '<NA>', 'host', {}, undefined, 7])('is not a pod when the name is %p', (name) => {
     const alert = decode({ output_fields: { 'k8s.ns.name': 'team-a', 'k8s.pod.name': name, 'container.id': '0123456789ab' } });
     expect(alert).not.toHaveProperty('pod');
     expect(alert.container).toEqual({ id: '0123456789ab' });
   });
 
-  test('is no pod when the name cannot be one', () => {
+  test('is not a pod when the name is not a valid one', () => {
     for (const name of ['Api', 'a/b', '../x', 'a'.repeat(254), '-a', 'a b']) {
       expect(decode({ output_fields: { 'k8s.ns.name': 'team-a', 'k8s.pod.name': name } })).not.toHaveProperty('pod');
     }
   });
 
-  test('is no pod when a fixture has an object for its name', () => {
+  test('is not a pod when the name is an object, as in a fixture', () => {
     expect(alertIn('rw-talon-non-string-pod-name')).not.toHaveProperty('pod');
   });
 
@@ -163,7 +163,7 @@ describe('whom an alert is about', () => {
     expect(alertIn('rw-k8saudit-na-string-jevt-time')).not.toHaveProperty('pod');
   });
 
-  test('is the pod that the API server has named, of rules that give no resource', () => {
+  test('is the pod that the API server named, for rules that give no resource', () => {
     expect(alertIn('rw-k8saudit-create-privileged-pod').pod).toEqual({ namespace: 'shop', name: 'miner-7x2kq' });
     expect(alertIn('rw-k8saudit-port-forward').pod).toEqual({ namespace: 'shop', name: 'cart-1' });
     const made = (fields: object) =>
@@ -193,7 +193,7 @@ describe('whom an alert is about', () => {
     });
   });
 
-  test('is no node when the hostname is the name of the Falco pod', () => {
+  test('is not a node when the hostname is the name of the Falco pod', () => {
     expect(alertIn('rw-null-k8s-container-not-yet-resolved')).not.toHaveProperty('node');
     expect(decode({ hostname: 'falco-x7k2p' })).not.toHaveProperty('node');
     expect(decode({ hostname: 'ip-10-0-0-7.eu-west-1.compute.internal' }).node).toBe('ip-10-0-0-7.eu-west-1.compute.internal');
@@ -201,7 +201,7 @@ describe('whom an alert is about', () => {
 });
 
 describe('fields', () => {
-  test('give what the command line connects to, IPv4 by its own name, and ids that stand in longer tags', () => {
+  test('give what the command line connects to, IPv4 under its own name, and ids within longer tags', () => {
     const alert = alertIn('rw-reverse-shell-docker-hostname');
     expect(alert).toMatchObject({
       observables: [
@@ -249,7 +249,7 @@ describe('fields', () => {
     expect(alertIn('rw-output-and-tags-absent').title).toBe('Drop and execute new binary in container');
   });
 
-  test('keep what is not Latin, and never say <NA>', () => {
+  test('keep non-Latin text, and never say <NA>', () => {
     expect(alertIn('rw-unicode-and-replacement-char').observables).toContainEqual({ type: 'path', value: '/etc/�名前🦀.conf' });
     for (const file of readdirSync(folder)) {
       const decoded = decodeFile(file.replace('.json', ''));
@@ -257,7 +257,7 @@ describe('fields', () => {
     }
   });
 
-  test('are cut where they are too long for a history', () => {
+  test('are truncated when they are too long for a history', () => {
     const alert = alertIn('rw-huge-cmdline-200k');
     expect(JSON.stringify(alert).length).toBeLessThan(8_000);
     expect(alert.process?.commandLine).toMatch(/cut, 200\d{3} characters\]$/);
@@ -280,7 +280,7 @@ describe('fields', () => {
 });
 
 describe('messages of Falco about itself', () => {
-  test('are health and no alert', () => {
+  test('are health, not alerts', () => {
     expect(decodeFile('rw-syscall-event-drop-numeric-strings')).toMatchObject({ kind: 'health', host: 'h1', sensor: 'falco' });
     const metrics = { ...event, rule: 'Falco internal: metrics snapshot', source: 'internal' };
     expect(decodeOne(metrics).kind).toBe('health');
@@ -290,7 +290,7 @@ describe('messages of Falco about itself', () => {
 describe('the alert id', () => {
   const fields = { 'k8s.ns.name': 'a', 'k8s.pod.name': 'b', 'proc.cmdline': 'id', 'evt.time': 1795556504626143700 };
 
-  test('is the same for other orders of keys, for a rounded event time and for null or absent', () => {
+  test('is the same for any order of keys, for a rounded event time and for null or absent', () => {
     const one = decode({ output_fields: fields });
     const rest = Object.fromEntries(Object.entries({ ...fields, 'evt.time': 1795556504626143713n.toString() }).reverse());
     expect(decode({ output_fields: { ...rest, 'container.name': null } }).id).toBe(one.id);
@@ -298,7 +298,7 @@ describe('the alert id', () => {
     expect(alertOf(decodeOne(reversed)).id).toBe(one.id);
   });
 
-  test('is another one for another time, rule, host, pod or command', () => {
+  test('differs by time, rule, host, pod and command', () => {
     const ids = [
       decode({ output_fields: fields }),
       decode({ output_fields: fields, time: '2026-06-01T10:00:00.000000002Z' }),
@@ -319,7 +319,7 @@ describe('the alert id', () => {
   });
 });
 
-describe('what is no Falco event', () => {
+describe('what is not a Falco event', () => {
   test.each([
     [null, 'JSON object'],
     [[], 'JSON object'],

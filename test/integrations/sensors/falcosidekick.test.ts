@@ -24,7 +24,7 @@ describe('what Falcosidekick forwards', () => {
     expect(alertOf(direct, { sensor: 'falco' }).id).toBe(alertOf(event).id);
   });
 
-  test('with cut fields is still about its pod', () => {
+  test('with truncated fields is still about its pod', () => {
     const alert = alertOf(fixture('falcosidekick/rw-webhook-truncated-fields.json'), { sensor: 'falcosidekick' });
     expect(alert).toMatchObject({ pod: { namespace: 'team-a', name: 'api-0' }, node: 'h1' });
     expect(alert.process?.commandLine?.endsWith('[...]')).toBe(true);
@@ -35,13 +35,13 @@ describe('what Falcosidekick forwards', () => {
     expect(alertOf({ ...event, time: '2026-06-01T10:00:00Z' }).severity).toBe('unknown');
   });
 
-  test('with a time that was never set is told so', () => {
+  test('with a time that was never set is rejected for that reason', () => {
     expect(itemsOf(fixture('falcosidekick/rw-webhook-empty-priority.json'))).toMatchObject([
       { kind: 'rejected', reason: expect.stringContaining('`time`') },
     ]);
   });
 
-  test('as a test says that it is one', () => {
+  test('sent as a test says so', () => {
     const alert = alertOf(fixture('falcosidekick/rw-test-rule.json'));
     expect(alert).toMatchObject({ rule: 'Test rule', severity: 'info', tags: ['example', 'test'] });
     expect(alert).not.toHaveProperty('node');

@@ -24,7 +24,7 @@ const alert = {
 };
 
 describe('the schema for everything else', () => {
-  test('says all that an alert can', () => {
+  test('covers everything that an alert can say', () => {
     expect(alertOf(alert)).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{32}$/),
       sensor: 'my-scanner',
@@ -57,12 +57,12 @@ describe('the schema for everything else', () => {
     expect(reasonFor({ severity: 'awful' })).toMatchObject({ kind: 'rejected', reason: expect.stringContaining('`severity`') });
   });
 
-  test('lets nobody speak in the name of a sensor that has a decoder', () => {
+  test('lets nobody impersonate a sensor that has a decoder', () => {
     for (const { name } of sensors) expect(alertOf({ ...alert, sensor: name }).sensor).toBe('generic');
     expect(alertOf({ ...alert, sensor: '../x' }).sensor).toBe('generic');
   });
 
-  test('knows an alert again by the sender’s id', () => {
+  test('recognizes a repeated alert by the sender’s id', () => {
     const { id } = alertOf({ ...alert, id: 'a-1' });
     expect(alertOf({ ...alert, id: 'a-1', process: { pid: 7 } }).id).toBe(id);
     expect(alertOf({ ...alert, id: 'a-2' }).id).not.toBe(id);

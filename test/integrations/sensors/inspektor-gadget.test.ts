@@ -143,7 +143,7 @@ describe('an event', () => {
     ],
     ['is absent', { ...image, timestamp: undefined, timestamp_raw: undefined }],
     ['was never set', { ...image, timestamp: '0001-01-01T00:00:00Z', timestamp_raw: undefined }],
-  ])('whose time %s has no time of day, and is told so', (_what, event) => {
+  ])('whose time %s has no time of day, and is rejected for that reason', (_what, event) => {
     expect(itemsOf(event)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`timestamp`') }]);
   });
 

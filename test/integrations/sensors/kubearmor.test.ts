@@ -87,13 +87,13 @@ describe('a matched policy', () => {
     });
   });
 
-  test('without a time is told so', () => {
+  test('without a time is rejected for that reason', () => {
     const { UpdatedTime: _updated, Timestamp: _time, ...rest } = relay;
     expect(itemsOf(rest)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`UpdatedTime`') }]);
     expect(alertOf({ ...relay, UpdatedTime: '0001-01-01T00:00:00Z' }).time).toBe('2026-06-01T10:00:01Z');
   });
 
-  test('of a container that is traced without the node’s help (Fargate) names the pod as its host: that is no node', () => {
+  test('of a container that is traced without the node’s help (Fargate) names the pod as its host, which is not a node', () => {
     const alert = alertOf({ ...relay, HostName: relay.PodName });
     expect(alert).toMatchObject({ pod: { namespace: 'presets', name: 'fileless-867-g7' } });
     expect(alert).not.toHaveProperty('node');
@@ -135,14 +135,14 @@ describe('a matched policy', () => {
     [undefined, 'medium'],
   ])('severity %p is %s', (Severity, severity) => expect(alertOf({ ...relay, Severity }).severity).toBe(severity));
 
-  test('gives techniques that stand in longer tags', () => {
+  test('gives techniques within longer tags', () => {
     expect(alertOf({ ...relay, ATags: ['MITRE_T1552_unsecured_credentials', 'MITRE_TA0006'] }).mitre).toEqual(
       expect.arrayContaining(['T1552', 'TA0006']),
     );
   });
 });
 
-describe('what is no alert', () => {
+describe('what is not an alert', () => {
   test('dropped alerts are health', () => {
     expect(itemsOf(fixture('kubearmor/rw-alert-threshold-systemevent.json'))).toMatchObject([
       { kind: 'health', sensor: 'kubearmor', host: 'n1', text: expect.stringContaining('30 s') },

@@ -82,7 +82,7 @@ describe('a batch', () => {
     expect(JSON.parse(new TextDecoder().decode(items[1]?.raw))).toEqual(small);
   });
 
-  test('one bad item fails alone, and an empty one is no fault', () => {
+  test('one bad item fails alone, and an empty batch is not an error', () => {
     const items = itemsOf(
       { kind: 'EventList', items: [event(target('pods', 'exec')), 7, { auditID: 'x' }, null] },
       { sensor: 'kubernetes-audit' },
@@ -91,7 +91,7 @@ describe('a batch', () => {
     expect(itemsOf({ kind: 'EventList', items: [] })).toMatchObject([{ kind: 'ignored' }]);
   });
 
-  test('names in escapes, doubled lists and odd blanks do not confuse which list counts', () => {
+  test('escaped names, duplicate lists and odd whitespace do not confuse which list counts', () => {
     const one = JSON.stringify(event(target('pods', 'exec')));
     const text = `{"kind":"EventList","items":[${one},${one}] , "note" : "]}" ,"n":1,"\\u0069tems" : [ ${one} ] }`;
     expect(itemsOf(text)).toHaveLength(1);
@@ -113,7 +113,7 @@ describe('one request', () => {
     });
   });
 
-  test('has one id in all stages that answer it', () => {
+  test('has the same id in all response stages', () => {
     const exec = target('pods', 'exec');
     const started = alertOf(event({ ...exec, stage: 'ResponseStarted', responseStatus: { code: 101 } }));
     expect(alertOf(event({ ...exec, stageTimestamp: '2026-06-01T11:00:00Z' })).id).toBe(started.id);
@@ -302,21 +302,24 @@ describe('one request', () => {
   ])('%s: %s', (severity, rule, change) => expect(alertOf(event(change))).toMatchObject({ severity, rule }));
 
   test.each<[string, object]>([
-    ['what a node runs of Kubernetes itself', staticPod('kube-system')],
+    ['a node’s static pod of Kubernetes itself', staticPod('kube-system')],
     ['a volume of a driver', volume({ csi: { driver: 'ebs.csi.aws.com' } })],
     ['another level of Pod Security', { ...clusterWide('namespaces'), verb: 'patch', requestObject: level('restricted') }],
     [
       'another label of a namespace',
       { ...clusterWide('namespaces'), verb: 'patch', requestObject: { metadata: { labels: { a: 'b' } } } },
     ],
-    ['a namespace that begins privileged', { ...clusterWide('namespaces'), verb: 'create', requestObject: level('privileged') }],
+    [
+      'a namespace that is created privileged',
+      { ...clusterWide('namespaces'), verb: 'create', requestObject: level('privileged') },
+    ],
     [
       'a ConfigMap of that name elsewhere',
       { ...made('configmaps', { data: {} }), objectRef: { resource: 'configmaps', namespace: 'shop', name: 'coredns' } },
     ],
-    ['somebody who acts as another person', { ...target('pods'), ...actingAs('alice') }],
+    ['someone impersonating another person', { ...target('pods'), ...actingAs('alice') }],
     ['what the API server does to priorities', { ...flow, ...as('system:apiserver', 'kube-apiserver/v1.36.3 (linux/amd64)') }],
-  ])('%s is no alert', (_what, change) => expect(itemsOf(event(change))).toMatchObject([{ kind: 'ignored' }]));
+  ])('%s is not an alert', (_what, change) => expect(itemsOf(event(change))).toMatchObject([{ kind: 'ignored' }]));
 
   const patch = (...operations: readonly object[]) => ({ verb: 'patch', requestObject: operations });
   const add = (path: string, value: unknown) => ({ op: 'add', path, value });
@@ -355,11 +358,11 @@ describe('one request', () => {
 
   test.each<[string, object, object]>([
     // The rule's host stays, as in what kubectl patch --type=json sends for another backend.
-    ['another way of a rule', target('ingresses'), { op: 'replace', path: '/spec/rules/0/http', value: { paths: [] } }],
-    ['another port of a way', target('ingresses'), add('/spec/rules/0/http/paths/0/backend/service/port/number', 8080)],
+    ['another path of a rule', target('ingresses'), { op: 'replace', path: '/spec/rules/0/http', value: { paths: [] } }],
+    ['another port of a path', target('ingresses'), add('/spec/rules/0/http/paths/0/backend/service/port/number', 8080)],
     ['a copy within the metadata', target('deployments'), { op: 'copy', from: '/metadata/labels/a', path: '/metadata/labels/b' }],
-    ['what is taken off', target('deployments'), { op: 'remove', path: '/spec/template/spec/containers/0/securityContext' }],
-  ])('%s, by a JSON patch, is no alert', (_what, on, operation) => {
+    ['a removal', target('deployments'), { op: 'remove', path: '/spec/template/spec/containers/0/securityContext' }],
+  ])('%s, by a JSON patch, is not an alert', (_what, on, operation) => {
     expect(itemsOf(event({ ...on, ...patch(operation) }))).toMatchObject([{ kind: 'ignored' }]);
   });
 
@@ -382,9 +385,9 @@ describe('one request', () => {
     ],
     // The API server reads a list index as a number, with any number of leading zeros.
     ['Role with wildcards', { ...target('roles'), ...patch(add(`/rules/${'0'.repeat(2_000)}/verbs/-`, '*')) }],
-  ])('%s, however much stands before it', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
+  ])('%s, however much comes before it', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
-  test('a role that a JSON patch gave all rights is known for it where it is bound', () => {
+  test('a role that a JSON patch gave all rights is recognized when it is bound', () => {
     const given = { objectRef: { resource: 'clusterroles', name: 'grown' } };
     expect(alertOf(event({ ...given, ...patch(add('/rules/-', { verbs: ['*'], resources: ['*'] })) })).rule).toContain('all');
     const bound = { ...clusterWide('clusterrolebindings'), verb: 'create', requestObject: binding('ClusterRole', 'grown') };
@@ -417,7 +420,7 @@ describe('one request', () => {
   test.each([
     ['at level Metadata', { level: 'Metadata' }],
     ['cut by the API server', { annotations: { 'audit.k8s.io/truncated': 'true' } }],
-  ])('whose content is %s says what rules cannot look at', (why, how) => {
+  ])('whose content is %s says what rules cannot check', (why, how) => {
     const made = { ...target('configmaps'), verb: 'create', ...how };
     expect(itemsOf(event(made))).toMatchObject([{ kind: 'ignored', lacks: `the content of configmaps, ${why}` }]);
     const bound = { ...clusterWide('clusterrolebindings'), verb: 'create', ...how };
@@ -466,13 +469,13 @@ describe('one request', () => {
       },
     ],
     ['a plain pod', { ...target('pods'), verb: 'create', requestObject: { spec: { containers: [{ name: 'a' }] } } }],
-    ['a secret that is not there', { ...secretRead, responseStatus: { code: 404 } }],
+    ['a secret that does not exist', { ...secretRead, responseStatus: { code: 404 } }],
     ['anonymous health', { user: { username: 'system:anonymous' }, requestURI: '/livez?verbose' }],
     ['anonymous discovery', { user: { username: 'system:anonymous' }, requestURI: '/apis/apps/v1' }],
     ['the first stage', { ...secretRead, stage: 'RequestReceived' }],
-  ])('%s is no alert', (_what, change) => expect(itemsOf(event(change))).toMatchObject([{ kind: 'ignored' }]));
+  ])('%s is not an alert', (_what, change) => expect(itemsOf(event(change))).toMatchObject([{ kind: 'ignored' }]));
 
-  test('that was refused is one of low severity, whatever it would have been', () => {
+  test('that was refused has low severity, whatever it would have been', () => {
     const refused = alertOf(event({ ...target('pods', 'exec'), responseStatus: { code: 403 } }));
     expect(refused).toMatchObject({
       rule: 'Exec into pod (refused)',
@@ -481,7 +484,7 @@ describe('one request', () => {
     });
   });
 
-  test('of a pod’s token for something else is about that pod', () => {
+  test('with a pod’s token for something else is about that pod', () => {
     const extra = {
       'authentication.kubernetes.io/pod-name': ['cart-1'],
       'authentication.kubernetes.io/pod-uid': ['u-1'],
@@ -496,7 +499,7 @@ describe('one request', () => {
     expect(alertOf(event({ ...secretRead, user: { username: 'eve', extra } }))).not.toHaveProperty('pod');
   });
 
-  test('to a role that was seen being written is as grave as that role', () => {
+  test('that binds a role seen being written is as severe as that role', () => {
     const all = { kind: 'ClusterRole', name: 'of-ones-own' };
     const made = (requestObject: object, resource: string) =>
       alertOf(event({ objectRef: { resource, name: 'of-ones-own' }, verb: 'create', requestObject })).rule;
@@ -516,7 +519,7 @@ describe('one request', () => {
     expect(alertOf(event(asked)).title).toBe('eve did create certificatesigningrequests x for system:admin, system:masters');
   });
 
-  test('that RBAC let through to a node is told though it failed there; one for a pod that is not there is not', () => {
+  test('that RBAC let through to a node is reported even if it failed there; one for a missing pod is not', () => {
     const exec = { ...target('pods', 'exec'), verb: 'create' };
     expect(alertOf(event({ ...exec, responseStatus: { code: 400 } })).title).toBe('eve tried to create pods/exec shop/cart-1');
     expect(alertOf(event({ ...target('nodes', 'proxy'), responseStatus: { code: 502 } })).rule).toBe('Proxy to node');
@@ -556,13 +559,13 @@ describe('the name of a part of Kubernetes', () => {
     expect(alertOf(by(username, userAgent, change)).rule).toBe(rule);
   });
 
-  test('is not believed of whom somebody impersonates', () => {
+  test('is not believed for an impersonated user', () => {
     const impersonatedUser = { username: 'system:kube-controller-manager' };
     const change = { ...clusterWide('secrets'), verb: 'list', impersonatedUser };
     expect(alertOf(by('eve', manager, change)).rule).toBe('Part of Kubernetes impersonated');
   });
 
-  test('is believed from the control plane’s addresses alone, where they are configured', () => {
+  test('is believed only from the control plane’s addresses, if they are configured', () => {
     const list = (ip: string) =>
       itemsOf(by('system:kube-controller-manager', manager, { ...clusterWide('secrets'), verb: 'list', sourceIPs: [ip] }), {
         severities: { 'kubernetes-audit': { severities: {}, controlPlane: ['10.0.0.0/28'] } },
@@ -580,7 +583,7 @@ describe('images', () => {
     event({ ...target('pods'), verb: 'create', requestObject: { spec: { containers: [{ name: 'a', image }] } } });
 
   test.each(['evil.example/miner', 'registry.example.com/other/x:1', 'registry.example.com/shopping/x', 'somebody/miner:latest'])(
-    '%s is outside of the allowed registries',
+    '%s is outside the allowed registries',
     (image) => expect(itemsOf(pod(image), settings)).toMatchObject([{ alert: { rule: 'Image outside the allowed registries' } }]),
   );
 
@@ -588,7 +591,7 @@ describe('images', () => {
     expect(itemsOf(pod(image), settings)).toMatchObject([{ kind: 'ignored' }]),
   );
 
-  test('are not looked at where no registries are configured', () => {
+  test('are not checked when no registries are configured', () => {
     expect(itemsOf(pod('evil.example/miner'))).toMatchObject([{ kind: 'ignored' }]);
   });
 });
@@ -613,11 +616,12 @@ describeRecorded('what was recorded', () => {
     ['stratus/k8s.privilege-escalation.privileged-pod.json', 'high: Pod that opens the node'],
   ])('%s is %s', (file, alert) => expect(alertsIn(file)).toContain(alert));
 
-  test.each(['event-generator/K8SConfigMapCreated.json', 'event-generator/K8SDeploymentCreated.json'])('%s is no alert', (file) =>
-    expect(alertsIn(file)).toEqual([]),
+  test.each(['event-generator/K8SConfigMapCreated.json', 'event-generator/K8SDeploymentCreated.json'])(
+    '%s is not an alert',
+    (file) => expect(alertsIn(file)).toEqual([]),
   );
 
-  test('an ordinary day makes nothing that is more than low', () => {
+  test('an ordinary day yields nothing above low', () => {
     expect(alertsIn('benign/platform-team-day.json.gz')).toEqual(['low: RBAC of a namespace changed', 'low: Secret read']);
   });
 });

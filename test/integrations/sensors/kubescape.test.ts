@@ -38,7 +38,7 @@ describe('what the node agent posts itself', () => {
     });
   });
 
-  test('in bulk is an alert each, and one without a time fails alone and says so', () => {
+  test('in bulk is one alert each, and one without a time fails alone and says so', () => {
     expect(itemsOf(fixture('kubescape/rw-http-bulk.json')).map(withoutRaw)).toMatchObject([
       {
         alert: {
@@ -77,13 +77,13 @@ describe('what the node agent posts itself', () => {
     ['x', 'unknown'],
   ])('with severity %p is %s', (severity, expected) => expect(alertOf(withAlert({ severity })).severity).toBe(expected));
 
-  test('says of itself that its limit is reached: health, though nobody knows when', () => {
+  test('reporting that its own limit is reached is health, even without a time', () => {
     const [item] = itemsOf(fixture('kubescape/rw-http-limit-reached.json'));
     expect(item).toMatchObject({ kind: 'health', sensor: 'kubescape', host: 'worker-1', text: 'Alert limit reached' });
     expect(item).not.toHaveProperty('time');
   });
 
-  test('of the files of a node is about the node', () => {
+  test('about the files of a node is about the node', () => {
     const alert = alertOf(fixture('kubescape/rw-http-fim.json'));
     expect(alert).toMatchObject({
       rule: 'File integrity: change',
@@ -99,7 +99,7 @@ describe('what the node agent posts itself', () => {
     expect(alert).not.toHaveProperty('pod');
   });
 
-  test('finds the process in a tree of lists, and does without the tree', () => {
+  test('finds the process in a tree of lists, and copes without the tree', () => {
     const listed = { processTree: { pid: 1, children: [{ pid: 4321, comm: 'curl', cmdline: 'curl x' }] } };
     const change = (processTree: unknown) => ({ ...list, spec: { ...list.spec, processTree } });
     expect(alertOf(change(listed)).process).toMatchObject({ name: 'curl', commandLine: 'curl x' });
@@ -111,14 +111,14 @@ describe('what the node agent posts itself', () => {
   });
 });
 
-test('a line of its log is the same alert as the post, but for its cloud', () => {
+test('a line of its log is the same alert as the post, except for its cloud', () => {
   const { id: _line, ...line } = alertOf(fixture('kubescape/rw-stdout-rule.json'));
   const { id: _post, ...post } = alertOf(list);
   expect(line).toEqual(post);
 });
 
 describe('through Alertmanager', () => {
-  test('has the rule of its own labels, and never the agent’s pod for a node', () => {
+  test('takes the rule from its own labels, and never the agent’s pod as the node', () => {
     const [ofRule, ofMalware] = itemsOf(fixture('kubescape/rw-alertmanager-api.json'));
     expect(ofRule).toMatchObject({
       alert: {
@@ -144,7 +144,7 @@ describe('through Alertmanager', () => {
     });
   });
 
-  test.each([undefined, 'kubescape', 'alertmanager'])('is the same by the webhook, at the address of %p', (sensor) => {
+  test.each([undefined, 'kubescape', 'alertmanager'])('is the same via the webhook, at the address of %p', (sensor) => {
     const [direct] = itemsOf(fixture('kubescape/rw-alertmanager-api.json'));
     const items = itemsOf(fixture('kubescape/rw-alertmanager-webhook.json'), sensor === undefined ? {} : { sensor });
     expect(items.map(({ kind }) => kind)).toEqual(['alert', 'ignored']);

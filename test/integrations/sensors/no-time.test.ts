@@ -11,7 +11,7 @@ test.each([
   ['tetragon', 'tetragon/rw-process-lsm.json', ['time', 'process_lsm.process.start_time'], '`time`'],
   ['inspektor-gadget', 'inspektor-gadget/rw-legacy-trace-exec.json', ['timestamp'], '`timestamp`'],
   ['kubescape', 'kubescape/rw-http-rule.json', ['spec.alerts.0.timestamp'], '`timestamp`'],
-])('what is plainly of %s (%s) and lacks only its time is told so', (_sensor, file, paths, field) => {
+])('an event clearly from %s (%s) that lacks only its time is rejected for that reason', (_sensor, file, paths, field) => {
   const event = JSON.parse(fixture(file));
   for (const path of paths) {
     const keys = path.split('.');

@@ -64,7 +64,7 @@ describe('hosts and addresses in a command line', () => {
     '-Djava.rmi.server.hostname -Dorg.example.io',
   ])('none in %s', (commandLine) => expect(valuesIn(commandLine)).toEqual([]));
 
-  test('takes time that grows with the length, whatever the text', () => {
+  test('are found in linear time, whatever the text', () => {
     for (const text of [
       'a.'.repeat(50_000),
       ':'.repeat(100_000),
@@ -78,7 +78,7 @@ describe('hosts and addresses in a command line', () => {
 });
 
 describe('an event’s arguments', () => {
-  test('are read as they stand, and lists of words as the command that they are', () => {
+  test('are read as they are, and lists of words as the command they form', () => {
     expect(observablesIn(['curl', 'files.evil.example/a', '/tmp/x y'])).toEqual([
       { type: 'path', value: '/tmp/x y' },
       { type: 'domain', value: 'files.evil.example' },

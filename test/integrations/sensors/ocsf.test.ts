@@ -69,7 +69,7 @@ describe('a detection finding', () => {
     ['nanoseconds, exactly', '{"time":1676925283242804701}', '2023-02-20T20:34:43.242804701Z'],
     ['a text with its offset', { time_dt: '2023-09-19T11:05:22.487-04:00' }, '2023-09-19T11:05:22.487-04:00'],
     [
-      'a text without one, which is nobody’s time',
+      'the epoch field when the text has no offset',
       { time: 1728049742, time_dt: '2024-10-04T09:49:02.698985' },
       '2024-10-04T13:49:02Z',
     ],
@@ -99,11 +99,11 @@ describe('a detection finding', () => {
     ['a suppressed one', { status_id: 3 }],
     ['a vulnerability', { class_uid: 2002 }],
     ['process activity', { class_uid: 1007 }],
-  ])('%s is no alert', (_what, change) => {
+  ])('%s is not an alert', (_what, change) => {
     expect(itemsOf({ ...finding, ...change })).toMatchObject([{ kind: 'ignored', sensor: 'ocsf' }]);
   });
 
-  test('is the same in another delivery, and another one for another finding', () => {
+  test('has the same id when redelivered, and another id for another finding', () => {
     const { id } = alertOf(finding);
     expect(alertOf({ ...finding, metadata: { ...finding.metadata, logged_time: 1 } }).id).toBe(id);
     expect(alertOf({ ...finding, finding_info: { ...finding.finding_info, uid: 'f-2' } }).id).not.toBe(id);
@@ -128,13 +128,13 @@ describe('other classes', () => {
     expect(itemsOf(rest)).toMatchObject([{ kind: 'ignored' }]);
   });
 
-  test('telemetry without a time is no alert all the same, a finding without one is told so', () => {
+  test('telemetry without a time is still not an alert, a finding without one is rejected for that reason', () => {
     expect(itemsOf(fixture('ocsf/rw-telemetry-without-time.json'))).toMatchObject([{ kind: 'ignored', sensor: 'ocsf' }]);
     const { time: _time, ...rest } = finding;
     expect(itemsOf(rest)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`time`') }]);
   });
 
-  test('a security finding of old is read as a finding', () => {
+  test('an old-style security finding is read as a finding', () => {
     const { finding_info: _info, ...rest } = finding;
     const old = {
       ...rest,

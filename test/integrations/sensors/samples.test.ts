@@ -109,12 +109,12 @@ whenThere('payloads of FIREBREAK_ALERT_SAMPLES', () => {
   const files =
     folder === undefined ? [] : readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
 
-  test.each(Object.entries(read))('%s says what a person reads in it', (file, expected) => {
+  test.each(Object.entries(read))('%s yields what a person reads in it', (file, expected) => {
     expect(itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)).toMatchObject(expected);
   });
 
   test.each(files.filter((file) => file !== withoutTime).map((file) => [file]))(
-    '%s is understood, and says nothing that is unknown',
+    '%s is understood, without empty or unknown values',
     (file) => {
       for (const item of itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)) {
         expect(item).not.toMatchObject({ kind: 'rejected' });

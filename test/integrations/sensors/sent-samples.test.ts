@@ -9,7 +9,7 @@ const pod = { namespace: 'pay', name: 'payer-7d9f8c6b5-abcde', uid, node: 'worke
 
 describe('a sample that is sent', () => {
   test.each(samplePayloads().map((sample) => [`${sample.sensor}: ${alertOf(sample.payload as object).rule}`, sample] as const))(
-    '%s is about the pod that is named, now, and nothing in it is of another',
+    '%s is about the named pod, now, and contains nothing of another',
     (_, sample) => {
       const sent = sampleAbout(sample, pod, now) as object;
       const alert = alertOf(sent, { sensor: sample.sensor });
@@ -21,7 +21,7 @@ describe('a sample that is sent', () => {
     },
   );
 
-  test.each(['falco', 'tetragon', 'tracee'])('of %s has the uid and the container of the pod where they are known', (sensor) => {
+  test.each(['falco', 'tetragon', 'tracee'])('of %s has the uid and the container of the pod when they are known', (sensor) => {
     const sample = samplePayloads().find((one) => one.sensor === sensor);
     if (!sample) throw new Error(`no sample of ${sensor}`);
     expect(alertOf(sampleAbout(sample, pod, now) as object)).toMatchObject({ pod: { uid }, container: { name: 'payer' } });

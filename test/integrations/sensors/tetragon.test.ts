@@ -93,7 +93,7 @@ describe('a hit of a tracing policy', () => {
     expect(alertOf(change({ process: { ...process, pod: {} } }))).not.toHaveProperty('pod');
   });
 
-  test('is known again when it is sent twice, and told from the next one', () => {
+  test('has the same id when it is sent twice, and another than the next one', () => {
     const { id } = alertOf(kprobe);
     expect(alertOf(Object.fromEntries(Object.entries(kprobe).reverse())).id).toBe(id);
     expect(alertOf(change({}, { time: '2026-06-01T10:00:00.000000015Z' })).id).not.toBe(id);
@@ -123,7 +123,7 @@ describe('processes', () => {
     });
   });
 
-  test('that ran before Tetragon are replayed, and no alert; what they do now is one', () => {
+  test('that ran before Tetragon are replayed without an alert; what they do now is one', () => {
     const old = { ...exec.process_exec.process, flags: 'procFS auid' };
     expect(itemsOf({ ...exec, process_exec: { process: old } })).toMatchObject([{ kind: 'ignored' }]);
     expect(alertOf(change({ process: { ...kprobe.process_kprobe.process, flags: 'procFS auid' } })).rule).toBe('block-c2');
@@ -207,7 +207,7 @@ describe('forwarders', () => {
     expect(alert).not.toHaveProperty('pod');
   });
 
-  test('a line that nests without end is refused, not followed', () => {
+  test('an endlessly nested line is refused, not followed', () => {
     expect(itemsOf({ log: `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}` })).toMatchObject([{ kind: 'rejected' }]);
   });
 });

@@ -98,7 +98,7 @@ describe('a signature of Tracee', () => {
     expect(itemsOf(telemetry)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
   });
 
-  test('as tracee-rules wrapped it is what the signature found, not the event that it was found in', () => {
+  test('as wrapped by tracee-rules is what the signature found, not the event it was found in', () => {
     const finding = fixture('tracee/rw-rules-finding-v0.7.json');
     expect(alertOf(finding)).toMatchObject({
       rule: 'Anti-Debugging',
@@ -126,7 +126,7 @@ describe('a signature of Tracee', () => {
   });
 
   test.each([[1_234_567_890_123], [9_876_543_210], ['1676925283'], [0], [undefined]])(
-    'with the time %p, which is none of day, is told so',
+    'with the time %p, which is not a time of day, is rejected for that reason',
     (timestamp) => {
       expect(itemsOf({ ...JSON.parse(nested), timestamp })).toMatchObject([
         { kind: 'rejected', reason: expect.stringContaining('`timestamp`') },
@@ -150,7 +150,7 @@ describe('a signature of Tracee', () => {
 });
 
 describe('telemetry', () => {
-  test('is no alert', () => {
+  test('is not an alert', () => {
     const open = { ...JSON.parse(nested), eventId: '257', eventName: 'openat', metadata: null };
     expect(itemsOf(open)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
     const { threat: _threat, ...event } = JSON.parse(v1beta1);

@@ -21,7 +21,7 @@ function tickets(fake: ServiceNowFake, options: Partial<ServiceNowTicketsOptions
 }
 
 describe('a record of ServiceNow', () => {
-  test('has its key as correlation id, and columns of the configuration', async () => {
+  test('has its key as correlation id, and the configured columns', async () => {
     const fake = await servicenow();
     const fields = { short_description: '{{cluster}}: {{title}}', urgency: '1', category: '{{namespace}}' };
     const ticket = await tickets(fake, { fields }).open(request, signal);
@@ -35,25 +35,25 @@ describe('a record of ServiceNow', () => {
     });
   });
 
-  test('is looked for before anything is made', async () => {
+  test('is looked for before anything is created', async () => {
     const fake = await servicenow();
     await tickets(fake).open(request, signal);
     expect(fake.calls.map((call) => call.split(' ')[0])).toEqual(['GET', 'POST', 'GET']);
   });
 
-  test('of somebody else is never taken for ours, even where the instance ignores the query', async () => {
+  test('of someone else is never mistaken for ours, even when the instance ignores the query', async () => {
     const fake = await servicenow({ ignoresQueries: true });
     await tickets(fake).open({ ...request, key: 'another' }, signal);
     expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
     expect(fake.records).toHaveLength(2);
   });
 
-  test('is refused where the account may not write the correlation id', async () => {
+  test('is refused when the account may not write the correlation id', async () => {
     const fake = await servicenow({ readOnly: ['correlation_id'] });
     await expect(tickets(fake).open(request, signal)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 
-  test('is refused, and not made again, where the account may not read the correlation id', async () => {
+  test('is refused, and not created again, when the account may not read the correlation id', async () => {
     const fake = await servicenow({ hidden: ['correlation_id'] });
     const system = tickets(fake);
     for (let time = 0; time < 2; time += 1)
@@ -67,7 +67,7 @@ describe('a record of ServiceNow', () => {
   test.each([
     ['state', 'the account may not set state'],
     ['work_notes', 'the account may not write work_notes'],
-  ])('is not called closed or commented where the instance drops %s without a word', async (column, why) => {
+  ])('is not reported as closed or commented when the instance silently drops %s', async (column, why) => {
     const fake = await servicenow({ readOnly: [column] });
     const system = tickets(fake);
     const { id = '' } = await system.open(request, signal);
@@ -78,7 +78,7 @@ describe('a record of ServiceNow', () => {
     await expect(work).rejects.toMatchObject({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining(why) });
   });
 
-  test('that was made twice at the same moment is resolved as a duplicate', async () => {
+  test('created twice at the same moment is resolved as a duplicate', async () => {
     const fake = await servicenow();
     await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
     expect(fake.records).toHaveLength(2);
@@ -86,7 +86,7 @@ describe('a record of ServiceNow', () => {
     expect(fake.records.map(({ values }) => values.close_code ?? 'open')).toEqual(['open', 'Duplicate']);
   });
 
-  test('is resolved with the verdict, as the data policy asks for it', async () => {
+  test('is resolved with the verdict, as the data policy requires', async () => {
     const fake = await servicenow();
     const { id = '' } = await tickets(fake).open(request, signal);
     await tickets(fake).close({ id, reason: 'not_planned', text: 'Verdict: benign (expected, said ana).' }, signal);

@@ -26,7 +26,7 @@ const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
 const refused: ClickOptions = { ...remove, dialog: 'leave' };
 
 describe('a click', () => {
-  test('of a member reaches the service with the stored button, and is answered to that person only', async () => {
+  test('of a member reaches the service with the stored button, and only that person sees the answer', async () => {
     const ref = await post(rig);
     const delivery = await rig.slack.click(remove);
     expect(delivery).toMatchObject({ status: 200, body: '' });
@@ -50,7 +50,7 @@ describe('a click', () => {
     expect(rig.refusals).toEqual([]);
   });
 
-  test('has the same id when Slack delivers it again in a new request, another id when it is another click', async () => {
+  test('has the same id when Slack redelivers it in a new request, and another click has another id', async () => {
     await post(rig, plainCard);
     const forge = { actionTs: '1700000000.000001' };
     await rig.slack.click({ ...keep, forge });
@@ -62,7 +62,7 @@ describe('a click', () => {
     expect(other).not.toBe(first);
   });
 
-  test('is acknowledged at once though the service takes its time', async () => {
+  test('is acknowledged at once even if the service is slow', async () => {
     await rig.stop();
     let finish: ((answer: { readonly text: string }) => void) | undefined;
     rig = await startRig({
@@ -89,7 +89,7 @@ describe('a click', () => {
     expect(said().at(-1)).toBe(`Decided. (${target})`);
   });
 
-  test('is answered also when the service fails, without its words', async () => {
+  test('is answered even when the service fails, without quoting its error', async () => {
     await rig.stop();
     rig = await startRig({ onClick: () => Promise.reject(new Error('password=hunter2')) });
     await post(rig);
@@ -107,7 +107,7 @@ describe('the answer', () => {
     { what: 'to a dialog', card: questionCard(), click: remove },
   ];
   test.each(faults.flatMap((fault) => answers.map((one) => ({ ...one, fault }))))(
-    '$what comes by response_url when the channel fails with $fault',
+    '$what comes via response_url when the channel fails with $fault',
     async ({ card, click, fault }) => {
       await post(rig, card);
       rig.slack.fail('chat.postEphemeral', fault);
@@ -120,7 +120,7 @@ describe('the answer', () => {
 describe('at the door, with 401, is refused and recorded', () => {
   const cases: readonly [string, NonNullable<ClickOptions['forge']>, string][] = [
     ['an unsigned click', { unsigned: true }, 'unsigned'],
-    ['a click signed by somebody else', { signingSecret: 'another-secret' }, 'bad_signature'],
+    ['a click signed by someone else', { signingSecret: 'another-secret' }, 'bad_signature'],
     ['a click signed six minutes ago', { clockSeconds: -360 }, 'too_old'],
     ['a click signed six minutes in the future', { clockSeconds: 360 }, 'future_dated'],
   ];
@@ -134,7 +134,7 @@ describe('at the door, with 401, is refused and recorded', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('the same bytes for the second time', async () => {
+  test('the same bytes a second time', async () => {
     await post(rig);
     const { request } = await rig.slack.click(remove);
     await until(() => rig.clicks[0]);
@@ -145,7 +145,7 @@ describe('at the door, with 401, is refused and recorded', () => {
     expect(rig.clicks).toHaveLength(1);
   });
 
-  test('a changed body under a good signature', async () => {
+  test('a changed body with a valid signature', async () => {
     await post(rig);
     const { request } = await rig.slack.click(remove);
     const again = await rig.slack.resend({ ...request, body: request.body.replaceAll('U0ADA', 'U0GRACE') });
@@ -182,7 +182,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('somebody whom Slack does not know, answered by the click’s response_url', async () => {
+  test('someone whom Slack does not know, answered via the click’s response_url', async () => {
     await post(rig);
     await rig.slack.click({ ...refused, user: 'U0NOBODY' });
     const answer = await until(() => rig.slack.ephemerals('U0NOBODY')[0]);
@@ -221,7 +221,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     ],
     [{ type: 'shortcut', team: { id: 'T0ACME' }, user: { id: 'U0ADA' }, callback_id: 'x' }, 'unsupported'],
     [{ hello: 'world' }, 'malformed'],
-  ])('what is no click: %j', async (payload, reason) => {
+  ])('something that is not a click: %j', async (payload, reason) => {
     expect((await rig.slack.deliver(payload)).status).toBe(200);
     await until(() => rig.refusals[0]);
     expect(rig.refusals).toMatchObject([{ reason }]);

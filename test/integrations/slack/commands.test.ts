@@ -12,14 +12,14 @@ const type = (user: string, text: string, forge: Forgery = {}) =>
   rig.slack.command({ user, channel, command: '/firebreak', text, forge });
 
 describe('a slash command', () => {
-  test('of a member is answered to that person only', async () => {
+  test('of a member is answered only to that person', async () => {
     expect(await type('U0ADA', '  whoami ')).toMatchObject({ status: 200, body: '' });
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
     expect(JSON.stringify(answer.blocks)).toContain('You typed *whoami*.');
     expect(rig.slack.channelMessages(channel)).toEqual([]);
   });
 
-  test('whose answer is long comes in pieces that Slack takes', async () => {
+  test('with a long answer is answered in pieces that Slack accepts', async () => {
     await rig.stop();
     rig = await startRig({
       onCommand: async () => ({ mrkdwn: Array.from({ length: 400 }, (_, n) => `line ${n} ${'x'.repeat(40)}`).join('\n') }),
@@ -28,7 +28,7 @@ describe('a slash command', () => {
     expect((await until(() => rig.slack.ephemerals('U0ADA')[0])).blocks).toHaveLength(4);
   });
 
-  test('is answered also when the service fails, without its words', async () => {
+  test('is answered even when the service fails, without quoting its error', async () => {
     await rig.stop();
     rig = await startRig({ onCommand: () => Promise.reject(new Error('password=hunter2')) });
     await type('U0ADA', 'incidents');
@@ -47,7 +47,7 @@ describe('is refused and recorded:', () => {
     expect(rig.refusals).toMatchObject([{ reason }]);
   });
 
-  test('the same bytes for the second time', async () => {
+  test('the same bytes a second time', async () => {
     const { request } = await type('U0ADA', 'incidents');
     expect((await rig.slack.resend(request)).status).toBe(401);
     expect(rig.refusals).toMatchObject([{ reason: 'replayed' }]);

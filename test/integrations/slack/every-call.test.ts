@@ -116,7 +116,7 @@ describe('whichever call of Slack', () => {
     },
   );
 
-  test('is done without an answer, and looking for it fails, too: nothing is posted again before it could be looked for', async () => {
+  test('is done without an answer, and the lookup fails, too: nothing is posted again before a lookup succeeds', async () => {
     await Promise.all(
       faults.map(async ([, fault]) => {
         const rig = await rigged();

@@ -56,7 +56,7 @@ const told = (user: string): string =>
 const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada'], at: new Date().toISOString() } };
 
 describe('the same question about targets of one image', () => {
-  test('is one card that lists them, also when they come at once', async () => {
+  test('is one card that lists them, even when they come at once', async () => {
     const places = await postAll([1, 2, 3, 4, 5]);
     expect(posted()).toHaveLength(1);
     expect(new Set(places.map(({ ts }) => ts))).toEqual(new Set([theCard().ts]));
@@ -80,7 +80,7 @@ describe('the same question about targets of one image', () => {
     expect(posted()).toHaveLength(2);
   });
 
-  test('begins another card when all are decided, or half an hour later: an edit rings nobody', async () => {
+  test('starts another card when all are decided, or half an hour later: an edit notifies nobody', async () => {
     await postAll([1, 2]);
     for (const number of [1, 2]) await update(cardOf(number, decided));
     expect(shownText()).toContain('2 targets in shop, all settled');
@@ -91,7 +91,7 @@ describe('the same question about targets of one image', () => {
     expect(posted()).toHaveLength(3);
   });
 
-  test('is told of in one thread, by name', async () => {
+  test('is reported in one thread, by name', async () => {
     await postAll([1, 2]);
     for (const number of [1, 2])
       await patiently(() =>
@@ -103,7 +103,7 @@ describe('the same question about targets of one image', () => {
 });
 
 describe('one answer to all', () => {
-  test('opens the dialog with every plan, asks for a name’s end and how many, and is one vote a target, each for its own plan', async () => {
+  test('opens a dialog with every plan, asks for the end of a name and the count, and is one vote per target, each for its own plan', async () => {
     await postAll([1, 2, 3]);
     await rig.slack.click({ user: 'U0ADA', channel, actionId: 'fb_decide_all1', dialog: 'leave' });
     const { id: viewId, view } = await until(() => rig.slack.world.openView('U0ADA'));
@@ -121,7 +121,7 @@ describe('one answer to all', () => {
     await until(() => (told('U0ADA').includes('Accepted for 3 of 3') ? true : undefined));
   });
 
-  test('sent off twice has the same ids: each is one vote', async () => {
+  test('submitted twice has the same ids: each is one vote', async () => {
     await postAll([1, 2]);
     await rig.slack.click({ user: 'U0ADA', channel, actionId: 'fb_decide_all1', dialog: 'leave' });
     const { id: viewId } = await until(() => rig.slack.world.openView('U0ADA'));
@@ -131,7 +131,7 @@ describe('one answer to all', () => {
     expect(new Set(rig.clicks.map(({ clickId }) => clickId)).size).toBe(2);
   });
 
-  test('goes to those only that were on the card as it was clicked, and stand as they stood', async () => {
+  test('goes only to targets that were on the card when it was clicked and have not changed', async () => {
     await postAll([1, 2, 3]);
     const before = buttonIdOf('fb_decide_all1');
     await post(cardOf(4));
@@ -160,7 +160,7 @@ describe('one answer to all', () => {
     expect(rig.clicks.map(({ button }) => button.question)).toEqual(['question-1']);
   });
 
-  test('is refused before a dialog for who may not answer, and in a dialog that somebody else opened', async () => {
+  test('is refused without a dialog to people who may not answer, and in a dialog opened by someone else', async () => {
     await postAll([1, 2]);
     await rig.slack.click({ user: 'U0GUEST', channel, actionId: 'fb_decide_all1', dialog: 'leave' });
     expect(await until(() => rig.refusals[0])).toMatchObject({ reason: 'guest' });
@@ -181,7 +181,7 @@ describe('the list to choose from', () => {
     return (await rig.slack.submitView({ user: 'U0ADA', viewId, typed: { ...base, ...fill } })).result;
   }
 
-  test('answers for those that are ticked', async () => {
+  test('answers only for those that are ticked', async () => {
     await postAll([1, 2, 3]);
     const right = { fb_choice: '1', fb_targets0: '1,2', fb_target: '2x8k 2', fb_reason: 'Not ours' };
     expect(await chosen({ ...right, fb_target: '2x8k 3' })).toMatchObject({ errors: { fb_target: expect.any(String) } });
@@ -193,7 +193,7 @@ describe('the list to choose from', () => {
     expect(rig.clicks.map(({ button }) => button.question)).toEqual(['question-2', 'question-3']);
   });
 
-  test('needs nothing typed for what ends nothing, but a reason where it weakens', async () => {
+  test('needs nothing typed for a choice that ends nothing, but a reason for one that weakens', async () => {
     await postAll([1, 2]);
     expect(await chosen({ fb_choice: '0', fb_targets0: '0' })).toMatchObject({ errors: { fb_reason: expect.any(String) } });
     expect(await chosen({ fb_choice: '0', fb_targets0: '0', fb_reason: 'Ours' })).toEqual({ outcome: 'closed' });
@@ -212,7 +212,7 @@ test('each target has a menu of its own', async () => {
   await until(() => (told('U0ADA').includes(':snooze') ? true : undefined));
 });
 
-test('what became of each comes in one answer', async () => {
+test('the outcomes of all targets come in one answer', async () => {
   const answers = [1, 2, 3].map((number) => {
     const text = number === 2 ? 'An alert names you as the actor.' : 'Decided: “No”.';
     return answer(rig, text, { together: { id: 'click-1', name: nameOf(number) } }, `vote-${number}`);
@@ -242,7 +242,7 @@ test('a hundred at once are one card, within Slack’s limits, with few edits, a
   expect(posted()).toHaveLength(2);
 });
 
-test('a desk that is started anew knows which questions are one card', async () => {
+test('a restarted desk knows which questions share a card', async () => {
   await postAll([1, 2]);
   await rig.restart();
   await post(cardOf(3));

@@ -16,7 +16,7 @@ const deleteMessage = (ts: string): void => {
 };
 const lines = (words: string) => rig.logs.filter((line) => line.includes(words));
 
-describe('what only a person can mend', () => {
+describe('what only a person can fix', () => {
   /** https://docs.slack.dev/reference/methods/chat.postMessage#errors */
   test.each([
     ['token_revoked', 'install the app again'],
@@ -28,20 +28,17 @@ describe('what only a person can mend', () => {
     ['is_archived', 'restore it'],
     ['restricted_action_read_only_channel', 'who may post in it'],
     ['ekm_access_denied', 'administrators'],
-  ])(
-    '(%s) is said in the log with what to do, once; the question waits, and is one card when it is mended',
-    async (error, what) => {
-      rig.slack.fail('chat.postMessage', { error, times: 3 });
-      for (let attempt = 0; attempt < 3; attempt += 1)
-        await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryable: true, retryAfterMs: 30_000 });
-      expect(lines('until somebody fixes this')).toHaveLength(1);
-      expect(lines(error)[0]).toContain(what);
-      const { ts } = await post(rig);
-      expect(cards()).toMatchObject([{ ts }]);
-    },
-  );
+  ])('(%s) is logged once, with what to do; the question waits, and is one card when it is fixed', async (error, what) => {
+    rig.slack.fail('chat.postMessage', { error, times: 3 });
+    for (let attempt = 0; attempt < 3; attempt += 1)
+      await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryable: true, retryAfterMs: 30_000 });
+    expect(lines('until somebody fixes this')).toHaveLength(1);
+    expect(lines(error)[0]).toContain(what);
+    const { ts } = await post(rig);
+    expect(cards()).toMatchObject([{ ts }]);
+  });
 
-  test('an archived channel takes neither cards nor edits, and both when it is restored', async () => {
+  test('an archived channel accepts neither cards nor edits, and both once it is restored', async () => {
     const place = { id: channel, name: 'security-incidents' };
     await post(rig, plainCard);
     rig.slack.world.channels.set(channel, { ...place, isArchived: true });
@@ -55,7 +52,7 @@ describe('what only a person can mend', () => {
     expect(rig.slack.channelMessages(channel)).toMatchObject([{ text: expect.stringContaining('Keep it, decided by') }]);
   });
 
-  test('a workspace in which nobody may edit for long: the edit is refused for good, and says so', async () => {
+  test('a workspace with a time limit on edits: the edit is refused for good, and says so', async () => {
     await post(rig);
     rig.slack.fail('chat.update', { error: 'edit_window_closed' });
     await expect(rig.desk.updateQuestion({ card: questionCard() })).rejects.toMatchObject({
@@ -65,9 +62,9 @@ describe('what only a person can mend', () => {
   });
 });
 
-describe('what Slack does not take', () => {
+describe('what Slack does not accept', () => {
   test.each(['invalid_blocks', 'msg_blocks_too_long', 'msg_too_long'])(
-    '(%s) goes out short, with its buttons, and answers count; edited, it is whole again',
+    '(%s) is posted in short form with its buttons, and answers count; an edit restores it in full',
     async (error) => {
       rig.slack.fail('chat.postMessage', { error });
       const { ts } = await post(rig, plainCard);
@@ -87,10 +84,10 @@ describe('what Slack does not take', () => {
   });
 });
 
-describe('a card that somebody has deleted', () => {
+describe('a card that someone has deleted', () => {
   const edit = (changes: object = {}) => rig.desk.updateQuestion({ card: { ...plainCard, ...changes } });
 
-  test('and that still asks is posted again with the same buttons; a click counts there, the thread goes with it', async () => {
+  test('while it still asks is posted again with the same buttons; a click counts there, and the thread moves along', async () => {
     const old = await post(rig, plainCard);
     deleteMessage(old.ts);
     await edit();
@@ -109,7 +106,7 @@ describe('a card that somebody has deleted', () => {
   test.each([
     ['is posted without an answer', () => rig.slack.doThenReset('chat.postMessage')],
     ['is not posted at first', () => rig.slack.fail('chat.postMessage', { status: 503 })],
-  ])('is one card, too, when the new one %s and the desk is killed', async (_what, fault) => {
+  ])('is still one card when the new one %s and the desk is killed', async (_what, fault) => {
     const old = await post(rig, plainCard);
     deleteMessage(old.ts);
     fault();
@@ -121,14 +118,14 @@ describe('a card that somebody has deleted', () => {
     await until(() => rig.clicks[0]);
   });
 
-  test('and is decided stays deleted', async () => {
+  test('after the decision stays deleted', async () => {
     const old = await post(rig, plainCard);
     deleteMessage(old.ts);
     await edit({ status: decided });
     expect(rig.slack.channelMessages(channel)).toEqual([]);
   });
 
-  test('that began the thread: its news begin another where the card is no longer edited', async () => {
+  test('that started the thread: its news start another once the card is no longer edited', async () => {
     const old = await post(rig, plainCard);
     deleteMessage(old.ts);
     await rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' });
@@ -137,7 +134,7 @@ describe('a card that somebody has deleted', () => {
     expect(rig.slack.replies(channel, root?.ts ?? '').map(({ text }) => text)).toEqual(['Pod quarantined']);
   });
 
-  test('of several questions stands for all of them again', async () => {
+  test('of several questions is posted again for all of them', async () => {
     const second = {
       ...plainCard,
       questionId: 'question-2',
@@ -153,7 +150,7 @@ describe('a card that somebody has deleted', () => {
   });
 });
 
-test('a notice that somebody has deleted is posted again, and edited in place from then on', async () => {
+test('a notice that someone has deleted is posted again, and edited in place from then on', async () => {
   const notice = { key: 'storm', title: 'Alert storm', time: '2026-03-01T14:05:00Z', lines: ['500 alerts'], table: [] };
   const { ts } = await rig.desk.showNotice(notice);
   deleteMessage(ts);

@@ -22,7 +22,7 @@ function entries(): readonly string[] {
 }
 
 describe('the menu of a card', () => {
-  test('stands after the answers, and offers what there is to do', async () => {
+  test('comes after the answers, and offers what can be done', async () => {
     await post(rig);
     expect(entries()).toEqual([
       'Extend containment',
@@ -35,7 +35,7 @@ describe('the menu of a card', () => {
     expect(row?.type === 'actions' && row.elements.map(({ type }) => type)).toEqual(['button', 'button', 'button', 'overflow']);
   });
 
-  test('offers neither a level nor a lease that is not there, and nothing once it is decided', async () => {
+  test('offers no level or lease that does not exist, and nothing once it is decided', async () => {
     await post(rig, questionCard({ contained: [], level: { group: 'leads', until: '2026-03-01T15:17:11Z', number: 2 } }));
     expect(entries()).toEqual(['Remind me in 15 minutes', 'Comment', 'False alarm: suppress …']);
     const status = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
@@ -43,7 +43,7 @@ describe('the menu of a card', () => {
     expect(entries()).toEqual([]);
   });
 
-  test('has the details one tap away, whole, in a dialog that decides nothing, also when it is decided', async () => {
+  test('has the full details one tap away, in a dialog that decides nothing, even after the decision', async () => {
     await post(rig);
     await rig.slack.click({ user: 'U0ADA', buttonText: 'Details', dialog: 'leave' });
     const { view } = await dialog();
@@ -70,7 +70,7 @@ describe('the menu of a card', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('takes a comment in a dialog, from its opener only', async () => {
+  test('accepts a comment in a dialog, from its opener only', async () => {
     await post(rig);
     await pick('Comment', { dialog: 'leave' });
     const { id, view } = await dialog();
@@ -86,7 +86,7 @@ describe('the menu of a card', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('is never taken for an answer, whatever the action is called', async () => {
+  test('is never mistaken for an answer, whatever the action is called', async () => {
     await post(rig);
     const next = [...rig.cards.buttons.values()].find(({ choice }) => choice === ':next');
     await rig.slack.click({ user: 'U0ADA', forge: { inventedValue: next?.buttonId ?? '' } });
@@ -94,7 +94,7 @@ describe('the menu of a card', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('is refused to guests, and answered', async () => {
+  test('is refused to guests, who are told so', async () => {
     await post(rig);
     await pick('Ask leads now', { user: 'U0GUEST' });
     expect((await until(() => rig.slack.ephemerals('U0GUEST')[0])).text).toContain('Guests');

@@ -65,20 +65,20 @@ function codeIn(text: string): readonly string[] {
   return codeNames.flatMap((pattern) => pattern.exec(bare)?.[0] ?? []);
 }
 
-describe('what people read beside the cards', () => {
-  test('is of all that is held, and of what the playbooks have told', () => {
+describe('what people read outside the cards', () => {
+  test('covers all leases and what the playbooks report', () => {
     expect(ofLeases.length).toBeGreaterThan(50);
     expect(ofPlaybooks.length).toBeGreaterThan(0);
   });
 
-  test('has no identifier of code in a thread, and times in the reader’s zone', () => {
+  test('has no code identifiers in a thread, and times in the reader’s zone', () => {
     expect(lines.flatMap((line) => codeIn(newsText(line, 2_900)))).toEqual([]);
     expect(newsText(ofSteps[4] ?? '', 2_900)).toBe(
       'cart-…x2x8k was changed at <!date^1772373900^{date_short_pretty} {time}|2026-03-01 14:05 UTC> by kubectl, and was put back',
     );
   });
 
-  test('has none on a page or in a ticket either, where names are whole', () => {
+  test('has none on a page or in a ticket either, where names are in full', () => {
     const pages = lines.map((summary) => pageInWords({ summary, details: { contained: pod } }));
     expect([...pages.map(({ summary }) => summary), ...lines.map(wholeText)].flatMap(codeIn)).toEqual([]);
     expect(pages[0]?.details).toEqual({ contained: 'Pod cart-7d9c5b6f4-x2x8k in shop' });
@@ -94,7 +94,7 @@ describe('what people read beside the cards', () => {
     expect(lines.flatMap((line) => refusedIn(newsText(line, 2_900)))).toEqual([]);
   });
 
-  test('keeps a line of an attacker harmless, whatever stands around a time in it', () => {
+  test('keeps an attacker’s line harmless, whatever surrounds a time in it', () => {
     expect(newsText('<!channel> *x* 2026-03-01T14:05:00Z <https://evil|here>', 2_900)).not.toMatch(/<!channel>|<https|\*x\*/);
     expect(newsText('x'.repeat(400), 100).length).toBeLessThanOrEqual(100);
     expect(newsText(`${'x'.repeat(90)} 2026-03-01T14:05:00Z`, 100)).toMatch(/^x+ …$/);

@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 describe('an answer by response_url', () => {
-  test('goes to nobody but Slack, though a click that Slack’s key has signed names another address', async () => {
+  test('goes only to Slack, even if a click signed with Slack’s key names another address', async () => {
     await post(rig);
     // If Slack cannot show it in the channel, the desk answers through the click's address.
     rig.slack.fail('chat.postEphemeral', { error: 'user_not_in_channel' });
@@ -56,7 +56,7 @@ describe('what the desk calls', () => {
     await expect(called(url)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 
-  test('is the configured Slack alone, where one is configured, and not where that sends it on to', async () => {
+  test('is only the configured Slack, if there is one, and never what it redirects to', async () => {
     await expect(called('https://hooks.slack.com/actions/T1/1/x', `${address}/api/`)).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
     });

@@ -47,8 +47,8 @@ const posted = () => rig.slack.world.messages.filter(({ ephemeralFor }) => ephem
 const summaries = () => posted().filter(({ text }) => /more questions? waits?|No more questions/.test(text ?? ''));
 const asked = (group: string) => ({ level: { ...cardOf(0).level, group } });
 
-describe('more open questions than a person can have before their eyes', () => {
-  test('go into the thread of one summary, each as a card that can be answered, also when they come at once', async () => {
+describe('more open questions than a person can keep in view', () => {
+  test('go into the thread of one summary, each as a card that can be answered, even when they come at once', async () => {
     await Promise.all(Array.from({ length: mostOpen + 3 }, (_, number) => post(rig, cardOf(number))));
     const summary = await until(() => summaries().find(({ text }) => text?.startsWith('3 more questions wait')));
     expect(summaries()).toHaveLength(1);
@@ -61,7 +61,7 @@ describe('more open questions than a person can have before their eyes', () => {
     expect((await until(() => rig.clicks[0])).messageTs).toBe(further?.ts);
   });
 
-  test('are counted by person: another group has room, and one of whom anybody is asked too much has not', async () => {
+  test('are counted per person: another group has room, and one with an overloaded member does not', async () => {
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
     await post(rig, cardOf(10, asked('legal')));
     expect(summaries()).toHaveLength(0);
@@ -93,7 +93,7 @@ describe('more open questions than a person can have before their eyes', () => {
     expect(posted().find(({ ts }) => ts === own.ts)?.text).toBe('leads are asked now');
   });
 
-  test('do not count for ever where nobody ends them', async () => {
+  test('do not count forever if nobody ends them', async () => {
     const old = { level: { ...cardOf(0).level, until: new Date(Date.now() - 2 * 3_600_000).toISOString() } };
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number, old));
     await post(rig, cardOf(30));

@@ -28,7 +28,7 @@ async function crowd(): Promise<void> {
 }
 
 describe('the line in front of a channel', () => {
-  test('lets questions before news, and news keep their order', async () => {
+  test('puts questions before news, and keeps news in order', async () => {
     await crowd();
     expect(await waits(question('q1'))).toBe(3);
     expect(await waits(question('q2'))).toBe(4);
@@ -36,26 +36,26 @@ describe('the line in front of a channel', () => {
     expect(await waits(question('q1'))).toBe(3);
   });
 
-  test('lets a question that Slack turned away come back before all news, when Slack said so and not sooner', async () => {
+  test('puts a question that Slack rate-limited before all news, when Slack said and not sooner', async () => {
     await crowd();
     expect(Math.round(line.turnedAway(question('q1'), { retryAfterMs: 4_000 }).retryAfterMs / 1_000)).toBe(4);
     expect(await Promise.all(['n1', 'n2', 'n3'].map((key) => waits(news(key))))).toEqual([3, 5, 6]);
   });
 
-  test('moves nobody of another channel', async () => {
+  test('does not affect other channels', async () => {
     await crowd();
     expect(await waits(question('q1', 'C0OTHER'))).toBe(0);
     expect(await waits(news('n1'))).toBe(3);
   });
 
-  test('gives everybody a moment of their own, a second apart', async () => {
+  test('gives each message its own slot, a second apart', async () => {
     await crowd();
     const questions = await Promise.all(['a', 'b', 'c'].map((key) => waits(question(key))));
     const rest = await Promise.all(['n1', 'n2', 'n3'].map((key) => waits(news(key))));
     expect([...questions, ...rest]).toEqual([3, 4, 5, 6, 7, 8]);
   });
 
-  test('is over when its last moment has passed', async () => {
+  test('is over when its last slot has passed', async () => {
     await crowd();
     jest.setSystemTime(Date.now() + 6_000);
     expect(await waits(news('n4'))).toBe(0);

@@ -34,7 +34,7 @@ const cardsInChannel = () => rig.slack.channelMessages(channel).filter(canBeAnsw
 const decided = { state: 'decided', choice: 'release', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
 
 describe('the card', () => {
-  test('is posted once, however often it is asked for, also at the same time', async () => {
+  test('is posted once, however often it is requested, even concurrently', async () => {
     const [first, second] = await Promise.all([post(rig), post(rig)]);
     expect(await post(rig)).toEqual(first);
     expect(second).toEqual(first);
@@ -86,7 +86,7 @@ describe('the card', () => {
     expect(cardsInChannel()).toHaveLength(1);
   });
 
-  test('is not taken from somebody else who wrote the same key into the channel', async () => {
+  test('is not mistaken for someone else’s message with the same key', async () => {
     rig.slack.fail('chat.postMessage', { status: 500 });
     await expect(post(rig)).rejects.toBeInstanceOf(FirebreakError);
     const metadata = { event_type: 'firebreak_message', event_payload: { key: 'question-1' } };
@@ -129,7 +129,7 @@ describe('the card', () => {
   });
 });
 
-describe('what is proposed above all incidents, and asked again by another run', () => {
+describe('a proposal across incidents that another run asks again', () => {
   const asked = (run: string, over: Partial<QuestionCard> = {}) => ({
     ...plainCard,
     incident: { ...incident, id: 'control/prod-1', run, title: 'decisions of prod-1' },
@@ -151,7 +151,7 @@ describe('what is proposed above all incidents, and asked again by another run',
     expect(cardsInChannel()).toEqual([]);
   });
 
-  test('hears nothing more of the run before, also when what that one said is sent again', async () => {
+  test('hears nothing more from the previous run, even when its messages are sent again', async () => {
     await post(rig, asked('run-1'));
     await post(rig, asked('run-2'));
     await rig.restart();
@@ -164,7 +164,7 @@ describe('what is proposed above all incidents, and asked again by another run',
     expect(first?.incident.run).toBe('run-2');
   });
 
-  test('is posted where its card was deleted meanwhile', async () => {
+  test('is posted if its card was deleted meanwhile', async () => {
     const ref = await post(rig, asked('run-1'));
     const message = rig.slack.world.message(channel, ref.ts);
     if (message) rig.slack.world.remove(message);
@@ -198,7 +198,7 @@ describe('the thread', () => {
     expect(rig.slack.channelMessages(channel)).toHaveLength(2);
   });
 
-  test('has each line once, also when the answer to it was lost', async () => {
+  test('has each line once, even when the answer to it was lost', async () => {
     await post(rig);
     rig.slack.doThenReset('chat.postMessage');
     const line = { key: 'line-1', incident, text: 'Pod <!channel> *quarantined*' };
@@ -255,7 +255,7 @@ describe('Slack’s faults', () => {
     expect(cardsInChannel()).toHaveLength(1);
   });
 
-  test('whoever is turned away comes back one after another, and nobody searches the channel for what was never posted', async () => {
+  test('rate-limited messages come back one after another, and nobody searches the channel for what was never posted', async () => {
     const pass = stoppedClock();
     for (let count = 0; count < 4; count += 1) await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' });
     const late = ['x', 'y', 'z'].map((key) => () => rig.desk.postInThread({ key, incident, text: key }));

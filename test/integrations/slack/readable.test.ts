@@ -122,19 +122,19 @@ function sizeOf(blocks: readonly KnownBlock[]): { readonly lines: number; readon
 const simulated = /in this simulation|has it and|:serviceaccount:/;
 
 describe('every card of the shipped playbooks', () => {
-  test('is a question of theirs', () => {
+  test('is one of their questions', () => {
     expect(asked.length).toBeGreaterThan(70);
     expect(asked.every(({ text, choices }) => text !== '' && choices.every(({ id }) => id !== ''))).toBe(true);
   });
 
-  test('is on the first screen of a telephone: at most 18 lines at 390 px, and no higher than Slack leaves of 844', () => {
+  test('fits on the first screen of a phone: at most 18 lines at 390 px, and no higher than Slack leaves of 844', () => {
     const long = cards
       .map((card) => ({ text: card.text, ...sizeOf(questionBlocks(card, { buttons: buttonsOf(card) }).blocks) }))
       .filter(({ lines, height }) => lines > 18 || height > 640);
     expect(long).toEqual([]);
   });
 
-  test('shows no identifier of code, no kind before a name, and no time as machines write it', () => {
+  test('shows no code identifiers, no kind before a name, and no machine-formatted time', () => {
     const found = cards.flatMap((card) => {
       const { text, blocks } = questionBlocks(card, { buttons: buttonsOf(card) });
       // Text in backticks is what ran.

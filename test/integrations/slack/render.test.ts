@@ -175,7 +175,7 @@ describe('the question card', () => {
     );
   });
 
-  test('tells first who ran what and where, in a sentence, also of an alert that names neither process nor person', () => {
+  test('says first who ran what and where, in a sentence, even for an alert that names neither process nor person', () => {
     const shownOf = (happened: Partial<QuestionCard['happened']>): string => {
       const base = questionCard();
       const { process: _, user: __, commandLine: ___, ...rest } = base.happened;
@@ -191,7 +191,7 @@ describe('the question card', () => {
     expect(shownOf({ request: exec })).toContain('*User mallory ran a command in shop/cart-1*');
   });
 
-  test('says in a line how many pods are left, and what similar incidents were', () => {
+  test('says in one line how many pods are left, and what similar incidents were', () => {
     const shown = JSON.stringify(rendered(questionCard()).blocks);
     expect(shown).toContain('2 of 3 pods ready · similar: 3 of 4 harmless');
     const { left, ...without } = questionCard();
@@ -218,7 +218,7 @@ describe('the question card', () => {
     expect(shown).not.toContain('<!channel>');
   });
 
-  test('says why it matters, in words of ours for the worst tactic of the rule, and nothing for what is none', () => {
+  test('says why it matters, in our words for the worst tactic of the rule, and nothing for an unknown one', () => {
     const card = questionCard();
     const shownOf = (tactics: readonly string[]): string =>
       JSON.stringify(rendered({ ...card, happened: { ...card.happened, tactics } }).blocks);
@@ -228,7 +228,7 @@ describe('the question card', () => {
     expect(shownOf(['TA9999 <!channel>'])).toBe(JSON.stringify(rendered({ ...card, happened: without }).blocks));
   });
 
-  test('says where nobody may answer, and who is passed over', () => {
+  test('says when nobody may answer, and who is passed over', () => {
     const shownWith = (over: Partial<QuestionCard['level']>): string => {
       const card = questionCard();
       return JSON.stringify(rendered({ ...card, level: { ...card.level, ...over } }).blocks);
@@ -243,7 +243,7 @@ describe('the question card', () => {
     );
   });
 
-  test('of what somebody proposes tells the terms and the reason', () => {
+  test('for a proposal shows the terms and the reason', () => {
     const base = questionCard();
     const choices = base.choices.map((one) => ({ ...one, notes: ['reason: maintenance of everything', 'proposed by Ada'] }));
     const proposal = { ...base, incident: { ...base.incident, id: 'control/prod-1', title: 'decisions of prod-1' }, choices };
@@ -271,7 +271,7 @@ describe('the question card', () => {
     );
   });
 
-  test('tells by the notification alone what it is about, what is wanted and until when', () => {
+  test('says in the notification alone what it is about, what is wanted and until when', () => {
     const { text } = rendered(questionCard());
     expect(text).toBe('🔴 prod-1 shop/cart: Is the new binary in cart-7d9c5b6f4-x2x8k expected? Answer by 14:17 UTC.');
   });
@@ -324,7 +324,7 @@ describe('the attacker’s text', () => {
     expect(plain('a'.repeat(slackLimits.button + 1), slackLimits.button)).toHaveLength(slackLimits.button);
   });
 
-  test('cannot leave its backticks', () => {
+  test('cannot escape its backticks', () => {
     expect(code('a`*b*`', 100)).toBe('`aˋ*b*ˋ`');
     expect(preformatted('x\n```\n<!channel>', 200)).toBe('```\nx\nˋˋˋ\n&lt;!channel&gt;\n```');
   });

@@ -21,7 +21,7 @@ describe('the verifier of requests', () => {
     expect(verifier.refusal({ rawBody, signature, timestamp: '1531420618' })).toBeUndefined();
   });
 
-  test('takes a request once within the window, also one from slightly ahead, and remembers it as long as it could be taken', () => {
+  test('accepts a request once within the window, even from slightly ahead, and remembers it as long as it could be accepted', () => {
     let now = start;
     const verifier = new RequestVerifier({ secrets: [secret], now: () => now * 1_000 });
     const ahead = signed('a', start + 290);
@@ -32,7 +32,7 @@ describe('the verifier of requests', () => {
     expect(verifier.refusal(ahead)).toMatchObject({ reason: 'too_old' });
   });
 
-  test('takes 300 s to either side and not one more', () => {
+  test('accepts 300 s either way and not one more', () => {
     const verifier = new RequestVerifier({ secrets: [secret], now: () => start * 1_000 });
     expect(verifier.refusal(signed('a', start - 300))).toBeUndefined();
     expect(verifier.refusal(signed('b', start + 300))).toBeUndefined();
@@ -40,7 +40,7 @@ describe('the verifier of requests', () => {
     expect(verifier.refusal(signed('d', start + 301))).toMatchObject({ reason: 'future_dated' });
   });
 
-  test('takes what any of its secrets signed, so that one can be rotated, and nothing of another', () => {
+  test('accepts what any of its secrets signed, so that one can be rotated, and nothing signed by another', () => {
     const verifier = new RequestVerifier({ secrets: ['the-next-secret', secret], now: () => start * 1_000 });
     expect(verifier.refusal(signed('a', start))).toBeUndefined();
     const other = new RequestVerifier({ secrets: ['the-next-secret'], now: () => start * 1_000 });
@@ -54,7 +54,7 @@ describe('the verifier of requests', () => {
     expect(verifier.refusal(signed('a', start))).toBeUndefined();
   });
 
-  test('takes nothing with an empty secret, a strange time or another version', () => {
+  test('accepts nothing with an empty secret, a strange time or another version', () => {
     const empty = new RequestVerifier({ secrets: [''], now: () => start * 1_000 });
     expect(empty.refusal(signed('a', start))).toMatchObject({ reason: 'bad_signature' });
     const verifier = new RequestVerifier({ secrets: [secret], now: () => start * 1_000 });

@@ -31,32 +31,32 @@ describe('over the socket', () => {
     await until(() => rig.slack.ephemerals('U0ADA').find(({ blocks }) => JSON.stringify(blocks ?? []).includes('*whoami*')));
   });
 
-  test('what is wrong in a dialog is told in it', async () => {
+  test('errors in a dialog are shown in it', async () => {
     await post(rig);
     const { dialog } = await rig.slack.click({ ...remove, dialog: { fb_target: 'zzzz' } });
     expect(dialog?.result).toMatchObject({ outcome: 'errors', errors: { fb_target: expect.any(String) } });
     expect(rig.clicks).toEqual([]);
   });
 
-  test('nothing is taken by HTTP', () => {
+  test('nothing is accepted over HTTP', () => {
     expect(rig.desk.listener).toBeUndefined();
   });
 
   const forgeries: readonly (readonly [string, NonNullable<ClickOptions['forge']>, string])[] = [
     ['of another app', { appId: 'A0OTHER' }, 'wrong_app'],
     ['of another workspace', { teamId: 'T0OTHER' }, 'wrong_team'],
-    ['of somebody from elsewhere', { userTeamId: 'T0ELSEWHERE' }, 'stranger'],
+    ['of someone from elsewhere', { userTeamId: 'T0ELSEWHERE' }, 'stranger'],
     ['on another message', { messageTs: '1700000000.000001' }, 'stale_card'],
     ['with an invented id', { inventedValue: 'b_invented' }, 'unknown_button'],
   ];
-  test.each(forgeries)('a click %s is refused and recorded as by HTTP', async (_what, forge, reason) => {
+  test.each(forgeries)('a click %s is refused and recorded as over HTTP', async (_what, forge, reason) => {
     await post(rig);
     await rig.slack.click({ ...remove, dialog: 'leave', forge });
     expect(await until(() => rig.refusals[0])).toMatchObject({ reason });
     expect(rig.clicks).toEqual([]);
   });
 
-  test('a dialog is taken of its opener only', async () => {
+  test('a dialog is accepted only from its opener', async () => {
     await post(rig);
     await rig.slack.click({ ...remove, dialog: 'leave' });
     const view = await until(() => rig.slack.world.openView('U0ADA'));
@@ -97,7 +97,7 @@ describe('an envelope that is sent again', () => {
 });
 
 describe('a connection', () => {
-  test('that Slack refreshes is replaced, while the other hears', async () => {
+  test('that Slack refreshes is replaced while the other one listens', async () => {
     await post(rig, plainCard);
     socket.disconnect('refresh_requested', 1);
     expect((await rig.slack.click(keep)).status).toBe(200);
@@ -107,7 +107,7 @@ describe('a connection', () => {
     await until(() => (rig.clicks.length === 2 ? true : undefined));
   });
 
-  test('that breaks without a word is replaced, and what it carried comes again', async () => {
+  test('that breaks silently is replaced, and what it carried is redelivered', async () => {
     await post(rig, plainCard);
     const clicking = rig.slack.click(keep);
     socket.cut();
@@ -117,7 +117,7 @@ describe('a connection', () => {
     expect(new Set(rig.clicks.map(({ clickId }) => clickId)).size).toBe(1);
   });
 
-  test('is tried for as long as Slack refuses it', async () => {
+  test('is retried for as long as Slack refuses it', async () => {
     rig.slack.fail('apps.connections.open', { status: 500, times: 2 });
     rig.slack.fail('apps.connections.open', { status: 429, retryAfter: 1 });
     socket.cut();
@@ -125,7 +125,7 @@ describe('a connection', () => {
     await connected(2);
   });
 
-  test('is not had while Socket Mode is switched off, and is when it is on again', async () => {
+  test('fails while Socket Mode is switched off, and works once it is on again', async () => {
     socket.disconnect('link_disabled');
     await logged('link_disabled');
     await logged('FB_ERR_REFUSED');

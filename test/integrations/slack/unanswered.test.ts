@@ -30,8 +30,8 @@ afterEach(async () => {
 
 const told = (): readonly string[] => rig.slack.ephemerals('U0ADA').map(({ text }) => text);
 
-describe('who was not answered when the desk died', () => {
-  test('of a click is told by the next one, with the way to the card', async () => {
+describe('someone who was not answered when the desk died', () => {
+  test('after a click is told by the next desk, with a link to the card', async () => {
     await post(rig, plainCard);
     expect((await rig.slack.click(keep)).status).toBe(200);
     clock += 16_000;
@@ -42,14 +42,14 @@ describe('who was not answered when the desk died', () => {
     expect(rig.cards.unanswered.size).toBe(0);
   });
 
-  test('of a command is told what they typed', async () => {
+  test('after a command is told what they typed', async () => {
     await rig.slack.command({ user: 'U0ADA', channel, command: '/firebreak', text: 'incidents' });
     clock += 16_000;
     await rig.restart();
     expect(await until(() => told()[0])).toContain('as you typed /firebreak');
   });
 
-  test('is told again when Slack did not take it', async () => {
+  test('is told again if Slack did not accept it', async () => {
     await post(rig, plainCard);
     await rig.slack.click(keep);
     clock += 16_000;
@@ -61,8 +61,8 @@ describe('who was not answered when the desk died', () => {
   });
 });
 
-describe('is not told', () => {
-  test('who was answered', async () => {
+describe('no notice goes to', () => {
+  test('someone who was answered', async () => {
     await post(rig);
     await rig.slack.command({ user: 'U0ADA', channel, command: '/firebreak', text: 'questions' });
     await until(() => (rig.cards.unanswered.size === 0 ? true : undefined));
@@ -73,7 +73,7 @@ describe('is not told', () => {
     expect(told().filter((text) => text.includes('restarted'))).toEqual([]);
   });
 
-  test('who is answered by a desk that is slow', async () => {
+  test('someone whom a slow desk answers', async () => {
     await post(rig, plainCard);
     await rig.slack.click(keep);
     clock += 16_000;

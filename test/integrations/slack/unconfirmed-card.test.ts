@@ -17,7 +17,7 @@ async function killedAfterPosting(): Promise<void> {
 }
 
 describe('a card that Slack shows and has not confirmed', () => {
-  test('takes a click before its posting has been repeated, and stays one card', async () => {
+  test('accepts a click before its posting has been repeated, and stays one card', async () => {
     await killedAfterPosting();
     await rig.slack.click(keep);
     await until(() => rig.clicks[0]);
@@ -27,7 +27,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     expect(rig.slack.channelMessages(channel)).toHaveLength(1);
   });
 
-  test('takes a click while Slack’s answer to the posting is still out', async () => {
+  test('accepts a click while Slack’s answer to the posting is pending', async () => {
     rig.slack.doThenTimeout('chat.postMessage');
     let isOut = true;
     const posting = post(rig, plainCard).catch(() => {
@@ -41,7 +41,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     await posting;
   });
 
-  test('takes a click in the thread of a summary, too', async () => {
+  test('accepts a click in the thread of a summary, too', async () => {
     await rig.stop();
     rig = await startRig({ isTooMuch: async () => true });
     await post(rig, cardOf(2, { choices: plainCard.choices, text: 'Another question' }));
@@ -54,7 +54,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     expect(rig.refusals).toEqual([]);
   });
 
-  test('of several questions takes what is said to the one that joined it as the desk was killed', async () => {
+  test('of several questions accepts an answer to the one that joined it as the desk was killed', async () => {
     const cards = [1, 2].map((number) => cardOf(number, { choices: plainCard.choices }));
     for (const card of cards) await post(rig, card);
     const joined = cards[1]?.questionId ?? '';
@@ -66,14 +66,14 @@ describe('a card that Slack shows and has not confirmed', () => {
     expect(rig.refusals).toEqual([]);
   });
 
-  test('is not taken from where somebody else shows its button', async () => {
+  test('is not accepted where someone else shows its button', async () => {
     await killedAfterPosting();
     await rig.slack.click({ ...keep, dialog: 'leave', forge: { messageTs: '1700000000.000001' } });
     expect((await until(() => rig.slack.ephemerals('U0ADA')[0])).text).toMatch(/out of date/);
     expect(rig.clicks).toEqual([]);
   });
 
-  test('is said to be so where Slack cannot be asked for it, and the next click counts', async () => {
+  test('is reported as such when Slack cannot be asked for it, and the next click counts', async () => {
     await killedAfterPosting();
     rig.slack.fail('conversations.history', { status: 503 });
     await rig.slack.click(keep);
@@ -84,7 +84,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     await until(() => rig.clicks[0]);
   });
 
-  test('is said to be so where Slack does not show it to us yet', async () => {
+  test('is reported as such when Slack does not show it to us yet', async () => {
     await killedAfterPosting();
     const { messages } = rig.slack.world;
     const [shown] = messages;
@@ -98,7 +98,7 @@ describe('a card that Slack shows and has not confirmed', () => {
   });
 });
 
-test('a click of which the desk cannot look anything up is answered', async () => {
+test('a click for which the desk cannot look anything up is answered', async () => {
   await post(rig, plainCard);
   rig.cards.button = () => Promise.reject(new Error('password=hunter2'));
   await rig.slack.click(keep);
@@ -107,7 +107,7 @@ test('a click of which the desk cannot look anything up is answered', async () =
   expect(JSON.stringify([rig.slack.world.messages, rig.logs])).not.toContain('hunter2');
 });
 
-test('a dialog of which the desk cannot look anything up says so', async () => {
+test('a dialog for which the desk cannot look anything up says so', async () => {
   await post(rig);
   await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1', dialog: 'leave' });
   const view = await until(() => rig.slack.world.openView('U0ADA'));

@@ -52,7 +52,7 @@ describe('a receiver over HTTP', () => {
       ...over,
     });
 
-  test('gets lines, zipped, with the token and a signature over what was zipped', async () => {
+  test('gets compressed lines, with the token and a signature over the uncompressed text', async () => {
     const receiver = receiverAt({ access: () => ({ bearer: 'token-1', hmac: 'shared', tls: {} }) });
     expect(await receiver.deliver([event(1), event(2)], running)).toEqual({ state: 'delivered', answer: 'HTTP status 200' });
     await receiver.close();
@@ -86,7 +86,7 @@ describe('a receiver over HTTP', () => {
     await receiver.close();
   });
 
-  test('that does not answer is given up after its time, or when the desk stops', async () => {
+  test('that does not answer is given up on after a timeout, or when the desk stops', async () => {
     server.decide = () => 'hang';
     const slow = receiverAt({ timeoutMs: 50 });
     expect(await slow.deliver([event(1)], running)).toEqual({ state: 'later', reason: 'no answer in time' });
@@ -99,7 +99,7 @@ describe('a receiver over HTTP', () => {
     await receiver.close();
   });
 
-  test('with TLS is believed by its certificate alone, and knows us by ours', async () => {
+  test('with TLS is trusted by its certificate alone, and knows us by ours', async () => {
     const seen: string[] = [];
     const files = { key: pem('server.key'), cert: pem('server.pem'), ca: pem('client.pem'), requestCert: true };
     const secure = createHttpsServer(files, (request, response) => {
@@ -168,7 +168,7 @@ describe('a receiver of syslog over TLS', () => {
     return { receiver, server };
   }
 
-  test('gets each event with its length before it and the header of RFC 5424, and it counts once all was read', async () => {
+  test('gets each event with its length in front and an RFC 5424 header, delivered once all was read', async () => {
     const read: Buffer[] = [];
     const { receiver, server } = await syslogServer((socket) => {
       socket.on('data', (chunk) => read.push(chunk));
@@ -185,7 +185,7 @@ describe('a receiver of syslog over TLS', () => {
     }
   });
 
-  test('that ends the connection in the middle has not got it', async () => {
+  test('that closes the connection in the middle has not received it', async () => {
     const { receiver, server } = await syslogServer((socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => socket.destroy());
@@ -194,7 +194,7 @@ describe('a receiver of syslog over TLS', () => {
     await close(server);
   });
 
-  test('that is another one, or is not there, gets nothing', async () => {
+  test('that is the wrong one, or is not there, gets nothing', async () => {
     const read: Buffer[] = [];
     const { server } = await syslogServer((socket) => socket.on('data', (chunk) => read.push(chunk)));
     const { port } = server.address() as AddressInfo;

@@ -71,7 +71,7 @@ describe.each(names)('%s', (name) => {
     if (name !== 'servicenow') expect(read(system, { headers, body: `${body} ` }).ok).toBe(false);
   });
 
-  test('is nothing that stops anything when it is signed and makes no sense', () => {
+  test('breaks nothing when it is signed but makes no sense', () => {
     const [system, { headers }] = closed('the-new-secret')[name] ?? fail();
     if (name === 'servicenow') expect(read(system, { headers, body: '[1]' })).toEqual({ ok: true, events: [] });
     else expect(read(system, { headers, body: '[1]' }).ok).toBe(false);
@@ -82,7 +82,7 @@ function fail(): never {
   throw new Error('no such system');
 }
 
-describe('what is no news', () => {
+describe('what is not news', () => {
   const secret = 'the-new-secret';
   const none = { ok: true, events: [] };
 
@@ -113,7 +113,7 @@ describe('what is no news', () => {
   });
 });
 
-test('comments, what is opened again, and who is at it', () => {
+test('comments, reopenings and acknowledgements are read, with who did it', () => {
   const secret = 'the-new-secret';
   const comment = {
     secret,

@@ -82,7 +82,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('of a site that has moved says where to write its new address', async () => {
+  test('of a site that has moved says where to configure its new address', async () => {
     const stage = await stageOf('servicenow');
     const headers = { location: 'https://elsewhere.example.com/' };
     stage.fake.inject({ method: 'GET', path: /./, what: 'fail', status: 302, headers, body: page });

@@ -82,7 +82,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
     expect([stage.open(), stage.closed(), stage.comments().length]).toEqual([0, 1, 1]);
   });
 
-  test('makes one of many calls at once in one process', async () => {
+  test('creates one ticket for many concurrent calls in one process', async () => {
     const stage = await stageOf(name);
     const system = stage.connect(memoryInProcess());
     await Promise.all(Array.from({ length: 5 }, () => system.open(request, signal)));
@@ -109,7 +109,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
     }
   });
 
-  test('429 says when to come back, and nothing is done', async () => {
+  test('429 says when to retry, and nothing is done', async () => {
     const stage = await stageOf(name);
     for (const method of ['GET', 'POST'])
       stage.fake.inject({ method, path: /./, what: 'fail', status: 429, headers: { 'retry-after': '7' } });
@@ -120,7 +120,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
     expect(stage.open()).toBe(0);
   });
 
-  test('a refusal is final and holds no answer, header or credential', async () => {
+  test('a refusal is final and contains no answer, header or credential', async () => {
     const stage = await stageOf(name);
     for (const method of ['GET', 'POST']) stage.fake.inject({ method, path: /./, what: 'fail', status: 403 });
     const error: unknown = await stage
@@ -133,7 +133,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
     );
   });
 
-  test('shows text of an attacker as text, without secrets', async () => {
+  test('shows an attacker’s text as text, without secrets', async () => {
     const stage = await stageOf(name);
     const system = redactedTickets(stage.connect(memoryInProcess()));
     const evil = 'curl -H "Authorization: Bearer abc.def-123456" <b>[code]<img src=x>[/code] {{incident}} \u202egpj.exe @all';

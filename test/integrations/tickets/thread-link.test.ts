@@ -72,7 +72,7 @@ const carrying = (texts: readonly string[]): readonly number[] =>
   texts.flatMap((text, index) => (text.includes(thread) ? [index] : []));
 
 describe('a ticket says once where its thread is', () => {
-  test('in the body, where there is a thread when it is filed', async () => {
+  test('in the body, if there is a thread when it is filed', async () => {
     const { connect, texts } = await github();
     const { desk, slackSays } = await desks(connect);
     slackSays(async () => thread);
@@ -81,7 +81,7 @@ describe('a ticket says once where its thread is', () => {
     expect(carrying(texts())).toEqual([0]);
   });
 
-  test('else in the first comment after there is one', async () => {
+  test('otherwise in the first comment once there is one', async () => {
     const { connect, texts } = await github();
     const { desk, slackSays } = await desks(connect);
     const { id = '' } = await desk().open(request, signal);
@@ -92,22 +92,25 @@ describe('a ticket says once where its thread is', () => {
     expect([texts().length, carrying(texts())]).toEqual([4, [2]]);
   });
 
-  test.each(['hang', 'then-reset'] as const)('though the call that carries it meets %s, and the desk is killed', async (what) => {
-    const { fake, connect, texts } = await github();
-    const { desk, slackSays } = await desks(connect);
-    const { id = '' } = await desk().open(request, signal);
-    slackSays(async () => thread);
-    fake.inject({ method: 'POST', path: /comments$/, what });
-    await expect(desk().comment({ id, key: 'c0', text: 'contained' }, signal)).rejects.toThrow();
-    // Slack is away by then, but what is sent again is still the same.
-    slackSays(async () => undefined);
-    await desk().comment({ id, key: 'c0', text: 'contained' }, signal);
-    slackSays(async () => thread);
-    await desk().comment({ id, key: 'c1', text: 'released' }, signal);
-    expect([texts().length, carrying(texts())]).toEqual([3, [1]]);
-  });
+  test.each(['hang', 'then-reset'] as const)(
+    'even if the call that carries it meets %s, and the desk is killed',
+    async (what) => {
+      const { fake, connect, texts } = await github();
+      const { desk, slackSays } = await desks(connect);
+      const { id = '' } = await desk().open(request, signal);
+      slackSays(async () => thread);
+      fake.inject({ method: 'POST', path: /comments$/, what });
+      await expect(desk().comment({ id, key: 'c0', text: 'contained' }, signal)).rejects.toThrow();
+      // Slack is away by then, but what is sent again is still the same.
+      slackSays(async () => undefined);
+      await desk().comment({ id, key: 'c0', text: 'contained' }, signal);
+      slackSays(async () => thread);
+      await desk().comment({ id, key: 'c1', text: 'released' }, signal);
+      expect([texts().length, carrying(texts())]).toEqual([3, [1]]);
+    },
+  );
 
-  test('and of a ticket that was filed by an older version in its next comment', async () => {
+  test('if filed by an older version, in its next comment', async () => {
     const { connect, texts } = await github();
     const { desk, olderDesk, slackSays } = await desks(connect);
     const { id = '' } = await olderDesk().open(request, signal);
@@ -117,7 +120,7 @@ describe('a ticket says once where its thread is', () => {
   });
 });
 
-describe('the address is a link that people can follow, beside text that has none', () => {
+describe('the address is a link that people can follow, next to text that has none', () => {
   const evil = `see ${thread} and <${thread}>`;
   const threadedRequest = { ...request, body: evil, thread };
   const note = { key: 'c', text: evil, thread };
@@ -155,7 +158,7 @@ describe('the address is a link that people can follow, beside text that has non
     expect(record?.notes.join('\n')).toContain(`\n\nSlack thread: ${thread}\n\n[firebreak-`);
   });
 
-  test('as a field of a webhook’s events, which those without it do not have', async () => {
+  test('as a field of a webhook’s events, absent when there is none', async () => {
     const fake = await startWebhookFake({ secret: 'webhook-secret' });
     running.push(() => fake.stop());
     const settings = { url: `${fake.url}/firebreak`, secret: 'webhook-secret' };
@@ -168,7 +171,7 @@ describe('the address is a link that people can follow, beside text that has non
     expect(fake.events[2]).not.toHaveProperty('thread');
   });
 
-  test('of an alert of PagerDuty, once there is a thread', async () => {
+  test('on an alert of PagerDuty, once there is a thread', async () => {
     const fake = await startPagerDutyFake({ routingKeys: ['a'.repeat(32)] });
     running.push(() => fake.stop());
     const pagerDuty = redactedPager(createPagerDuty({ routingKey: 'a'.repeat(32), apiUrl: fake.url }));

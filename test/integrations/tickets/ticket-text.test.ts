@@ -67,7 +67,7 @@ test('Jira: the same, as a document with two links', async () => {
   expect(links).toEqual([`"href":"${address}"`, `"href":"${thread}"`]);
 });
 
-test('ServiceNow: the same as plain text, and a long text of an attacker cuts nothing of it off', async () => {
+test('ServiceNow: the same as plain text, and an attacker’s long text truncates none of it', async () => {
   const fake = await startServiceNowFake({ user: 'firebreak', password: 'snow-password' });
   running.push(() => fake.stop());
   const system = createServiceNowTickets({ url: fake.url, user: 'firebreak', password: 'snow-password' });
@@ -78,14 +78,14 @@ test('ServiceNow: the same as plain text, and a long text of an attacker cuts no
   expect([cut.length <= 4_000, cut.endsWith([...facts, '', ...addresses, '', ids].join('\n'))]).toEqual([true, true]);
 });
 
-test('a webhook of one’s own has the addresses as fields', async () => {
+test('a custom webhook has the addresses as fields', async () => {
   const fake = await startWebhookFake({ secret: 'webhook-secret' });
   running.push(() => fake.stop());
   await createWebhookTickets({ url: `${fake.url}/firebreak`, secret: 'webhook-secret' }).open(full, signal);
   expect(fake.events[0]).toMatchObject({ title: full.title, body: full.body, console: address, thread });
 });
 
-test('the desk names the address in its own console, and none where there is no console', async () => {
+test('the desk gives the address in its own console, and none without a console', async () => {
   const filed: TicketRequest[] = [];
   const system: TicketSystem = {
     name: 'kept',
@@ -104,7 +104,7 @@ test('the desk names the address in its own console, and none where there is no 
   ]);
 });
 
-test('what stands on every ticket is plain', () => {
+test('what every ticket says is plain', () => {
   const text = facts.join('\n');
   expect(codeNames.flatMap((pattern) => pattern.exec(text)?.[0] ?? [])).toEqual([]);
   expect(refusedIn(text)).toEqual([]);

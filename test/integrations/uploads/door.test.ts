@@ -57,7 +57,7 @@ async function send(url: string, bytes: Buffer): Promise<number> {
 }
 
 describe('the door for uploads', () => {
-  test('shows the certificate whose hash it says', async () => {
+  test('presents the certificate whose hash it announces', async () => {
     const { port, hostname } = new URL(door.origin);
     const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false });
     await once(socket, 'secureConnect');
@@ -69,7 +69,7 @@ describe('the door for uploads', () => {
     socket.destroy();
   });
 
-  test('gives on what comes to an address, once', async () => {
+  test('passes on what arrives at an address, once', async () => {
     const address = open();
     const bytes = randomBytes(300_000);
     const [came, status] = await Promise.all([read(address), send(address.url, bytes)]);
@@ -78,7 +78,7 @@ describe('the door for uploads', () => {
     expect((await begin(address.url)).status).toBe(404);
   });
 
-  test('refuses another token, another method, an address that is none, and a second sender, of whom nothing is read', async () => {
+  test('refuses a wrong token, another method, an invalid address, and a second sender, from whom nothing is read', async () => {
     const address = open();
     const bytes = randomBytes(1_000);
     const came = read(address);
@@ -95,7 +95,7 @@ describe('the door for uploads', () => {
     expect(refusals.map(({ status }) => status)).toEqual(expect.arrayContaining([403, 405, 404, 409]));
   });
 
-  test('lets a sender wait whose token is not known yet', async () => {
+  test('lets a sender whose token is not known yet wait', async () => {
     const address = door.open({ mostBytes: 1_000, lastsMs: 10_000 });
     const beginning = begin(address.url);
     expect(await Promise.race([beginning, sleep(100, 'waits')])).toBe('waits');
@@ -104,7 +104,7 @@ describe('the door for uploads', () => {
     address.end();
   });
 
-  test('says that an upload was cut, and after how much', async () => {
+  test('says that an upload was cut off, and after how much', async () => {
     const address = open();
     const came = read(address);
     const { sent } = await begin(address.url);
@@ -117,7 +117,7 @@ describe('the door for uploads', () => {
     expect((await begin(address.url)).status).toBe(404);
   });
 
-  test('cuts what is more than was agreed, and what takes too long', async () => {
+  test('cuts off what is larger than agreed or takes too long', async () => {
     const small = open({ mostBytes: 1_000 });
     const came = read(small);
     const { sent } = await begin(small.url);
@@ -134,14 +134,14 @@ describe('the door for uploads', () => {
     expect((await begin(short.url)).status).toBe(404);
   });
 
-  test('tells who waits why the address was closed before anything came', async () => {
+  test('tells whoever waits why the address was closed before anything came', async () => {
     const address = open();
     const came = read(address);
     address.end(new Error('the step was called off'));
     await expect(came).rejects.toThrow('the step was called off');
   });
 
-  test('lets who sends wait while nobody takes', async () => {
+  test('lets the sender wait while nobody reads', async () => {
     const address = open({ mostBytes: 1e9 });
     const parts = address.data[Symbol.asyncIterator]();
     const first = parts.next();

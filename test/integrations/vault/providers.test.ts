@@ -40,7 +40,7 @@ describe('Vault, as its API is documented', () => {
   }));
   vaultLeaseSuite(() => ({ vault, lend: async (role) => fake.lend(role), accepts: async (login) => fake.accepts(login) }));
 
-  test('no error holds a token, a value or what Vault said', async () => {
+  test('no error contains a token, a value or what Vault said', async () => {
     fake.put('shop/api', { db_password: oldValue });
     const next: Credential = { values: { password: 'new-value-canary' } };
     const failing = kv();

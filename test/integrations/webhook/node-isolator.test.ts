@@ -24,7 +24,7 @@ const isolation: NodeIsolation = {
 };
 
 describe('a node at its provider', () => {
-  test('is isolated once, looked at, and let go once', async () => {
+  test('is isolated once, checked, and released once', async () => {
     const { fake, isolator } = await provider();
     expect(await isolator.look(isolation, signal)).toEqual({ state: 'open', detail: 'sg-default' });
     await isolator.isolate(isolation, signal);
@@ -42,14 +42,14 @@ describe('a node at its provider', () => {
     expect(new Set(fake.events.map((event) => event.isolation)).size).toBe(1);
   });
 
-  test('stays as another step has it', async () => {
+  test('stays isolated when another step’s isolation is released', async () => {
     const { fake, isolator } = await provider();
     await isolator.isolate(isolation, signal);
     await isolator.release({ ...isolation, key: 'another' }, signal);
     expect(fake.isolated()).toEqual(['worker-3']);
   });
 
-  test('is not for who has another secret, and a provider that hangs is waited for no longer than was said', async () => {
+  test('is refused with another secret, and a hanging provider is waited for no longer than configured', async () => {
     const stranger = await provider({ secret: 'other' });
     await expect(stranger.isolator.isolate(isolation, signal)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     const { fake, isolator } = await provider({ timeoutMs: 200 });

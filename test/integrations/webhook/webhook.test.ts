@@ -32,7 +32,7 @@ describe('a signed event', () => {
     });
   });
 
-  test('with another secret is refused, and the path of the URL is in no error', async () => {
+  test('with another secret is refused, and no error contains the path of the URL', async () => {
     const fake = await receiver();
     const error: unknown = await createWebhookTickets({ url: `${fake.url}/hooks/T0PSECRET`, secret: 'other' })
       .open(request, signal)
@@ -41,7 +41,7 @@ describe('a signed event', () => {
     expect(String(error)).not.toContain('T0PSECRET');
   });
 
-  test('cannot be changed, and not be sent again later', async () => {
+  test('cannot be changed, or sent again later', async () => {
     const fake = await receiver();
     const body = JSON.stringify({ version: 1, type: 'ticket.closed', idempotencyKey: 'k', ticket: 'T-1' });
     const post = (timestamp: string, signature: string, text: string) =>

@@ -6,7 +6,7 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 import { type CommandResult, runCommand } from '../../../service/parts/command.ts';
 import { kubernetesProgram } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
-import type { ServerGroup } from '../../../tools/platform/server-group.ts';
+import type { RunningServer, ServerGroup } from '../../../tools/platform/server-group.ts';
 import { until } from '../../platform/kubernetes/parts/cluster.ts';
 import { freshNamespace } from '../../platform.ts';
 import { type LabAddresses, startLab } from './start-lab.ts';
@@ -42,7 +42,7 @@ export interface NodeLab extends LabAddresses {
     readonly here: number;
     readonly there: number;
     readonly logFile: string;
-  }): void;
+  }): RunningServer;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function nodeLab(): Promise<NodeLab> {
     pod,
     forward: ({ group, namespace: of, pod: name, here, there, logFile }) => {
       const args = ['--kubeconfig', kubeconfig, '--namespace', of, 'port-forward', `pod/${name}`, `${here}:${there}`];
-      group.start({ name: `way to ${name}`, command: program, args, logFile });
+      return group.start({ name: `way to ${name}`, command: program, args, logFile });
     },
     exec: (name, ...command) => kubectl('exec', name, '--container', 'main', '--', ...command),
     async runPod({ name, command, image = addresses.image, labels = {}, spec = {}, container = {} }) {

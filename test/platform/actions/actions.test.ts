@@ -51,7 +51,7 @@ describe('every action, on the real API server', () => {
   };
   const declared = new Map(table.map(({ declaration }) => [declaration.name, declaration]));
 
-  test('is in the table, but for those that touch no cluster, and those that need a real container (see test/node)', () => {
+  test('is in the table, except those that touch no cluster and those that need a real container (see test/node)', () => {
     expect(table.map(({ declaration }) => declaration.name).sort()).toEqual(
       actions
         .filter(({ pool }) => pool !== 'desk' && pool !== 'forensics')
@@ -61,7 +61,7 @@ describe('every action, on the real API server', () => {
     for (const { declaration, input } of table) expect(input.safeParse(declaration.example)).toMatchObject({ success: true });
   });
 
-  test.each(all)('%s changes what its plan says, and nothing more when it is applied again', async (name, row) => {
+  test.each(all)('%s changes what its plan says, and nothing more when applied again', async (name, row) => {
     const { planned, changed, planAgain, changedAgain, verification } = await of(name);
     expect(changed).toEqual(planned);
     expect(changedAgain).toEqual([]);
@@ -74,7 +74,7 @@ describe('every action, on the real API server', () => {
     expect(ended.length > 0).toBe(declared.get(name)?.effect === 'destructive');
   });
 
-  test.each(reversible)('%s is undone byte for byte, once, and not where somebody has changed it since', async (name) => {
+  test.each(reversible)('%s is undone byte for byte, once, unless somebody has changed it since', async (name) => {
     const { drift, robbed, undo, asFailed, unallowed, release, restored } = await of(name);
     // Anyone who claims under another key that the step failed releases nothing, and the release plan shown to people matches what it restores.
     expect(asFailed?.changed).toEqual([]);
@@ -90,23 +90,20 @@ describe('every action, on the real API server', () => {
     for (const { before, after } of restored) expect(after).toEqual(before);
   });
 
-  test.each(all)('%s has one effect when the process dies before or after any of its calls', async (name) => {
+  test.each(all)('%s takes effect once when the process dies before or after any of its calls', async (name) => {
     const { calls, killed } = await of(name);
     for (const one of killed) expect(one).toEqual({ at: one.at, changed: calls });
   });
 
-  test.each(reversible)(
-    '%s is undone all the same when the process dies before or after any of the calls of its undo',
-    async (name) => {
-      const { undoKilled } = await of(name);
-      // The undo leaves what a step creates once and for all, such as the standing policy: it makes fewer calls.
-      expect(undoKilled.filter(({ died }) => died).length).toBeGreaterThanOrEqual(2);
-      for (const { at, state, before, after } of undoKilled)
-        expect({ at, state, after }).toEqual({ at, state: expect.stringMatching(/^(undone|already)$/), after: before });
-    },
-  );
+  test.each(reversible)('%s is still undone when the process dies before or after any call of its undo', async (name) => {
+    const { undoKilled } = await of(name);
+    // The undo leaves what a step creates once and for all, such as the standing policy: it makes fewer calls.
+    expect(undoKilled.filter(({ died }) => died).length).toBeGreaterThanOrEqual(2);
+    for (const { at, state, before, after } of undoKilled)
+      expect({ at, state, after }).toEqual({ at, state: expect.stringMatching(/^(undone|already)$/), after: before });
+  });
 
-  test.each(all)('%s works with exactly its rights, and with one less fails and names it', async (name) => {
+  test.each(all)('%s works with exactly its rights, and fails with one less and names it', async (name) => {
     const { rights } = await of(name);
     expect(rights.enough).toBe('ok');
     for (const [right, refusal] of Object.entries(rights.oneLess))

@@ -177,7 +177,7 @@ type Application = ObjectJson & {
   const isSynced = () =>
     eventually('all of it is as declared', async () => (await application()).status?.sync?.status === 'Synced');
 
-  test('is put back by it within seconds where it is not paused', async () => {
+  test('is reverted by it within seconds unless it is paused', async () => {
     await eventually('the CronJob that Argo CD makes', () => bill().catch(() => undefined));
     await isSynced();
     const action = suspendCronJobImplementation({ api: cluster.api, cellKey, pausing: undefined });
@@ -191,7 +191,7 @@ type Application = ObjectJson & {
     await isSynced();
   });
 
-  test('is left alone by it while the step is in force, and is given back exactly', async () => {
+  test('is left alone by it while the step is in force, and is restored exactly', async () => {
     const pausing = { argocd: { namespace } };
     const action = suspendCronJobImplementation({ api: cluster.api, cellKey, pausing });
     await looksAgain(1);
@@ -211,7 +211,7 @@ type Application = ObjectJson & {
     await isSynced();
   });
 
-  test('has a workload that is scaled to nothing for as long as it is paused', async () => {
+  test('stays scaled to zero for as long as it is paused', async () => {
     const { api, view } = cluster;
     const action = scaleToZeroImplementation({ api, view, cellKey, pausing: { argocd: { namespace } } });
     const suspect = { namespace, name: 'cart-gone', uid: randomUUID() };

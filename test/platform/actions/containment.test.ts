@@ -34,7 +34,7 @@ describe('containment wider than a pod', () => {
   const change = (path: string, body: object) =>
     cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'change by hand' });
 
-  test('isolateNamespace never selects a quarantined pod, and says partial while another policy allows', async () => {
+  test('isolateNamespace never selects a quarantined pod, and reports partial while another policy allows traffic', async () => {
     const namespace = await platform.freshNamespace();
     const action = isolateNamespaceImplementation(parts());
     const [input, context] = [{ namespace, allow: { dns: true, cidrs: ['203.0.113.9/24'] } }, stepContext()];
@@ -63,7 +63,7 @@ describe('containment wider than a pod', () => {
     expect(await action.verify(second, other)).toMatchObject({ state: 'partial' });
   });
 
-  test('blockEgress opens nothing that another policy denies, and denies it also when that one is deleted', async () => {
+  test('blockEgress opens nothing that another policy denies, and denies it even when that one is deleted', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const action = blockEgressImplementation(parts());
@@ -95,7 +95,7 @@ describe('containment wider than a pod', () => {
     expect((await cluster.get<{ items: unknown[] }>(policies(namespace))).items).toEqual([]);
   });
 
-  test('blockEgress refuses the address of a pod and everything at once, and says partial when a policy comes later', async () => {
+  test('blockEgress refuses a pod’s address and the whole range, and reports partial when a policy is added later', async () => {
     const namespace = await platform.freshNamespace();
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const action = blockEgressImplementation(parts());
@@ -133,7 +133,7 @@ describe('containment wider than a pod', () => {
     await isPartial(blockEgressImplementation(parts()), { workload: cart(namespace), to: ['203.0.113.7'] });
   });
 
-  test('quarantineWorkload takes the pods that there were, not their successors, and leaves out what another incident holds', async () => {
+  test('quarantineWorkload quarantines the existing pods, not their successors, and skips those that another incident holds', async () => {
     const namespace = await platform.freshNamespace();
     const pods = await cluster.makeDeployment(namespace, 'cart', { replicas: 3 });
     const [held, ...rest] = pods.map(resolved);
@@ -164,7 +164,7 @@ describe('containment wider than a pod', () => {
     expect((await cluster.pod(namespace, held.name)).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
   });
 
-  test('quarantineWorkload takes a pod that somebody deletes with years to go, and leaves one that ends at once', async () => {
+  test('quarantineWorkload includes a pod that is being deleted with years of grace, and skips one that ends at once', async () => {
     const namespace = await platform.freshNamespace();
     const [container, spec] = [{ name: 'main', image: 'shop/cart:1' }, { nodeName: 'nobody-plays-it' }];
     await cluster.post(pathOf({ group: 'apps', resource: 'deployments', namespace }), {
@@ -195,7 +195,7 @@ describe('containment wider than a pod', () => {
     expect(uids).not.toContain(ending?.uid);
   });
 
-  test('what was held already by somebody else is left so, and an edited note is not believed', async () => {
+  test('what somebody else already held stays held, and an edited note is not trusted', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     await change(deploymentPath(namespace), { spec: { paused: true } });
@@ -223,7 +223,7 @@ describe('containment wider than a pod', () => {
     expect((await cluster.deployment(namespace, 'cart')).spec?.paused).toBe(true);
   });
 
-  test('scaleToZero names the budgets and scalers, asks for the suspect’s evidence, and refuses what would lose volumes', async () => {
+  test('scaleToZero names the budgets and scalers, requires the suspect’s evidence, and refuses what would lose volumes', async () => {
     const namespace = await platform.freshNamespace();
     const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     if (!suspect) throw new Error('one replica was asked for');
@@ -260,7 +260,7 @@ describe('containment wider than a pod', () => {
     });
   });
 
-  test('suspendCronJob names the Jobs that run on', async () => {
+  test('suspendCronJob names the Jobs that keep running', async () => {
     const namespace = await platform.freshNamespace();
     const path = pathOf({ group: 'batch', resource: 'cronjobs', namespace });
     const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'shop/report:1' }] } };
@@ -276,7 +276,7 @@ describe('containment wider than a pod', () => {
     expect(await action.verify(output, context)).toMatchObject({ detail: 'it starts no more Jobs, and none runs' });
   });
 
-  test('revokeServiceAccount takes away what the account may do, names the groups that still give rights, and gives it back', async () => {
+  test('revokeServiceAccount removes the account’s rights, names the groups that still grant some, and restores them', async () => {
     const namespace = await platform.freshNamespace();
     const rbac = 'rbac.authorization.k8s.io';
     const bindings = pathOf({ group: rbac, resource: 'rolebindings', namespace });
@@ -323,7 +323,7 @@ describe('containment wider than a pod', () => {
     expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
   });
 
-  test('revokeServiceAccount touches no binding that is held for another account, and says which', async () => {
+  test('revokeServiceAccount does not touch a binding that is held for another account, and says which', async () => {
     const namespace = await platform.freshNamespace();
     const rbac = 'rbac.authorization.k8s.io';
     const account = (name: string) => ({ serviceAccount: { namespace, name } });
@@ -357,7 +357,7 @@ describe('containment wider than a pod', () => {
     expect(await subjects('both')).toMatchObject([{ name: 'first' }]);
   });
 
-  test('denyImage refuses new pods by every spelling, names who cannot replace a pod, and does not stand in a quarantine’s way', async () => {
+  test('denyImage rejects new pods in every spelling of the image, names workloads that cannot replace a pod, and does not block a quarantine', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const before = resolved(await cluster.makePod(namespace, 'before', { metadata: { labels: { app: 'before' } } }));

@@ -139,7 +139,7 @@ const platform = program === undefined ? undefined : await testPlatform();
     await eventually('its next rounds', async () => rounds() >= before + times);
   };
 
-  test('is put back by it within seconds where it is not told to leave it alone', async () => {
+  test('is reverted by it within seconds unless it is told to leave it alone', async () => {
     await eventually('the CronJob that Flux makes', () => bill().catch(() => undefined));
     const action = suspendCronJobImplementation({ api: cluster.api, cellKey, pausing: undefined });
     const plan = await action.plan(input(), context('one'));
@@ -151,7 +151,7 @@ const platform = program === undefined ? undefined : await testPlatform();
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path: cronJob(), body: note, what: 'remove the note' });
   });
 
-  test('is left alone by it while the step is in force, and is given back exactly', async () => {
+  test('is left alone by it while the step is in force, and is restored exactly', async () => {
     const action = suspendCronJobImplementation({ api: cluster.api, cellKey, pausing: { flux: true } });
     await looksAgain(1);
     const before = comparable(await bill());
@@ -164,7 +164,7 @@ const platform = program === undefined ? undefined : await testPlatform();
     expect((await bill()).spec.suspend).not.toBe(true);
   });
 
-  test('has a rollout that stays paused also without that: what Flux applies says nothing of `paused: false`', async () => {
+  test('keeps a rollout paused even without that, since what Flux applies does not set `paused: false`', async () => {
     const action = suspendRolloutImplementation({ api: cluster.api, cellKey, pausing: undefined });
     const rollout = { deployment: { namespace, name: 'cart' } };
     await action.apply(rollout, context('three'));

@@ -88,7 +88,7 @@ async function lastingDeployment(namespace: string): Promise<PodJson> {
   });
 }
 
-describe('a pod that was to end and runs on is told', () => {
+describe('a pod that was meant to end but keeps running is reported', () => {
   test.each<[string, (namespace: string, pods: readonly PodJson[]) => Promise<void>]>([
     [
       'by somebody who deletes the workload alone',
@@ -102,7 +102,7 @@ describe('a pod that was to end and runs on is told', () => {
         await until(async () => ((await cluster.pods(namespace)).length > pods.length ? true : undefined));
       },
     ],
-  ])('where a workload is deleted: let go %s', async (_, letGo) => {
+  ])('when its workload is deleted: let go %s', async (_, letGo) => {
     const namespace = await fresh();
     const pods = await cluster.makeDeployment(namespace, 'cart');
     const [suspect] = pods;
@@ -124,7 +124,7 @@ describe('a pod that was to end and runs on is told', () => {
     });
   });
 
-  test('where it may take years to end: deleted, evicted, scaled down, drained and rolled', async () => {
+  test('when it may take years to end: deleted, evicted, scaled down, drained and rolled', async () => {
     const namespace = await fresh();
     const lasts = expect.stringMatching(/ is being ended, and its containers may run until 20\d\d-/);
     const partial = { state: 'partial', missing: [lasts] };
@@ -169,7 +169,7 @@ describe('a pod that was to end and runs on is told', () => {
     expect(await deletion.verify(deleted, stepContext())).toMatchObject({ state: 'partial', missing: [lasts, lasts] });
   });
 
-  test('where its finalizers keep it, and where somebody else had ended it before', async () => {
+  test('when its finalizers keep it, and when somebody else had already ended it', async () => {
     const namespace = await fresh();
     const kept = resolved(await lonePod(namespace, 'kept', { finalizers: ['example.com/keep'] }));
     const deletion = deletePodImplementation(parts());
@@ -188,7 +188,7 @@ describe('a pod that was to end and runs on is told', () => {
     });
   });
 
-  test('where a workload is scaled to zero and its pod has been taken out of its hands meanwhile', async () => {
+  test('when its workload is scaled to zero but has lost control of the pod meanwhile', async () => {
     const namespace = await fresh();
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const { name, uid } = resolved(pod ?? {});

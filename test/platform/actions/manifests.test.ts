@@ -97,7 +97,7 @@ describe('the manifest of one action', () => {
   };
 
   test.each(table.map((row) => [row.declaration.name, row] as const))(
-    'is enough for %s from its plan to its undo, by its rights and by what admission lets it do with them',
+    'is enough for %s from plan to undo, both in its rights and in what admission lets it do with them',
     async (_, row) => {
       const namespace = await platform.freshNamespace();
       const scene = await row.scene(admin, namespace);
@@ -107,7 +107,7 @@ describe('the manifest of one action', () => {
     },
   );
 
-  test('is in force here, so that the tests above say something', async () => {
+  test('is enforced here, so that the tests above prove something', async () => {
     const row = table.find(({ declaration }) => declaration.name === 'quarantinePod');
     if (!row) throw new Error('it is in the table');
     const namespace = await platform.freshNamespace();

@@ -48,7 +48,7 @@ describe('cordonNode with a provider’s hook', () => {
   }
   const host = (provider: NodeProviderFake) => `the webhook at ${new URL(provider.url).host}`;
 
-  test('is contained where the provider has read it back, and its undo ends that and the cordon, byte for byte', async () => {
+  test('is contained once the provider confirms it, and its undo ends that and the cordon, byte for byte', async () => {
     const { node, ref, provider, action, context, read } = await scene();
     const before = await read();
     const plan = await action.plan({ node }, context);
@@ -74,7 +74,7 @@ describe('cordonNode with a provider’s hook', () => {
     expect(await action.undo({ input: { node }, output, key: context.key }, context)).toMatchObject({ state: 'already' });
   });
 
-  test('is contained where the answer to the order was lost, and the look tells', async () => {
+  test('is contained even if the answer to the order was lost, because a later look confirms it', async () => {
     const { node, provider, action, context } = await scene();
     provider.inject({ method: 'POST', path: /firebreak/, what: 'then-hang', times: 3 });
     const output = await action.apply({ node }, context);
@@ -83,7 +83,7 @@ describe('cordonNode with a provider’s hook', () => {
     expect((await action.verify(output, context)).detail).toContain('contained at the provider');
   });
 
-  test('is not contained where the provider refuses, does not carry it out, or cannot be read; the cordon stands', async () => {
+  test('is not contained when the provider refuses, does not act or cannot be read; the cordon stays', async () => {
     for (const [prepare, why] of [
       [(fake: NodeProviderFake) => fake.inject({ method: 'POST', path: /./, what: 'fail', status: 403, times: 1 }), 'HTTP 403'],
       [(fake: NodeProviderFake) => fake.stall(), 'it reports that the node is open: sg-default'],
@@ -100,7 +100,7 @@ describe('cordonNode with a provider’s hook', () => {
     }
   });
 
-  test('is let go at the provider although the node is gone, and not where somebody has uncordoned it', async () => {
+  test('is released at the provider even though the node is gone, but not if somebody has uncordoned it', async () => {
     const gone = await scene();
     await gone.action.apply({ node: gone.node }, gone.context);
     await cluster.api.json({ method: 'DELETE', path: gone.path, what: 'take the node away' });
@@ -116,7 +116,7 @@ describe('cordonNode with a provider’s hook', () => {
     expect(provider.isolated()).toEqual([node]);
   });
 
-  test('stays cut off where the note is gone, and nobody has allowed that it is let go', async () => {
+  test('stays cut off when the note is gone and nobody has allowed its release', async () => {
     const { node, path, provider, action, context } = await scene();
     await action.apply({ node }, context);
     const annotations = { [noteAnnotation('cordonNode')]: null };

@@ -154,9 +154,9 @@ const marking: typeof scenes = {
   },
 };
 
-describe('room for what is noted, with the own account of each pool', () => {
+describe('room for notes, with each pool’s own account', () => {
   test.each(Object.entries(scenes))(
-    'is made on an object whose annotations leave none, and the plan says so: %s',
+    'is made on an object whose annotations are full, and the plan says so: %s',
     async (_, make) => {
       const scene = await make(await platform.freshNamespace());
       await change(scene.path, { metadata: { annotations: full } });
@@ -180,7 +180,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     },
   );
 
-  test.each(Object.entries(marking))('is made where a step only marks what it changes: %s', async (_, make) => {
+  test.each(Object.entries(marking))('is made when a step only marks what it changes: %s', async (_, make) => {
     const scene = await make(await platform.freshNamespace());
     await change(scene.path, { metadata: { annotations: full } });
     const context = stepContext();
@@ -192,7 +192,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     await scene.end?.();
   });
 
-  test('is not made by what another step has noted, however much is put under such names', async () => {
+  test('is not made by removing another step’s notes, however much is stored under such names', async () => {
     const namespace = await platform.freshNamespace();
     const { path, workload, suspect } = await deployed(namespace);
     const rollout = suspendRolloutImplementation(cell());
@@ -218,7 +218,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     expect((await accounts.admin.deployment(namespace, 'cart')).spec).toMatchObject({ replicas: 1 });
   });
 
-  test('is for a new note where somebody has put back an old one, of a hold that is over', async () => {
+  test('is made for a new note even if somebody put back an old one, of a hold that is over', async () => {
     const namespace = await platform.freshNamespace();
     const { path, workload, suspect } = await deployed(namespace);
     const zero = scaleToZeroImplementation({ ...cell(), pollMs: 50 });
@@ -288,7 +288,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     expect((await read(`${path}/${long[0]}`)).subjects).toEqual([account]);
   });
 
-  test('is made by removing, and only there: the cell neither changes what others have noted, nor removes it elsewhere', async () => {
+  test('is made only by removing, and only there: the cell neither changes others’ annotations nor removes them elsewhere', async () => {
     const namespace = await platform.freshNamespace();
     const { path } = await deployed(namespace);
     await change(path, { metadata: { annotations: small } });
@@ -299,7 +299,7 @@ describe('room for what is noted, with the own account of each pool', () => {
   });
 });
 
-test('a restart says beforehand that the pod template has no room for its mark: what others noted there is not taken off', async () => {
+test('a restart says in its plan that the pod template has no room for its mark: others’ annotations there are not removed', async () => {
   const namespace = await platform.freshNamespace();
   const [pod] = await accounts.admin.makeDeployment(namespace, 'cart', { replicas: 1 });
   const annotations = { 'notes.example.com/full': 'x'.repeat(262_100) };
@@ -315,7 +315,7 @@ test('a restart says beforehand that the pod template has no room for its mark: 
   expect(await restart.plan(input, stepContext())).toMatchObject({ target: { name: `deployment/${namespace}/cart` } });
 });
 
-test('a rotation says beforehand which workload it leaves, since its pod template has no room for the mark', async () => {
+test('a rotation says in its plan which workload it skips because the pod template has no room for the mark', async () => {
   const namespace = await platform.freshNamespace();
   await accounts.admin.post(at('', 'secrets', namespace), { metadata: { name: 'db' }, stringData: { password: 'x'.repeat(40) } });
   const envFrom = [{ secretRef: { name: 'db' } }];

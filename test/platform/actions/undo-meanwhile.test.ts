@@ -11,7 +11,7 @@ import { cellKey, openCluster, resolved, stepContext, until } from '../kubernete
 
 const platform = await testPlatform();
 
-describe('an undo, where something else has come over its object meanwhile', () => {
+describe('an undo whose object something else has changed meanwhile', () => {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   beforeAll(async () => {
     cluster = await openCluster(platform.kubeconfig);
@@ -72,7 +72,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     };
   };
 
-  test('keeps what autoscalers and who deploys have changed, and gives exactly its own field back', async () => {
+  test('keeps what autoscalers and deployments have changed, and restores exactly its own field', async () => {
     const namespace = await platform.freshNamespace();
     const { undo } = await scaled(namespace);
     const resources = { requests: { cpu: '250m', memory: '64Mi' } };
@@ -90,7 +90,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     });
   });
 
-  test('leaves an object alone that was made again under the same name, also with the note of the one before', async () => {
+  test('leaves alone an object that was recreated under the same name, even with the note of the old one', async () => {
     const namespace = await platform.freshNamespace();
     const { undo } = await scaled(namespace);
     const { metadata, spec } = await cluster.get<ObjectJson>(deployment(namespace));
@@ -114,7 +114,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     expect((await cluster.deployment(namespace, 'cart')).spec?.replicas).toBe(5);
   });
 
-  test('has not given back a policy that somebody’s finalizer keeps in force, and has once that is taken off', async () => {
+  test('has not released a policy while somebody’s finalizer keeps it in force, and has once that is removed', async () => {
     const namespace = await platform.freshNamespace();
     const context = stepContext();
     const isolation = isolateNamespaceImplementation(parts());
@@ -134,7 +134,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     expect(await undo()).toMatchObject({ state: 'already' });
   });
 
-  test('that admission denies says so in the words of who denies it, and is done once it does no more', async () => {
+  test('that admission denies quotes the denial, and succeeds once admission allows it', async () => {
     const namespace = await platform.freshNamespace();
     const pod = resolved(await cluster.makePod(namespace, 'cart'));
     const context = stepContext();
@@ -156,7 +156,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     );
   });
 
-  test('and a quarantine of a workload do all pods but the one that admission keeps as it is', async () => {
+  test('and a workload quarantine cover all pods except the one that admission protects', async () => {
     const namespace = await platform.freshNamespace();
     const pods = await cluster.makeDeployment(namespace, 'cart', { replicas: 2 });
     const names = pods.map((pod) => resolved(pod).name).sort();
@@ -198,7 +198,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     expect(await isHeld(kept)).toBe(false);
   });
 
-  test('is done in a namespace that is on its way out', async () => {
+  test('works in a namespace that is being deleted', async () => {
     const namespace = await platform.freshNamespace();
     const rbac = 'rbac.authorization.k8s.io';
     await cluster.post(pathOf({ group: rbac, resource: 'rolebindings', namespace }), {

@@ -60,7 +60,7 @@ function onAws(server: AwsServer): void {
       return next;
     };
 
-    test('new, taken, then the old one disabled and deleted: both as often as one likes', async () => {
+    test('a new key is created and accepted, then the old one disabled and deleted; both calls can be repeated', async () => {
       const of = provider();
       expect([of.whyNot(old), await of.whyNotNow?.(old, { step, revokeFirst: false, signal })]).toEqual([undefined, undefined]);
       const next = await of.fresh(old, signal, step);
@@ -81,7 +81,7 @@ function onAws(server: AwsServer): void {
       expect(await idsNow()).toEqual([idOf(next), idOf(third)].sort());
     });
 
-    test('both are put into a credentials file as well', async () => {
+    test('the new id and secret are written into a credentials file as well', async () => {
       const file = (of: Credential) =>
         `[default]\naws_access_key_id = ${idOf(of)}\naws_secret_access_key = ${of.values.secret ?? ''}\nregion = here\n`;
       const before: Credential = { values: { ...old.values, credentials: file(old) } };
@@ -89,7 +89,7 @@ function onAws(server: AwsServer): void {
       expect(next.values.credentials).toBe(file(next));
     });
 
-    test('IAM does not know of it everywhere at once: a new key is waited for, an old one until it is refused', async () => {
+    test('IAM is eventually consistent: a new key is awaited until it works, an old one until it is refused', async () => {
       front.lag(3);
       const next = await whole();
       expect(await idsNow()).toEqual([idOf(next)]);
@@ -105,7 +105,7 @@ function onAws(server: AwsServer): void {
     });
 
     test.each(['CreateAccessKey', 'UpdateAccessKey', 'DeleteAccessKey', 'TagUser', 'ListAccessKeys', 'GetCallerIdentity'])(
-      'a call of %s that is done, and whose answer is lost, has one effect',
+      'a call of %s that succeeds, but whose answer is lost, has one effect',
       async (action) => {
         const of = provider();
         const tries = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -127,7 +127,7 @@ function onAws(server: AwsServer): void {
       },
     );
 
-    test('a key that was made and never kept is deleted, and another made; also where lists do not show it at once', async () => {
+    test('a key that was created but never stored is deleted and replaced, even if lists show it late', async () => {
       const lost = await provider().fresh(old, signal, step);
       const next = await provider().fresh(old, signal, step);
       expect(await idsNow()).toEqual([idOf(old), idOf(next)].sort());
@@ -142,7 +142,7 @@ function onAws(server: AwsServer): void {
       expect(await idsNow()).toEqual([idOf(old), idOf(kept)].sort());
     });
 
-    test('what somebody else made meanwhile, and uses, is not deleted', async () => {
+    test('a key that somebody else created meanwhile, and uses, is not deleted', async () => {
       await provider().fresh(old, signal, step);
       const [first = ''] = (await idsNow()).filter((id) => id !== idOf(old));
       await server.admin.send(new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: first }));
@@ -155,7 +155,7 @@ function onAws(server: AwsServer): void {
       expect(await idsNow()).toEqual([idOf(old), idOf(theirs)].sort());
     });
 
-    test('two keys: refused with the other one’s id, active or not; one that a rotation of ours left is deleted', async () => {
+    test('with two keys, refuses and names the other one’s id, active or not; a leftover of our own rotation is deleted', async () => {
       const theirs = await asAdmin();
       const why = (of: Credential, revokeFirst = false) => provider().whyNotNow?.(of, { step, revokeFirst, signal });
       expect(await why(old)).toBe(
@@ -180,7 +180,7 @@ function onAws(server: AwsServer): void {
       expect(await idsNow()).toEqual([idOf(next), idOf(third)].sort());
     });
 
-    test('revoked first: the old one goes before there is a new one, and every try after that finds its way', async () => {
+    test('revoked first: the old key is removed before there is a new one, and every later attempt recovers', async () => {
       const theirs = await asAdmin();
       const of = provider();
       for (let times = 0; times < 2; times += 1) await of.revoke({ old }, signal);
@@ -195,14 +195,14 @@ function onAws(server: AwsServer): void {
       expect(await of.ended({ old, next }, signal)).toBe(true);
     });
 
-    test('while one rotation makes a key, no other begins', async () => {
+    test('no other rotation begins while one creates a key', async () => {
       await provider().fresh(old, signal, step);
       const asked = { step: other, revokeFirst: false, signal };
       expect(await provider().whyNotNow?.(old, asked)).toContain(`another rotation of the user ${user} has started`);
       await expect(provider().fresh(old, signal, other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     });
 
-    test('a value that is no key of this user is not rotated, whatever it opens', async () => {
+    test('a key of another user is not rotated, whatever it gives access to', async () => {
       const elsewhere = credentialOf(await server.userWithKey(`pay-${user}`));
       const why = (of: Credential) => provider().whyNotNow?.(of, { step, revokeFirst: false, signal });
       expect(await why(elsewhere)).toBe(`${idOf(elsewhere)} is not an access key of the user ${user}`);
@@ -213,7 +213,7 @@ function onAws(server: AwsServer): void {
       expect(provider(awsWith(credentialLogin(old))).whyNot(old)).toContain('Firebreak itself');
     });
 
-    test('the old one is not ended where the new one is gone', async () => {
+    test('the old key is not revoked when the new one is gone', async () => {
       const next = await provider().fresh(old, signal, step);
       await provider().activate({ old, next }, signal);
       await server.admin.send(new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: idOf(next) }));

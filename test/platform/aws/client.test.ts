@@ -25,7 +25,7 @@ function onAws(server: AwsServer): void {
     const ask = (url: string, as: AccessKeyLogin | WebIdentity = login) =>
       new Aws({ region, login: as, endpoints: { iam: url, sts: url } });
 
-    test('no error holds a secret or what AWS said, and what passes by itself is tried again', async () => {
+    test('no error contains a secret or what AWS said, and temporary failures are retried', async () => {
       front = await startAwsFront({ url: server.url });
       const { url } = front;
       const errors: unknown[] = [];
@@ -56,7 +56,7 @@ function onAws(server: AwsServer): void {
       for (const value of ['canary', login.secretAccessKey]) expect(said).not.toContain(value);
     });
 
-    test('a key is made once, also where the answer is lost; a list is asked for again', async () => {
+    test('a key is created once even if the answer is lost; a list is requested again', async () => {
       front = await startAwsFront({ url: server.url });
       front.loseNext('ListAccessKeys');
       const before = await ask(front.url).keysOf(user, signal);
@@ -66,7 +66,7 @@ function onAws(server: AwsServer): void {
       expect(front.calls).toEqual(['ListAccessKeys', 'ListAccessKeys', 'CreateAccessKey', 'ListAccessKeys']);
     });
 
-    test('a role is assumed once for all calls, with the token of the account as it is in the file then', async () => {
+    test('a role is assumed once for all calls, with the account’s token as it is in the file at that time', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'firebreak-token-'));
       const tokenFile = join(folder, 'token');
       const seen: (string | null)[] = [];

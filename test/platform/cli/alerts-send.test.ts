@@ -28,7 +28,7 @@ afterAll(async () => {
 test.each([
   ['was left by its workload', {}],
   ['is quarantined', { labels: { [names.quarantineLabel]: 'active' } }],
-])('a sample is about a pod of the workload, and not about one that %s', async (_what, metadata) => {
+])('a sample is about a pod of the workload, not one that %s', async (_what, metadata) => {
   const namespace = await platform.freshNamespace();
   await cluster.makePod(namespace, 'cart-0', { metadata });
   const [owned] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });

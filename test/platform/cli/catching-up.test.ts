@@ -83,7 +83,7 @@ async function begin(name: string, taskQueue = cluster): Promise<string> {
   return workflowId;
 }
 
-test('while Temporal has a task done again the command line says so and waits, and Slack is told so at once', async () => {
+test('while Temporal repeats a task, the command line says so and waits, and Slack is told at once', async () => {
   await work(code);
   const id = await begin('late');
   const asked = async (): Promise<string> => incidentState(slack, { id }).then(String, ({ message }: Error) => message);
@@ -119,7 +119,7 @@ test('while Temporal has a task done again the command line says so and waits, a
   });
 });
 
-test('where nobody answers for an incident that is said, and is no fault inside Firebreak', async () => {
+test('an incident that no worker answers for is reported as such, not as a fault in Firebreak', async () => {
   const id = await begin('alone', `${cluster}-nobody`);
   await expect(incidentState({ ...slack, withinMs: 700 }, { id })).rejects.toMatchObject({
     code: 'FB_ERR_UNAVAILABLE',
@@ -127,7 +127,7 @@ test('where nobody answers for an incident that is said, and is no fault inside 
   });
 });
 
-test('an order whose taking has the service start anew is waited for: nobody can answer meanwhile', async () => {
+test('an order that makes the service restart is waited for: nobody can answer meanwhile', async () => {
   await work(code);
   await client.workflow.start(controlNames.workflow, { workflowId: controlIdOf(cluster), taskQueue: cluster, args: [] });
   const order: EndDecision = {

@@ -73,7 +73,7 @@ describe('a simulation in a real cluster', () => {
   };
   const kubeconfig = () => ['--kubeconfig', join(folder, `${namespace}-author.kubeconfig`)];
 
-  test('plans with the actions themselves about the pod that is there, and writes nothing', async () => {
+  test('plans with the real actions for the existing pod, and writes nothing', async () => {
     const { plans } = await simulate('--live', ...kubeconfig(), '--playbook', 'contain-dropped-binary');
     const rotation = plans.find(({ action }) => action === 'rotateSecret');
     expect(rotation).toMatchObject({
@@ -97,7 +97,7 @@ describe('a simulation in a real cluster', () => {
     expect(writes).toEqual([]);
   });
 
-  test('tells the same plans without the cluster, from what was recorded of it, in which no secret is', async () => {
+  test('gives the same plans without the cluster, from a snapshot of it that contains no secret', async () => {
     const recorded = await firebreakHere(['snapshot', 'shop.snapshot', '--json', ...kubeconfig()], { folder });
     expect(JSON.parse(recorded.stdout)).toMatchObject({ missing: [] });
     const file = join(folder, 'shop.snapshot');
@@ -117,7 +117,7 @@ describe('a simulation in a real cluster', () => {
     expect(sorted(told.steps)).toEqual(sorted(steps));
   });
 
-  test('gives a pack in its sandbox the plans alone', async () => {
+  test('gives a sandboxed pack only the plans', async () => {
     const pack = join(folder, 'pack');
     mkdirSync(pack, { recursive: true });
     writeFileSync(
@@ -145,7 +145,7 @@ export default definePack({ name: 'wide', version: '1.0.0', playbooks: [wide] })
     expect(run.stdout).toMatch(new RegExp(`touches deployment/${namespace}/cart`));
   });
 
-  test('says that a pod is gone where it is', async () => {
+  test('says that a pod is gone when it is', async () => {
     const gone = { ...sampleAlert('falco', 'Drop and execute new binary in container', { severity: 'critical' }) };
     writeFileSync(join(folder, 'gone.json'), JSON.stringify({ ...gone, pod: { namespace, name: 'cart-long-gone' } }));
     const run = await firebreakHere(['simulate', 'gone.json', '--live', '--story', ...kubeconfig()], { folder });

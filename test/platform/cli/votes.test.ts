@@ -162,7 +162,7 @@ const meant = ['--yes', '--target', 'rt-1'];
 const as = (person: string, key = person) => ['--as', person, '--key', join(folder, 'keys', `${key}.pem`)];
 
 describe('incidents', () => {
-  test('are listed by cluster and severity, shown whole, and watched to their end', async () => {
+  test('are listed by cluster and severity, shown in full, and watched to their end', async () => {
     const id = await startIncident('listed');
     const listed = await eventually('the incident on the list', async () => {
       const list = await firebreak('incidents', 'list', '--json');
@@ -192,7 +192,7 @@ describe('incidents', () => {
     expect(ended).toMatch(/vote\.accepted .* Ada \(ada\)\n/);
   });
 
-  test('that do not exist are said not to', async () => {
+  test('that do not exist are reported as such', async () => {
     const { status, stderr } = await firebreak('incidents', 'show', 'shop/Deployment/none');
     expect([status, stderr]).toEqual([
       1,
@@ -202,7 +202,7 @@ describe('incidents', () => {
 });
 
 describe('a vote from the command line', () => {
-  test('decides when it is signed by the key that the roster lists, and shows first what is signed', async () => {
+  test('decides when it is signed by the key in the roster, and first shows what is signed', async () => {
     const id = await startIncident('decides');
     const { status, stdout, stderr } = await firebreak(
       'approve',
@@ -224,7 +224,7 @@ describe('a vote from the command line', () => {
   });
 
   test.each([
-    ['by a key of nobody', ['ada', 'stranger'], 'signed by a key that may not sign it'],
+    ['by an unknown key', ['ada', 'stranger'], 'signed by a key that may not sign it'],
     ['by somebody else’s key', ['ada', 'eve'], 'signed by a key that may not sign it'],
     ['by a person of the wrong group', ['eve', 'eve'], 'Only oncall may answer'],
     ['by a stranger', ['mallory', 'stranger'], 'not on the roster'],
@@ -242,7 +242,7 @@ describe('a vote from the command line', () => {
     expect((await until(id, () => true)).questions[0]?.status.state).toBe('open');
   });
 
-  test('is not sent without a readable key, for a choice that does not exist, or to destroy by a deny', async () => {
+  test('is not sent without a readable key, for a choice that does not exist, or as a deny that destroys', async () => {
     const id = await startIncident('unsent');
     const said = ['--choice', 'remove', ...why, ...meant];
     const errorOf = async (...args: readonly string[]) => {
@@ -289,7 +289,7 @@ describe('a vote from the command line', () => {
     expect(timeline.map(({ kind }) => kind)).not.toContain('vote.refused');
   });
 
-  test('after the decision is told who decided, and when; a short name is told the whole one', async () => {
+  test('after the decision is told who decided and when; a short name is answered with the full one', async () => {
     const id = await startIncident('settled');
     // The name alone is enough: with the right one the incident is found, also by a pod of it.
     for (const short of ['settled', 'settled-7d9f-x2x8k', 'setled']) {
@@ -311,7 +311,7 @@ describe('a vote from the command line', () => {
 });
 
 describe('a lease', () => {
-  test('is extended, and extended again although its question is asked anew; then it is kept for good', async () => {
+  test('is extended, and extended again even though its question is repeated, and is then kept for good', async () => {
     const id = await startIncident('leased');
     const before = (await until(id, (state) => state.leases.length === 1)).leases[0];
     for (const renewals of [1, 2]) {

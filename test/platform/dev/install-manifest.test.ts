@@ -22,7 +22,7 @@ const run = (...args: readonly string[]) =>
 
 // A server-side dry run: the server checks everything as usual, and nothing takes effect while other tests run.
 (helm ? test : test.skip)(
-  'install.yaml of a release is what a real API server takes, in the namespace that its head names',
+  'install.yaml of a release is accepted by a real API server, in the namespace that its header names',
   async () => {
     const file = join(folder, 'install.yaml');
     const text = await installManifests(chart, () => {});
@@ -104,7 +104,7 @@ const restoring = { restore: { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicK
   ],
   ['hub', { ...everything, ...ofHub }, ['statefulset.apps/firebreak-desk', 'ingress.networking.k8s.io/firebreak-desk']],
 ] as const)(
-  'what the chart makes of profile %s with all that can be turned on is what a real API server takes',
+  'what the chart renders for profile %s with everything turned on is accepted by a real API server',
   async (profile, values, wanted) => {
     const namespace = await freshNamespace();
     const [valuesFile, file] = [join(folder, 'values.yaml'), join(folder, 'rendered.yaml')];

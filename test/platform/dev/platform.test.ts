@@ -7,7 +7,7 @@ const platform = await testPlatform();
 const access = readAccess(platform.kubeconfig);
 
 describe('the Kubernetes of the local platform', () => {
-  test('rolls a Deployment whose pods run on the fake nodes, and answers for their logs', async () => {
+  test('rolls out a Deployment whose pods run on the fake nodes, and serves their logs', async () => {
     const namespace = await platform.freshNamespace();
     const labels = { app: 'shop' };
     const container = { name: 'web', image: 'shop:1' };
@@ -43,7 +43,7 @@ describe('the Kubernetes of the local platform', () => {
     expect(answer.text).not.toContain('uid=');
   });
 
-  test('writes each change into the audit log before it is answered, with the body and both times', async () => {
+  test('writes each change to the audit log before answering, with the body and both timestamps', async () => {
     const namespace = await platform.freshNamespace();
     const body = { metadata: { name: 'witness' }, stringData: { color: 'blue' } };
     await callKubernetes({ access, path: `/api/v1/namespaces/${namespace}/secrets`, method: 'POST', body });

@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 describe('a lease, with Firebreak killed before its end', () => {
-  test('below critical, where the playbook says so: given back exactly once, after the restart', async () => {
+  test('below critical, if the playbook says so: released exactly once, after the restart', async () => {
     const quarantined = async (name: string): Promise<Workload> => {
       const workload = await one(name);
       await service.alert(workload, 'shell');
@@ -83,7 +83,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
-  test('critical and nobody answers: renewed, and never given back', async () => {
+  test('critical and unanswered: renewed, and never released', async () => {
     const workload = await one('silent');
     await service.alert(workload);
     await containedAt(service, [workload]);
@@ -95,7 +95,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
   });
 
-  test('critical, and two people said that it was harmless: given back exactly once, after the restart', async () => {
+  test('critical, and called harmless by two people: released exactly once, after the restart', async () => {
     const workload = await one('harmless');
     await service.alert(workload);
     await voteUntilAccepted(service, workload, ana, labels.release);
@@ -111,7 +111,7 @@ describe('a lease, with Firebreak killed before its end', () => {
 });
 
 describe('the playbooks change while incidents are open', () => {
-  test('each incident ends under the build that began it, and new ones begin under the new build', async () => {
+  test('each incident ends under the build that started it, and new ones start under the new build', async () => {
     const [leased, asked, fresh] = (await deployed('leased', 'asked', 'fresh')) as [Workload, Workload, Workload];
     await service.alert(leased, 'shell');
     await service.alert(asked);
@@ -152,7 +152,7 @@ describe('the playbooks change while incidents are open', () => {
     for (const workload of [leased, asked, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
-  test('what begins does so with the cell’s own build, whichever somebody has Temporal call the current one', async () => {
+  test('new incidents start on the cell’s own build, whichever one somebody makes current in Temporal', async () => {
     const { client } = await service.session();
     const deployment = deploymentName(service.cluster);
     const current = await currentBuild({ client, deployment });
@@ -168,7 +168,7 @@ describe('the playbooks change while incidents are open', () => {
   });
 
   // Until the first release, run `node tools/release/keep-bundle.mjs` to keep today's workflows when a change is meant to end old ones.
-  test('what the last release began is ended by this version, and what comes is begun by it', async () => {
+  test('this version ends what the last release started, and starts what is new', async () => {
     const last = readLastRelease();
     await service.kill();
     service.changeProgram({}, lastBundle());

@@ -101,7 +101,7 @@ const metadata = () => service.workloads.podMetadata(workload);
 const lines = ({ timeline }: IncidentState, kind: string) => timeline.filter((entry) => entry.kind === kind);
 const quarantine = ({ steps }: IncidentState) => steps.find(({ action }) => action === 'quarantinePod');
 
-test('what was done is told on the pod by one Event, and is shown as an incident and a containment that kubectl lists', async () => {
+test('what was done is announced on the pod by one Event, and listed by kubectl as an incident and a containment', async () => {
   const { uid } = JSON.parse((await callKubernetes({ access: admin, method: 'GET', path: pod() })).text).metadata;
   const regarding = { kind: 'Pod', namespace, name: workload.pod, uid };
   const events = await until('the Event', 120_000, async () => {
@@ -133,7 +133,7 @@ test('what was done is told on the pod by one Event, and is shown as an incident
   });
 });
 
-test('whether it has helped is looked at by the cell that watches it, what is open is counted on its node, and what the workload was allowed is kept', async () => {
+test('the cell checks whether it has helped, open connections are counted on the node, and what the workload was allowed is kept', async () => {
   const state = await service.stateWhen('both looks', workload, 120_000, (now) => quarantine(now)?.effect !== undefined);
   const { afterMs, look } = quarantine(state)?.effect ?? {};
   expect(afterMs).toBe(3_000);
@@ -158,8 +158,8 @@ test('whether it has helped is looked at by the cell that watches it, what is op
   expect(lines(state, 'effect.checked')).toMatchObject([{ text: expect.stringContaining('2 connections of it are open.') }]);
 });
 
-describe('a tenant with the built-in role edit, at a quarantined pod', () => {
-  test('who gives it its old labels beside, edits its former state and opens its network, is undone and told of within seconds', async () => {
+describe('a tenant with the built-in role edit and access to a quarantined pod', () => {
+  test('who adds its old labels, edits its former state and opens its network is undone and reported within seconds', async () => {
     const before = await metadata();
     const note = before.annotations?.[names.beforeAnnotation];
     expect(note).toContain('"mac"');
@@ -209,13 +209,13 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
     );
   });
 
-  test('who closes the hole again has it called whole', async () => {
+  test('who closes the hole again sees it reported intact', async () => {
     await call(tenant, 'DELETE', policies('allow-all'));
     const state = await service.stateWhen('whole again', workload, 120_000, (now) => quarantine(now)?.state === 'unverified');
     expect(lines(state, 'containment.whole')).toHaveLength(1);
   });
 
-  test('who deletes the policy that denies has it back at once', async () => {
+  test('who deletes the deny policy sees it restored at once', async () => {
     const began = Date.now();
     await call(tenant, 'DELETE', policies(names.standingPolicy));
     await until('the policy', 120_000, async () => {
@@ -225,7 +225,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
     process.stdout.write(`the standing policy is back after ${Date.now() - began} ms\n`);
   });
 
-  test('who takes every mark off at once has it taken again, while the incident holds its lease', async () => {
+  test('who removes every mark at once sees it quarantined again while the incident holds its lease', async () => {
     const before = await metadata();
     await call(tenant, 'PATCH', pod(), {
       metadata: {
@@ -254,7 +254,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
     expect(note).toBe(before.annotations?.[names.beforeAnnotation]);
   });
 
-  test('who deletes it has that told, and what opens it until it is gone as well', async () => {
+  test('who deletes it is reported, and so is what opens it until it is gone', async () => {
     await call(tenant, 'PATCH', pod(), { metadata: { finalizers: ['example.com/not-yet'] } });
     await call(tenant, 'DELETE', pod());
     const state = await service.stateWhen('the line', workload, 120_000, (now) => lines(now, 'containment.gone').length > 0);

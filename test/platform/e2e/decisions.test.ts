@@ -44,7 +44,7 @@ afterAll(async () => service?.stop());
 const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
 
 describe('a freeze at the command line', () => {
-  test('makes what is automatic a question, is shown with the incident, and a person still contains', async () => {
+  test('turns automatic steps into questions, is shown with the incident, and lets a person still contain', async () => {
     const { id } = JSON.parse(
       await firebreak(
         'ada',
@@ -96,7 +96,7 @@ describe('a release that somebody’s admission policy denies', () => {
     await call('DELETE', `${group}/validatingadmissionpolicies/${name()}`);
   });
 
-  test('is told in its words, is called no release, and comes by itself once it does no more', async () => {
+  test('is reported in the policy’s words, is not called a release, and happens on its own once the policy allows it', async () => {
     const metadata = { name: name() };
     await call('POST', `${group}/validatingadmissionpolicies`, {
       metadata,
@@ -146,8 +146,8 @@ describe('a release that somebody’s admission policy denies', () => {
   });
 });
 
-describe('a broken glass at the command line', () => {
-  test('takes two people and names one incident; in it a freeze does not hold', async () => {
+describe('breaking glass at the command line', () => {
+  test('needs two people and names one incident, in which a freeze does not apply', async () => {
     const decide = async (mode: string, scope: string, name: string): Promise<string> => {
       const args = [mode, scope, name, '--hours', '1', '--reason', 'it spreads', '--json', ...meant(name)];
       const { id } = JSON.parse(await firebreak('ada', ...args));
@@ -176,7 +176,7 @@ describe('a broken glass at the command line', () => {
 describe('an incident that is started at the command line', () => {
   const podText = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
 
-  test('keeps evidence and asks the others; who started it does not decide on it', async () => {
+  test('keeps evidence and asks the others, while the person who started it has no say', async () => {
     const link = 'https://wiki.example.com/42';
     const args = ['incidents', 'start', podText(seen), '--severity', 'medium', '--reason', 'grace saw it', '--link', link];
     const { incident, terms } = JSON.parse(await firebreak('ada', ...args, '--json'));
@@ -197,7 +197,7 @@ describe('an incident that is started at the command line', () => {
     await service.contained(seen, 120_000);
   });
 
-  test('as a quarantine cuts the pod off by the chokepoint', async () => {
+  test('as a quarantine cuts the pod off through the chokepoint', async () => {
     const told = await firebreak('ada', 'quarantine', podText(ordered), '--reason', 'it talks to a miner');
     expect(told).toContain(`Incident ${idOf(ordered)}: the quarantine of ${podText(ordered)} is ordered.`);
     await service.contained(ordered, 120_000);
@@ -205,7 +205,7 @@ describe('an incident that is started at the command line', () => {
     expect([severity, requesters]).toEqual(['critical', ['ada']]);
   });
 
-  test('is refused of a pod that is not there, of a stranger’s key, and of who is not on the roster', async () => {
+  test('is refused for a pod that does not exist, for a stranger’s key, and for a person not on the roster', async () => {
     const quarantine = (person: string, pod: string) => firebreak(person, 'quarantine', pod, '--reason', 'because of that');
     await expect(quarantine('ada', `${seen.namespace}/nothing-here`)).rejects.toThrow('The cluster has no pod');
     copyFileSync(keyFile(service, 'ada'), keyFile(service, 'mallory'));
@@ -220,7 +220,7 @@ test('the records of all this are sound: each order, vote and decision is on rec
   expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
 });
 
-test('the alerts of all this are stored as they were: a backtest has the labels of their pods', async () => {
+test('the alerts of all this are stored unchanged: a backtest has the labels of their pods', async () => {
   const { configFile } = service.settings;
   const config = loadConfig({ path: configFile, env: process.env });
   const url = existingAuditUrl(config);

@@ -90,7 +90,7 @@ describe('evidence at the command line', () => {
     expect(await firebreak(undefined, 'evidence', 'verify', checked.manifest)).toContain('every hash are correct');
   });
 
-  test('is handed out to who may have it, on the record first, and is checked with sha256sum and openssl alone', async () => {
+  test('is handed out to those who may have it, recorded first, and can be checked with sha256sum and openssl alone', async () => {
     await expect(get('otto', 'otto')).rejects.toThrow('Only');
     expect(() => statSync(out('otto'))).toThrow();
     await get('ada', 'case');
@@ -126,7 +126,7 @@ describe('evidence at the command line', () => {
     );
   });
 
-  test('that somebody has changed is found', async () => {
+  test('that somebody has changed is detected', async () => {
     const [{ manifest }] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
     const [{ artefacts }] = JSON.parse(await firebreak(undefined, 'evidence', 'list', manifest, '--json'));
     const { sealed } = artefacts.find(({ name }: { name: string }) => name === 'pod.yaml');
@@ -141,7 +141,7 @@ describe('evidence at the command line', () => {
   });
 });
 
-test('an incident is handed out as one file by who may, on the record first, and is checked without Firebreak', async () => {
+test('an incident is exported as one file by those who may, recorded first, and can be checked without Firebreak', async () => {
   const file = join(service.folder, 'cart.html');
   const give = (person: string) =>
     firebreak(person, 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit', '--artefacts', 'pod.yaml');
@@ -171,7 +171,7 @@ test('an incident is handed out as one file by who may, on the record first, and
   ]);
 });
 
-test('an incident that has to be notified has its deadlines on record, and they are told wherever it is shown', async () => {
+test('an incident that must be notified has its deadlines recorded, and they appear wherever it is shown', async () => {
   const order = (person: string, what: string, ...more: readonly string[]) =>
     firebreak(person, 'deadlines', what, idOf(cart), '--regime', 'nis2', ...more);
   const why = ['--reason', 'customers are cut off'];
@@ -205,10 +205,10 @@ test('an incident that has to be notified has its deadlines on record, and they 
   ]);
 });
 
-describe('evidence that is to go', () => {
+describe('evidence that is due for destruction', () => {
   const entries = async () => (await controlState(await service.session()).catch(() => undefined))?.timeline ?? [];
 
-  test('goes by itself when its time is over, on the record, and the list says so', async () => {
+  test('is destroyed automatically when its time is up, is recorded, and is listed as such', async () => {
     const gone = await until('its end', 120_000, async () =>
       (await entries()).find(({ kind, actor }) => kind === 'evidence.destroyed' && actor === 'engine'),
     );
@@ -219,14 +219,14 @@ describe('evidence that is to go', () => {
     expect(listed).toMatch(/files +shop\/Deployment\/old +run-1 +until somebody destroys it/);
   });
 
-  test('goes by order of a steward, and under no hold; what is open stays', async () => {
+  test('is destroyed by order of a steward, but not under a hold or while the incident is open', async () => {
     const give = (person: string, what: string, incident: string, reason: string) =>
       firebreak(person, 'evidence', what, incident, '--reason', reason, ...(what === 'hold' ? [] : meant(incident)));
     await expect(give('ada', 'destroy', old, 'tidy up')).rejects.toThrow('Only records may do that');
     expect(await give('ada', 'hold', old, 'lawsuit 4711')).toContain('On the record');
     expect(await firebreak(undefined, 'evidence', 'list')).toContain('held by person/ada: lawsuit 4711');
     await expect(give('margaret', 'destroy', old, 'tidy up')).rejects.toThrow('lawsuit 4711');
-    expect(await give('margaret', 'unhold', old, 'it is over')).toContain('until somebody else of records orders its end');
+    expect(await give('margaret', 'unhold', old, 'it is over')).toContain('until somebody else of records also orders its end');
     await expect(give('margaret', 'destroy', old, 'tidy up')).rejects.toThrow('one more person must');
     expect(await give('grace', 'unhold', old, 'it is over')).toContain('no longer held');
     expect(await give('margaret', 'destroy', old, 'erasure request 17')).toContain('1 key of');
@@ -238,7 +238,7 @@ describe('evidence that is to go', () => {
   });
 });
 
-test('records are held by order of who may, also of a time, and no longer once two stewards say so', async () => {
+test('records are held by order of those who may, also for a period, until two stewards lift it', async () => {
   const hold = (person: string, ...args: readonly string[]) =>
     firebreak(person, 'records', 'hold', ...args, '--reason', 'case 17');
   await expect(hold('otto', 'add', idOf(cart))).rejects.toThrow('may');
@@ -257,7 +257,7 @@ test('records are held by order of who may, also of a time, and no longer once t
   expect(await end('margaret')).toContain('No other such order is on record yet');
   await listed('.* held; margaret ordered its end');
   expect(await end('grace')).toContain('margaret ordered the same');
-  await listed('.* ended \\S+ by margaret and grace');
+  await listed('.* ended at \\S+ by margaret and grace');
   await expect(end('grace')).rejects.toThrow(`the hold ${id} ended`);
   const none = 'f'.repeat(16);
   await expect(hold('grace', 'end', none, '--yes', '--target', 'ffff')).rejects.toThrow(`there is no hold ${none}`);
@@ -279,7 +279,7 @@ test('records are held by order of who may, also of a time, and no longer once t
   });
 });
 
-test('what a record says is removed once two stewards have ordered it, and who gets the incident sees and can check that', async () => {
+test('a record’s content is removed once two stewards order it, and whoever gets the incident can see and check that', async () => {
   const given = async (name: string): Promise<string> => {
     const file = join(service.folder, name);
     await firebreak('ada', 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit');

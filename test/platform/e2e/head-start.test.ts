@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => service?.stop());
 
 describe('a head start', () => {
-  test('contains the pod, and the incident finds it done and takes the lease', async () => {
+  test('contains the pod, and the incident then adopts it and its lease', async () => {
     await service.alert(workload);
     await service.contained(workload, 120_000);
     const { steps, leases } = await service.stateWhen('a lease', workload, 120_000, (state) => state.leases.length > 0);
@@ -36,7 +36,7 @@ describe('a head start', () => {
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
-  test('is not given above the owner’s cap; people are asked, and their yes contains', async () => {
+  test('is not given above the owner’s cap: people are asked, and their yes contains the pod', async () => {
     const [pod = ''] = await until('another pod', 120_000, async () => {
       const pods = await service.workloads.podsOf(workload);
       return pods.length >= 2 && pods;
@@ -53,7 +53,7 @@ describe('a head start', () => {
     await service.contained(other, 120_000);
   });
 
-  test('holds: a quarantine that somebody takes off is put back, and people are told', async () => {
+  test('lasts: a quarantine that somebody removes is restored, and people are told', async () => {
     await service.workloads.patchPod(workload, {
       metadata: { labels: { 'firebreak.dev/quarantine': null } },
     });
@@ -67,7 +67,7 @@ describe('a head start', () => {
     expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('somebody changed the quarantine of');
   });
 
-  test('does not take again what people gave back: the same alert is asked about, and only another rule contains again', async () => {
+  test('does not repeat what people released: the same alert only asks, and only another rule contains again', async () => {
     for (const person of [ana, ben]) await voteUntilAccepted(service, workload, person, labels.release);
     await until('the release', 120_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
     await service.stateWhen('what the answer covers', workload, 120_000, ({ bodies }) =>

@@ -109,7 +109,7 @@ const said = {
 } as const;
 type Apart = keyof typeof said;
 
-test('a healthy start and end of each role alone is a few lines of its own, which say what it is and where it listens', async () => {
+test('a healthy start and end of each role alone logs a few lines of its own, which say what it is and where it listens', async () => {
   const roles = Object.keys(said) as readonly Apart[];
   const ports = await freePorts({ names: roles });
   const started = await Promise.all(

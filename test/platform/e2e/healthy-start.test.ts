@@ -11,35 +11,32 @@ const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace
 test.each([
   ['with Slack over HTTP', undefined],
   ['with Slack over Socket Mode', 'xapp-1-A0TEST-1-abcdef'],
-])(
-  'a healthy start and end %s say only what Firebreak itself has to say, and nothing to worry about',
-  async (_name, appToken) => {
-    const namespace = await freshNamespace();
-    const change = (config: Record<string, unknown>): void => {
-      config.watch = { namespaces: [namespace] };
-    };
-    const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, change, appToken);
-    try {
-      await service.start();
-      await until('the service at work', 120_000, () => service.log.includes('ready: connected to Temporal'));
-      await until('the control workflow', 120_000, () => service.log.includes('started the control workflow'));
-      await service.end();
-      const worrying = service.log
-        .trimEnd()
-        .split('\n')
-        .filter((line) => !isOurs(line));
-      expect(worrying).toEqual([]);
-      // One line for each thing, and none if nothing has happened.
-      expect(service.log.split('\n').filter((line) => line.includes('the intake'))).toHaveLength(1);
-      expect(service.log).not.toContain('freezes, observe modes or suppressions have changed');
-    } finally {
-      await service.stop();
-    }
-  },
-);
+])('a healthy start and end %s log only Firebreak’s own lines, and nothing worrying', async (_name, appToken) => {
+  const namespace = await freshNamespace();
+  const change = (config: Record<string, unknown>): void => {
+    config.watch = { namespaces: [namespace] };
+  };
+  const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, change, appToken);
+  try {
+    await service.start();
+    await until('the service at work', 120_000, () => service.log.includes('ready: connected to Temporal'));
+    await until('the control workflow', 120_000, () => service.log.includes('started the control workflow'));
+    await service.end();
+    const worrying = service.log
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !isOurs(line));
+    expect(worrying).toEqual([]);
+    // One line for each thing, and none if nothing has happened.
+    expect(service.log.split('\n').filter((line) => line.includes('the intake'))).toHaveLength(1);
+    expect(service.log).not.toContain('freezes, observe modes or suppressions have changed');
+  } finally {
+    await service.stop();
+  }
+});
 
 test.each(['secrets', 'cell'])(
-  'a %s that runs apart and lacks the key of another role changes nothing, ends and says which',
+  'a %s that runs separately without the key of another role changes nothing, exits and says which is missing',
   async (role) => {
     const namespace = await freshNamespace();
     const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {

@@ -88,7 +88,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('an incident is one trace at a real collector: alert, spool, start, workflow, its activities, their calls, and the votes of people', async () => {
+test('an incident is one trace in a real collector: alert, spool, start, workflow, its activities, their calls, and people’s votes', async () => {
   await service.alert(workload);
   await containedAt(service, [workload]);
   const { incident } = await service.stateWhen('the incident', workload, 120_000, () => true);
@@ -134,7 +134,7 @@ test('an incident is one trace at a real collector: alert, spool, start, workflo
   expect(service.log).toContain(traceId);
 });
 
-test('the same collector has the numbers that Prometheus reads', async () => {
+test('the same collector has the metrics that Prometheus reads', async () => {
   const names = () =>
     new Set(
       received().flatMap(({ resourceMetrics = [] }) =>
@@ -162,7 +162,7 @@ const onOtherDays = [
   'kube_cronjob_status_last_successful_time{cronjob=~"firebreak-doctor-.+"}',
 ];
 
-test('a real Prometheus reads each number that a rule or a dashboard names, with the labels that are named, and no rule fires', async () => {
+test('a real Prometheus reads each metric that a rule or dashboard uses, with the labels they use, and no rule fires', async () => {
   if (!prometheus) return;
   const server = prometheus;
   // From the records, once a minute.
@@ -198,7 +198,7 @@ test('a real Prometheus reads each number that a rule or a dashboard names, with
   expect(rules.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
 });
 
-test('the whole of it waited for no stream of records, of which one hangs: the other has every record, as valid events in order', async () => {
+test('none of this waited for a record stream that hangs: the other has every record, as valid events in order', async () => {
   await until('a delivery that nobody answers', 120_000, () => hanging.hanging > 0);
   expect(hanging.taken).toEqual([]);
   const own = () =>

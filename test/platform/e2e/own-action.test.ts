@@ -53,7 +53,7 @@ cleanUp(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('an action of a pack is done by its own pool with people’s approval, once though the pool was killed in its middle, and given back', async () => {
+test('an action of a pack is run by its own pool with people’s approval, once even if the pool is killed midway, and then undone', async () => {
   await service.alert(workload, 'shell', { priority: 'Error' });
   cloud.next('hang');
   await service.click(workload, ana, 'Yes: close port (cloud-security-group)');

@@ -91,7 +91,7 @@ function stepOf(own: OwnSteps, { event }: Fed): string | undefined {
 }
 
 describe('with the API server’s audit as a sensor', () => {
-  test('what Firebreak’s steps do joins their incidents and starts nothing, whichever process does it', async () => {
+  test('what Firebreak’s own steps do joins their incidents and starts nothing, whichever process does it', async () => {
     await Promise.all([service.alert(removed), service.alert(released)]);
     await Promise.all([service.cardOf(removed), service.cardOf(released)]);
     await service.click(removed, ana, labels.remove);
@@ -117,7 +117,7 @@ describe('with the API server’s audit as a sensor', () => {
     expect(lines.total).toBe(1);
   });
 
-  test('each request of a step says so, under every action', () => {
+  test('each request of a step is marked as such, for every action', () => {
     const config = loadConfig({ path: service.settings.configFile, env: process.env });
     const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
     const own = new OwnSteps({ box: createBox({ keys: codecKeys }) });
@@ -142,7 +142,7 @@ describe('with the API server’s audit as a sensor', () => {
       expect(done).toContain(wanted);
   });
 
-  test('the same by another account starts an incident, and so does our account without a step', async () => {
+  test('the same by another account starts an incident, and so does our own account outside a step', async () => {
     const since = feed.fed.length;
     const patch = { method: 'PATCH', patch: 'merge', body: { metadata: { annotations: { by: 'hand' } } }, what: 'try' } as const;
     await admin.json({ ...patch, path: pathOf({ resource: 'pods', namespace, name: released.pod }) });

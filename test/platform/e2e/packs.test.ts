@@ -138,7 +138,7 @@ afterAll(async () => {
   rmSync(packFolder, { recursive: true, force: true });
 });
 
-test('a playbook of a pack runs in the service, as the configuration has set it; and what is new of its alert is told', async () => {
+test('a playbook of a pack runs in the service as configured, and reports what is new about its alert', async () => {
   await service.post([{ ...alertAbout(workload), rule: 'Detect crypto miners' }]);
   await service.contained(workload, 120_000);
   const done = await service.stateWhen('the end of the body', workload, 120_000, ({ bodies }) =>
@@ -152,7 +152,7 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/acme/miner', text: 'for 90m' }));
 });
 
-test('a version from the store runs once somebody else has agreed, without a restart of the process', async () => {
+test('a version from the store runs once somebody else has agreed, without restarting the process', async () => {
   await startsAre(1);
   const [promote, approve, promotions] = tutorial;
   const { id, widens } = JSON.parse(await firebreak(undefined, ...typed(promote), '--json', ...meant('beta@1.0.0')));
@@ -171,7 +171,7 @@ test('a version from the store runs once somebody else has agreed, without a res
   expect(await answered(other, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['for 70m'] });
 });
 
-test('another version runs in the share of incidents that was agreed to, and in none that begins after its rollback', async () => {
+test('another version runs in the agreed share of incidents, and in none that starts after its rollback', async () => {
   const integrity = await publishBeta('1.1.0', (body) => body.replace('note(saying(', "note('as 1.1.0 ' + saying("));
   const [within, without] = await service.workloads.deploy(namespace, await bothSides(namespace, integrity));
   if (!within || !without) throw new Error('they were not deployed');
@@ -217,7 +217,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
   expect(await firebreak(undefined, 'builds', 'list')).toMatch(new RegExp(`${next?.id} +drains +0 % +1 `));
 });
 
-test('what runs in all incidents is rolled back by one person', async () => {
+test('one person can roll back what runs in all incidents', async () => {
   const [, , , rollback] = tutorial;
   const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta'));
   expect(rolledBack).toContain('Then no version of beta runs: there is no earlier one.');
@@ -242,7 +242,7 @@ test('what runs in all incidents is rolled back by one person', async () => {
   expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
 });
 
-test('what is published is tried on the incidents that there were: another way is refused, or wanted for a reason that is signed', async () => {
+test('a published version is replayed on past incidents: a different course is refused, unless a signed reason wants it', async () => {
   const key = ['--key', join(packFolder, 'publisher.pem')];
   // It replays histories, in a process of its own that does nothing else.
   const publish = async (folder: string, ...more: readonly string[]): Promise<string> => {
@@ -267,7 +267,7 @@ test('what is published is tried on the incidents that there were: another way i
   expect(await firebreak(undefined, 'pack', 'releases', 'beta')).toContain('people cut off by hand now');
 });
 
-test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs, and a changed body what is open', async () => {
+test('a pack under development goes live on saving; a mistake is reported with its place and leaves what runs, a changed body leaves open incidents', async () => {
   await startsAre(5);
   const file = join(packFolder, 'acme', 'playbooks', 'miner.ts');
   const before = readFileSync(file, 'utf8');
@@ -296,7 +296,7 @@ test('a pack that is being written is live when it is saved; a mistake is told w
   });
 });
 
-test('a version that is observed gets what steps have given in the incident and what people have answered, also after the process was killed', async () => {
+test('an observed version gets the results of steps and people’s answers in the incident, even after the process was killed', async () => {
   const [fifth] = (await service.workloads.deploy(namespace, ['fifth'])) as [Workload];
   // The second step belongs to another pool.
   const miner = acmeFiles['playbooks/miner.ts'] ?? '';

@@ -44,7 +44,7 @@ cleanUp(async () => {
 });
 
 describe('a pool in a process of its own', () => {
-  test('does what was approved before the hand-over, by the warrant of the cell, though it was away meanwhile', async () => {
+  test('does what was approved before the hand-over, on the cell’s warrant, even though it was down meanwhile', async () => {
     const cart = workload;
     if (!cart) throw new Error('not deployed');
     await service.alert(cart);

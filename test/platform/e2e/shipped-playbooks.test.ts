@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => service?.stop());
 
-test('a scheduled playbook with a target has its schedule in Temporal, whose bell the cell answers, and begins nothing before its time', async () => {
+test('a scheduled playbook with a target has a schedule in Temporal, whose bell the cell answers, and starts nothing before its time', async () => {
   const connection = await Connection.connect({ address: temporalAddress });
   try {
     const client = new Client({ connection, namespace: temporalNamespace });
@@ -66,7 +66,7 @@ test('a scheduled playbook with a target has its schedule in Temporal, whose bel
 
 describe('a shipped playbook, with the real actions', () => {
   test.each(kinds.map(([rule, priority, name, contains], at) => [name, rule, { at, priority, contains }] as const))(
-    '%s asks about “%s”, has kept what it can, and has contained no more than it may',
+    '%s asks about “%s”, keeps what it can, and contains no more than it may',
     async (name, rule, { at, priority, contains }) => {
       const workload = workloads[at];
       if (!workload) throw new Error('no workload');

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => service?.stop());
 
 describe('100 000 alerts while a question is open', () => {
-  test('all are counted, by rule and with their times, the history stays small, few messages are posted, and the vote works', async () => {
+  test('are all counted, by rule and with their times, while the history stays small, few messages are posted, and the vote works', async () => {
     expect((await service.alert(workload)).status).toBe(200);
     await service.cardOf(workload);
     const started = performance.now();

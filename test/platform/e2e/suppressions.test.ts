@@ -100,7 +100,7 @@ describe('a suppression, from the command line to the intake', () => {
     expect(await firebreak(undefined, 'audit', 'verify')).not.toContain('missing');
   });
 
-  test('a click in Slack approves too, but not of who proposed it', async () => {
+  test('a click in Slack approves too, but not from the proposer', async () => {
     const target = `${workload.namespace}/Deployment/${workload.name}`;
     const args = ['--rule', 'Clicked', '--workload', target, '--digest', digest, '--reason', 'ours', '--json', ...meant(target)];
     const clicked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
@@ -117,7 +117,7 @@ describe('a suppression, from the command line to the intake', () => {
     await until('the approval', 120_000, async () => (await status()) === 'active');
   });
 
-  test('is asked again where somebody ends what counts the answers, on the same card: a click on it counts', async () => {
+  test('if somebody terminates the workflow that counts answers, the same card asks again and a click on it counts', async () => {
     const target = `${workload.namespace}/Deployment/${workload.name}`;
     const args = ['--rule', 'Ended', '--workload', target, '--digest', digest, '--reason', 'ours', '--json', ...meant(target)];
     const asked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
@@ -150,7 +150,7 @@ describe('a suppression, from the command line to the intake', () => {
     expect(told).not.toContainEqual(expect.stringContaining('out of date'));
   });
 
-  test('after a restart under another build the list stands, and the control workflow goes on under that build', async () => {
+  test('after a restart under another build the list is intact, and the control workflow goes on under that build', async () => {
     const before = await control();
     await service.kill();
     service.changeProgram({ 'Is the shell in': 'Do you know the shell in' });
@@ -167,7 +167,7 @@ describe('a suppression, from the command line to the intake', () => {
     expect(await answerTo(shell())).toBe('suppressed');
   });
 
-  test('one person ends it, and the alerts go their way again', async () => {
+  test('one person ends it, and the alerts get through again', async () => {
     expect(await firebreak('margaret', 'suppress', 'end', id, '--reason', 'not ours')).toContain('Ended');
     await until('an alert that goes its way', 120_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
     expect(readFileSync(join(service.settings.folder, 'state', 'control', 'decisions.json'), 'utf8')).toContain(id);
@@ -191,7 +191,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
       text: `suppress ${scanner.namespace}/Deployment/${scanner.name}`,
     });
 
-  test('what the dialog proposes is signed by the desk, put to others, approved, and hides the next alert', async () => {
+  test('what the dialog proposes is signed by the desk, shown to others, approved, and hides the next alert', async () => {
     expect(await answerTo(shell(scanner))).toBe('accepted');
     const card = await cardWith(scanner.pod, entry);
     // The dialog knows what has been recorded.
@@ -238,7 +238,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     );
   });
 
-  test('who is named as the actor proposes nothing, neither from the card nor by a command', async () => {
+  test('a person named as the actor can propose nothing, neither from the card nor by a command', async () => {
     expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Warning' }))).not.toBe('suppressed');
     await service.stateWhen('the actor', scanner, 120_000, ({ actors }) => actors?.includes('margaret') ?? false);
     // On a busy machine the desk may not have read the incident yet: it says so, and people repeat the command.

@@ -65,7 +65,7 @@ function noise(count: number): readonly object[] {
 }
 
 describe('two intakes of one cluster', () => {
-  test('10 000 low alerts at one do not hold up a critical one at the other', async () => {
+  test('do not let 10 000 low alerts at one delay a critical one at the other', async () => {
     const [warm, workload] = await service.workloads.deploy(namespace, ['warm', 'urgent']);
     if (!warm || !workload) throw new Error('not deployed');
     await toSecond([alertAbout(warm)]);
@@ -80,7 +80,7 @@ describe('two intakes of one cluster', () => {
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
-  test('the same alert sent to both at once is one incident, counted once, with one effect', async () => {
+  test('make one incident of an alert sent to both at once, counted once, with one effect', async () => {
     const names = ['both-a', 'both-b', 'both-c', 'both-d'];
     const workloads = await service.workloads.deploy(namespace, names);
     const sent = Date.now();
@@ -102,7 +102,7 @@ describe('two intakes of one cluster', () => {
     }
   });
 
-  test('one falls, and the other goes on with its incidents', async () => {
+  test('survive the loss of one: the other goes on with its incidents', async () => {
     const [workload] = await service.workloads.deploy(namespace, ['handed-over']);
     if (!workload) throw new Error('not deployed');
     const alert = alertAbout(workload);
@@ -116,7 +116,7 @@ describe('two intakes of one cluster', () => {
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
-  test('the storm is told once in Slack, with its top talkers', async () => {
+  test('report the storm once in Slack, with its top talkers', async () => {
     // A separate message reports, sooner or later, that it is over.
     const notices = () =>
       service.slack.world.messages.filter(({ metadata }) => /^storm\/.*(?<!\/over)$/.test(String(metadata?.event_payload.key)));

@@ -20,8 +20,8 @@ const ours = new KeySigner();
 const theirs = new KeySigner();
 
 describe.each([
-  ['that knows what refers to a digest', true],
-  ['that does not', false],
+  ['with the referrers API', true],
+  ['without the referrers API', false],
 ])('the signature of an image, in a registry %s', (_, referrers) => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-images-'));
   let registry: RegistryServer;
@@ -90,18 +90,21 @@ describe.each([
   });
 
   // For a registry without the referrers API, cosign keeps no list if it signed in a registry that has it.
-  test.each(referrers ? ['oldFormat', 'newFormat'] : ['oldFormat'])('is found as cosign itself makes it: %s', async (format) => {
-    const made = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/cosign/signed-by-cosign.json'), 'utf8'));
-    await publisher.copy(made);
-    const running: string = made[format];
-    const trusted = rule({ keys: [{ name: 'cosign.pub', pem: made.publicKey }] });
-    expect(await look({ running, asked: running }, trusted)).toMatchObject({
-      signature: 'signed',
-      by: [expect.stringMatching(/^the key cosign\.pub/)],
-      attestations: [{ type: 'https://example.com/scan', by: expect.stringMatching(/^the key cosign\.pub/) }],
-    });
-    expect(await look({ running, asked: running })).toMatchObject({ signature: 'unsigned', attestations: [] });
-  });
+  test.each(referrers ? ['oldFormat', 'newFormat'] : ['oldFormat'])(
+    'is found in the form that cosign itself produces: %s',
+    async (format) => {
+      const made = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/cosign/signed-by-cosign.json'), 'utf8'));
+      await publisher.copy(made);
+      const running: string = made[format];
+      const trusted = rule({ keys: [{ name: 'cosign.pub', pem: made.publicKey }] });
+      expect(await look({ running, asked: running }, trusted)).toMatchObject({
+        signature: 'signed',
+        by: [expect.stringMatching(/^the key cosign\.pub/)],
+        attestations: [{ type: 'https://example.com/scan', by: expect.stringMatching(/^the key cosign\.pub/) }],
+      });
+      expect(await look({ running, asked: running })).toMatchObject({ signature: 'unsigned', attestations: [] });
+    },
+  );
 
   test('is the one of a trusted identity, in the old format and in the new', async () => {
     const who = await sigstore.identify(release.identity, release.issuer);
@@ -116,7 +119,7 @@ describe.each([
     expect(await look({ running: other.digest }, keyless({ keyless: [below] }))).toMatchObject({ signature: 'signed' });
   });
 
-  test('counts for nothing from another key, about another image, or with one bit changed', async () => {
+  test('does not count from another key, for another image, or with one bit changed', async () => {
     const of = (signature: ReturnType<KeySigner['layer']>) => publisher.oldSignature(image.digest, [signature]);
     await of(theirs.layer(image.digest));
     expect(await look()).toMatchObject({
@@ -135,7 +138,7 @@ describe.each([
     expect(await look()).toMatchObject({ signature: 'signed' });
   });
 
-  test('counts for nothing with a certificate of another identity, issuer or authority, or that had ended', async () => {
+  test('does not count with a certificate of another identity, issuer or authority, or an expired one', async () => {
     const by = async (identity: string, issuer: string, world = sigstore) => {
       const who = await world.identify(identity, issuer);
       await publisher.oldSignature(image.digest, [await who.layer(image.digest)]);
@@ -156,7 +159,7 @@ describe.each([
     });
   });
 
-  test('needs the log where a root is given, for a key too', async () => {
+  test('must be in the log when a root is given, even for a key', async () => {
     await publisher.oldSignature(image.digest, [ours.layer(image.digest)]);
     expect(await look({}, rule({ trustedRoot: sigstore.trustedRoot }))).toMatchObject({ signature: 'unsigned' });
     const who = await sigstore.identify(release.identity, release.issuer);
@@ -166,7 +169,7 @@ describe.each([
     expect(await look({}, keyless())).toMatchObject({ signature: 'unsigned', reason: expect.stringMatching(/timestamp/) });
   });
 
-  test('is no attestation, unless the configuration says so; attestations are told', async () => {
+  test('is not an attestation, unless the configuration says so; attestations are reported', async () => {
     await publisher.bundle(image, ours.bundle(image.digest, slsa), { referrers });
     const attestations = [{ type: slsa, by: expect.stringMatching(/^the key /) }];
     expect(await look()).toMatchObject({
@@ -177,7 +180,7 @@ describe.each([
     expect(await look({}, rule({ predicateTypes: [slsa] }))).toMatchObject({ signature: 'signed', attestations });
   });
 
-  test('of an index speaks for its platforms, and those of all platforms speak for the index', async () => {
+  test('on an index covers its platforms, and those on all platforms cover the index', async () => {
     const arm = await publisher.image(`cart arm ${made}`);
     const index = await publisher.index([image, arm], 'v1');
     expect(await look()).toMatchObject({ signature: 'unsigned' });
@@ -194,7 +197,7 @@ describe.each([
     });
   });
 
-  test('is found where the node knows only the configuration, and unknown where the tag has moved on', async () => {
+  test('is found when the node knows only the configuration, and unknown when the tag has moved', async () => {
     await publisher.oldSignature(image.digest, [ours.layer(image.digest)]);
     expect(await look({ running: image.config })).toMatchObject({ signature: 'signed' });
     const moved = await publisher.image(`moved ${made}`, 'v1');
@@ -208,7 +211,7 @@ describe.each([
     expect(await look({ running: moved.digest, asked: moved.digest })).toMatchObject({ signature: 'unsigned' });
   });
 
-  test('is unknown without the right password, and no password goes where it does not belong', async () => {
+  test('is unknown without the right password, and no password is sent where it does not belong', async () => {
     await publisher.oldSignature(image.digest, [ours.layer(image.digest)]);
     for (const credentials of [[], [{ user: 'puller', password: 'wrong' }]])
       expect(await look({ credentials })).toMatchObject({
@@ -233,7 +236,7 @@ describe.each([
     await other.close();
   });
 
-  test('is unknown while the registry is away, does not answer, lies, or says too much', async () => {
+  test('is unknown while the registry is down, does not answer, lies, or sends too much', async () => {
     await publisher.oldSignature(image.digest, [ours.layer(image.digest)]);
     const answers: readonly (readonly [string, Parameters<typeof front.answering>[0]])[] = [
       ['HTTP 503', (_request, response) => answered(response.writeHead(503).end())],
@@ -259,7 +262,7 @@ describe.each([
     }
   });
 
-  test('is unknown where there is something that nobody here can read', async () => {
+  test('is unknown when there is something that we cannot read', async () => {
     await publisher.oldSignature(image.digest, [{ ...theirs.layer(image.digest), mediaType: 'application/x-new' }]);
     expect(await look()).toMatchObject({ signature: 'unknown', reason: expect.stringContaining('application/x-new') });
     await publisher.oldSignature(image.digest, [

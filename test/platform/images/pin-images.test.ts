@@ -16,7 +16,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('images get the digest that their registry says behind their tag, everywhere; what it does not have, by tag or digest, stays, and is told', async () => {
+test('images are pinned everywhere to the digest that the registry has for their tag; what it does not have, by tag or digest, stays and is reported', async () => {
   const { host } = registry;
   const { digest } = await new Publisher(host, 'shop/cart').image('cart', '1.2');
   const pinned = `${host}/other:1@sha256:${'0'.repeat(64)}`;

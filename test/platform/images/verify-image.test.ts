@@ -14,7 +14,7 @@ import { openCluster, resolved, stepContext } from '../kubernetes/parts/cluster.
 const platform = await testPlatform();
 const user = { name: 'puller', password: 'pull-me' };
 
-describe('verifyImage, on a pod of the real API server and a registry that wants a password', () => {
+describe('verifyImage, on a pod of the real API server and a registry that requires a password', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-images-'));
   const ours = new KeySigner();
   let cluster: Awaited<ReturnType<typeof openCluster>>;
@@ -85,7 +85,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
     return resolved(pod);
   };
 
-  test('uses the pull secret of the pod, and of several images the worst decides', async () => {
+  test('uses the pull secret of the pod, and reports the worst of several images', async () => {
     const namespace = await platform.freshNamespace();
     await pullSecret(namespace, 'pull', user.password);
     const images = [
@@ -117,7 +117,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
     await expect(apply({ pod, container: 'c9' }, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
   });
 
-  test('uses the pull secret of the account, and tells nobody a password', async () => {
+  test('uses the pull secret of the account, and reveals no password', async () => {
     const namespace = await platform.freshNamespace();
     await pullSecret(namespace, 'pull', user.password);
     await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), {
@@ -130,7 +130,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
     expect(JSON.stringify(output)).not.toContain(user.password);
   });
 
-  test('asks no registry that the configuration does not name, and reads no Secret for it', async () => {
+  test('contacts no registry that is not configured, and reads no Secret for it', async () => {
     const namespace = await platform.freshNamespace();
     const pod = await runs(namespace, [{ tag: 'v1', digest: signed.digest }], { imagePullSecrets: [{ name: 'pull' }] });
     front.seen.splice(0);
@@ -140,7 +140,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
     expect(front.seen).toEqual([]);
   });
 
-  test('is unknown with a wrong password, and once the registry is gone', async () => {
+  test('reports unknown with a wrong password, and once the registry is gone', async () => {
     const namespace = await platform.freshNamespace();
     await pullSecret(namespace, 'pull', 'wrong');
     const pod = await runs(namespace, [{ tag: 'v2', digest: unsigned.digest }], { imagePullSecrets: [{ name: 'pull' }] });

@@ -124,12 +124,12 @@ function post(body: unknown): Promise<Response> {
 }
 
 describe('a sensor that is silent', () => {
-  test('while its pods are ready, nothing is raised', async () => {
+  test('raises nothing while its pods are ready', async () => {
     await new Promise((resolve) => setTimeout(resolve, silentAfterMs + 1_500));
     expect([...gateway.runs.keys()]).toEqual([]);
   });
 
-  test('its pod gone, its node raises one alert of its own, and speaks again', async () => {
+  test('raises one alert for its node when its pod is gone, and recovers when it speaks again', async () => {
     const [gone, other] = nodes;
     await takeAway(gone);
     await until(() => !readyOn(gone), 60_000);
@@ -146,7 +146,7 @@ describe('a sensor that is silent', () => {
     expect(gateway.notes[0]).toMatchObject({ id: incident(gone), note: { about: 'falco' } });
   });
 
-  test('silent again, now after an alert of that node, it is critical', async () => {
+  test('is critical when it falls silent again after an alert on that node', async () => {
     const [gone] = nodes;
     const raised = () =>
       gateway.batches(incident(gone)).flatMap(({ alerts }) => alerts.filter(({ sensor }) => sensor === 'firebreak'));

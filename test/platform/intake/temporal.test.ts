@@ -63,7 +63,7 @@ const startOf = (id: string) => ({ subject: { kind: 'cluster', cluster: 'lab' } 
 const options = { eager: true, priority: 1, searchAttributes: { FirebreakRule: ['a', 'b'], FirebreakState: 'open' } } as const;
 
 describe('the gateway to Temporal', () => {
-  test('starts once, eagerly, with what it is listed by; then says that it runs', async () => {
+  test('starts once, eagerly, with its search attributes, then says that it is running', async () => {
     const id = incidentOf('gateway');
     const started = await gateway.start(id, startOf('1'), options);
     const { runId, searchAttributes } = await client.workflow.getHandle(id).describe();
@@ -81,7 +81,7 @@ describe('the gateway to Temporal', () => {
     expect(await gateway.start(id, startOf('5'), options)).toMatchObject({ kind: 'started' });
   });
 
-  test('starts without search attributes when nobody registered them', async () => {
+  test('starts without search attributes when they are not registered', async () => {
     const bare = await namespaceWithoutAttributes();
     const other = temporalGateway({
       client: new Client({ connection, namespace: bare }),
@@ -98,7 +98,7 @@ describe('the gateway to Temporal', () => {
     expect(started).toMatchObject({ kind: 'started' });
   });
 
-  test('says unavailable, and never throws, where no server is', async () => {
+  test('says unavailable, and never throws, when there is no server', async () => {
     const lost = temporalGateway({
       client: new Client({ connection, namespace: `${platform.prefix}-nowhere` }),
       taskQueue,
@@ -127,7 +127,7 @@ async function namespaceWithoutAttributes(): Promise<string> {
 }
 
 describe('the intake on a real Temporal server', () => {
-  test('hands an alert to its incident, and the next ones too, also when it ended in between', async () => {
+  test('hands an alert to its incident, and later ones too, even if it ended in between', async () => {
     const id = incidentOf('plain');
     const send = async (): Promise<void> => {
       expect((await door.post(JSON.stringify(falcoEvent({}, podOf('plain'))))).status).toBe(200);

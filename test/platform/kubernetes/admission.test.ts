@@ -67,7 +67,7 @@ const hardened = {
 const templatePath = (namespace: string, name = 'cart') => pathOf({ group: 'apps', resource: 'deployments', namespace, name });
 
 describe("admission narrows what RBAC cannot, on the API server with each pool's own token", () => {
-  test('the cell hardens a pod template and gives that back, and changes nothing else of it', async () => {
+  test('the cell hardens a pod template and undoes that, and changes nothing else in it', async () => {
     const namespace = await platform.freshNamespace();
     const [pod] = await accounts.admin.makeDeployment(namespace, 'cart', hardened);
     const template = async () => (await accounts.admin.deployment(namespace, 'cart')).spec?.template;
@@ -142,7 +142,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await change(sideWith({ privileged: true }))).toEqual(onlyTake);
   });
 
-  test('the secrets pool gives pod templates other Secrets, and changes nothing else of them but by a rollback that is marked', async () => {
+  test('the secrets pool points pod templates at other Secrets, and changes nothing else in them except in a marked rollback', async () => {
     const namespace = await platform.freshNamespace();
     const secret = (name: string) => ({ name: 'PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } });
     await accounts.admin.makeDeployment(namespace, 'cart', {
@@ -188,7 +188,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await rollback.verify(await rollback.apply(input, step), step)).toMatchObject({ state: 'verified' });
   });
 
-  test('the secrets pool makes and deletes only Secrets of the types that it rotates, and none where nothing is ever done', async () => {
+  test('the secrets pool creates and deletes only Secrets of the types that it rotates, and none in protected namespaces', async () => {
     const namespace = await platform.freshNamespace();
     const place = (where: string, name?: string) => pathOf({ resource: 'secrets', namespace: where, ...(name && { name }) });
     let tried = 0;
@@ -228,7 +228,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await asked('secrets', 'DELETE', place(namespace, 'token'))).toBe('ok');
   });
 
-  test('the forensics pool adds only the configured tools, to no protected namespace, and runs nothing else', async () => {
+  test('the forensics pool adds only the configured tools, in no protected namespace, and runs nothing else', async () => {
     const namespace = await platform.freshNamespace();
     for (const where of [namespace, own, closed]) await accounts.admin.makePod(where, 'cart');
     const at = (subresource: string, where: string) => pathOf({ resource: 'pods', namespace: where, name: 'cart', subresource });
@@ -284,7 +284,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       expect(await exec('container=main&stdin=true', namespace, subresource)).toContain('403 ');
   });
 
-  test('a tenant changes neither labels, notes nor policies of a quarantine, and the cell and administrators do', async () => {
+  test('a tenant cannot change labels, notes or policies of a quarantine, but the cell and administrators can', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const mine = { labels: { app: 'cart' }, annotations: { owner: 'shop' } };
@@ -356,7 +356,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     await until(async () => ((await label(null)) === 'ok' ? true : undefined));
   });
 
-  test('what the cluster itself does to a quarantined pod goes on: its status, its owners, its end, and that of its namespace', async () => {
+  test('the cluster can still manage a quarantined pod: its status, its owners, its end, and that of its namespace', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const made = await admin.makeDeployment(namespace, 'cart', { replicas: 2 });

@@ -41,7 +41,7 @@ test('with watched namespaces the secrets pool reads Secrets there, and nowhere 
   await callKubernetes({ access: readAccess(platform.kubeconfig), path, method: 'DELETE' });
 });
 
-test('and no right is missing there that its actions need; elsewhere it is named', async () => {
+test('it lacks no right there that its actions need, and names what is missing elsewhere', async () => {
   const { api } = accounts.as('secrets');
   const asked = { api, pool: 'secrets' as const, actions, namespace: own };
   expect(await missingRights({ ...asked, watched: [watched] })).toEqual([]);

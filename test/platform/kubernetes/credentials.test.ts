@@ -7,7 +7,7 @@ import { openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 
-describe('what the credentials of a pod reach, and their end', () => {
+describe('what the credentials of a pod reach, and how they end', () => {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   beforeAll(async () => {
     cluster = await openCluster(platform.kubeconfig);
@@ -16,7 +16,7 @@ describe('what the credentials of a pod reach, and their end', () => {
 
   const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
-  test('what a pod could read is found: in its spec, by RBAC, and by detours; and never a value', async () => {
+  test('what a pod could read is found in its spec, through RBAC and indirectly, and never a value', async () => {
     const namespace = await platform.freshNamespace();
     const canary = 'the-value-of-the-secret';
     for (const name of ['db', 'mail', 'other'])
@@ -89,7 +89,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     return review.status.authenticated === true;
   };
 
-  test('the tokens of the pod and of a Secret are refused once those are gone; one that is bound to neither lives on, as the plan says', async () => {
+  test('the tokens of the pod and of a Secret are refused once those are gone; an unbound one stays valid, as the plan says', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
     await cluster.post(pathOf({ resource: 'secrets', namespace }), {

@@ -71,7 +71,7 @@ platform.cleanUp(async () => {
 
 describe('the deny tier', () => {
   test.each(denyTiers.map((tier) => [tier.kind, tier] as const))(
-    '%s is known when it is as it is shipped, and not when it was changed',
+    '%s is recognised as shipped, and not once it was changed',
     async (_, tier) => {
       expect(await readDenyTier({ api: cluster.api })).toBeUndefined();
       await cluster.post(pathOfTier(tier), shipped(tier));
@@ -89,7 +89,7 @@ describe('the deny tier', () => {
     },
   );
 
-  test('counts what the API server fills in, and nothing else', () => {
+  test('tolerates what the API server fills in, and nothing else', () => {
     const calico = denyTiers.find(({ kind }) => kind === 'GlobalNetworkPolicy');
     if (!calico) throw new Error('there is no tier of Calico');
     expect(isDenyTier(calico, { ...calico.spec, tier: 'default' })).toBe(true);

@@ -22,7 +22,7 @@ describe('eradication and recovery', () => {
 
   const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
-  test('an eviction that a disruption budget holds is said, and not forced', async () => {
+  test('an eviction that a disruption budget blocks is reported, not forced', async () => {
     const namespace = await platform.freshNamespace();
     const pod = resolved(await cluster.makePod(namespace, 'db', { metadata: { labels: { app: 'db' } } }));
     await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
@@ -39,7 +39,7 @@ describe('eradication and recovery', () => {
     expect(await cluster.hasPod(namespace, 'db')).toBe(true);
   });
 
-  test('two budgets are two of them only when the API server says so again and again', async () => {
+  test('two budgets for one pod block its eviction only when the API server says so repeatedly', async () => {
     const namespace = await platform.freshNamespace();
     const pod = resolved(await cluster.makePod(namespace, 'db', { metadata: { labels: { app: 'db' } } }));
     const budgets = { group: 'policy', resource: 'poddisruptionbudgets', namespace };
@@ -73,7 +73,7 @@ describe('eradication and recovery', () => {
     expect(await evict.verify(output, context())).toMatchObject({ state: 'verified' });
   });
 
-  test('a drain leaves critical, quarantined and protected pods, and what a budget holds, and says so', async () => {
+  test('a drain leaves critical, quarantined and protected pods, and those a budget blocks, and says so', async () => {
     const namespace = await platform.freshNamespace();
     const sacred = await platform.freshNamespace();
     const { node, end } = await ownNode(cluster, namespace);
@@ -129,7 +129,7 @@ describe('eradication and recovery', () => {
     await end();
   });
 
-  test('a rollback says what the difference is, and hides values', async () => {
+  test('a rollback shows the difference, and hides values', async () => {
     const namespace = await platform.freshNamespace();
     await rolledDeployment(cluster, namespace);
     const [pod] = await cluster.pods(namespace);
@@ -144,7 +144,7 @@ describe('eradication and recovery', () => {
     await expect(rollback.plan({ ...input, toRevision: 99 }, context())).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 
-  test('a hardened workload that does not become ready has its old fields back, and the plan showed what it would get', async () => {
+  test('a hardened workload that does not become ready gets its old fields back, and the plan showed the new ones', async () => {
     const namespace = await platform.freshNamespace();
     const path = pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -188,7 +188,7 @@ describe('eradication and recovery', () => {
     expect((await cluster.pods(namespace)).map(({ metadata }) => metadata?.uid)).toEqual([pod?.metadata?.uid]);
   });
 
-  test('a workload goes with all its pods, and the plan names them', async () => {
+  test('a workload is deleted with all its pods, and the plan names them', async () => {
     const namespace = await platform.freshNamespace();
     const pods = await cluster.makeDeployment(namespace, 'miner');
     const [suspect] = pods;

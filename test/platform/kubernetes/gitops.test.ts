@@ -138,7 +138,7 @@ const looksAgain = (controller: RevertingController, times: number) => {
 };
 
 describe('what Argo CD declares', () => {
-  test('is held against a controller that reverts every three seconds, and all of it is given back exactly', async () => {
+  test('is held against a controller that reverts every three seconds, and is then restored exactly', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart']);
     await makeDeclared('cart');
@@ -171,7 +171,7 @@ describe('what Argo CD declares', () => {
   // As in its documentation: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
   test.each([
     [
-      'the annotation with a label to inform, of one of several Argo CDs',
+      'the annotation with an informational label, of one of several Argo CDs',
       () => ({
         labels: { 'app.kubernetes.io/instance': 'shop' },
         annotations: {
@@ -182,7 +182,7 @@ describe('what Argo CD declares', () => {
       {},
     ],
     [
-      'the usual label, beside marks that a chart has for Argo CD',
+      'the usual label, alongside a chart’s annotations for Argo CD',
       () => ({
         labels: { 'app.kubernetes.io/instance': 'shop', 'app.kubernetes.io/managed-by': 'Helm' },
         annotations: { 'argocd.argoproj.io/sync-wave': '1' },
@@ -195,11 +195,7 @@ describe('what Argo CD declares', () => {
       { namespace: 'argocd' },
     ],
     ['the label of its documentation', () => ({ labels: { 'argocd.argoproj.io/instance': 'shop' } }), {}],
-    [
-      'a label that is its own',
-      () => ({ labels: { 'example.com/application': 'shop' } }),
-      { instanceLabel: 'example.com/application' },
-    ],
+    ['a custom label', () => ({ labels: { 'example.com/application': 'shop' } }), { instanceLabel: 'example.com/application' }],
   ])('is found by %s', async (_, metadata, over) => {
     namespace = await platform.freshNamespace();
     await makeApplication(['cart']);
@@ -218,7 +214,7 @@ describe('what Argo CD declares', () => {
         return { path: workload('cart'), mark: fluxMarks('kustomize'), pausing: { flux: true } };
       },
     ],
-  ])('is paused although its annotations leave no room for the note, and the plan says so: %s', async (_, make) => {
+  ])('is paused even though its annotations leave no room for the note, and the plan says so: %s', async (_, make) => {
     namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const { path, mark, pausing } = await make();
@@ -236,7 +232,7 @@ describe('what Argo CD declares', () => {
     expect((await read(workload('cart'))).spec?.paused).toBeUndefined();
   });
 
-  test('is paused for as long as any of its workloads is held, whoever is given back first', async () => {
+  test('is paused for as long as any of its workloads is held, whichever is released first', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart', 'pay']);
     for (const name of ['cart', 'pay']) await makeDeclared(name);
@@ -251,7 +247,7 @@ describe('what Argo CD declares', () => {
     expect(comparable(await read(application))).toEqual(before);
   });
 
-  test('is left as people set it meanwhile, and before', async () => {
+  test('is left as people set it, before or meanwhile', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart']);
     await makeDeclared('cart');
@@ -276,7 +272,7 @@ describe('what Argo CD declares', () => {
       { ownerReferences: [{ apiVersion: 'argoproj.io/v1alpha1', kind: 'ApplicationSet', name: 'all', uid: 'u' }] },
       'ApplicationSet all made it',
     ],
-  ])('is not paused where the application that its marks name %s', async (_, listed, over, why) => {
+  ])('is not paused when the application that its marks name %s', async (_, listed, over, why) => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(listed, over);
     await makeDeclared('cart');
@@ -287,7 +283,7 @@ describe('what Argo CD declares', () => {
     expect((await read(application)).metadata.annotations).not.toHaveProperty([skip]);
   });
 
-  test('is given back by the way out, too, from the cluster alone', async () => {
+  test('is also restored by the release command, from the cluster alone', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart']);
     await makeDeclared('cart');
@@ -332,11 +328,11 @@ describe('what Flux declares', () => {
   });
 });
 
-describe('what Flux declares, and leaves alone', () => {
+describe('what Flux declares but leaves alone', () => {
   test.each([
     ['reconcile', 'Disabled'],
     ['ssa', 'Ignore'],
-  ])('is left so, by a mark in any case: %s %s', async (mark, value) => {
+  ])('stays that way, with a mark in any letter case: %s %s', async (mark, value) => {
     namespace = await platform.freshNamespace();
     await makeFluxed(kustomizations, 'cart');
     const annotations = { [`kustomize.toolkit.fluxcd.io/${mark}`]: value };
@@ -365,7 +361,7 @@ describe('the account of the cell, with what `actions.gitops` adds', () => {
       return (await asked(path, body(tried))).includes(why);
     });
 
-  test('pauses and gives back, and may change nothing else of an application or a Helm release', async () => {
+  test('pauses and resumes, and may change nothing else in an application or a Helm release', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart']);
     const release = await makeFluxed(helmReleases, 'pay');
@@ -393,7 +389,7 @@ describe('the account of the cell, with what `actions.gitops` adds', () => {
     expect([comparable(await read(application)), comparable(await read(release))]).toEqual(before);
   });
 
-  test('has Flux leave a workload alone only where it may look at what Flux declares', async () => {
+  test('makes Flux leave a workload alone only where it may read what Flux declares', async () => {
     namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const disabled = { metadata: { annotations: { 'kustomize.toolkit.fluxcd.io/reconcile': 'disabled' } } };
@@ -413,7 +409,7 @@ describe('the account of the cell, with what `actions.gitops` adds', () => {
   });
 });
 
-test('nothing is looked up and nothing is paused where the configuration does not say so, nor what cannot be found', async () => {
+test('nothing is looked up or paused unless the configuration says so, nor anything that cannot be found', async () => {
   namespace = await platform.freshNamespace();
   const application = await makeApplication(['cart']);
   await makeDeclared('cart');

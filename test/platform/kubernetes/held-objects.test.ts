@@ -119,7 +119,7 @@ describe('an object that an action holds', () => {
     ['suspendRollout', { paused: false }, 'spec.paused was changed from true to absent', 0],
     ['scaleToZero', { replicas: 3 }, 'spec.replicas was changed from 0 to 3', 1],
     ['scaleToZero, through its scale', { replicas: 3 }, 'spec.replicas was changed from 0 to 3', 2],
-  ])('and that somebody changes is told: %s', async (action, spec, what, n) => {
+  ])('is reported when somebody changes it: %s', async (action, spec, what, n) => {
     await begin();
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const deployment = { namespace, name: 'cart' };
@@ -138,7 +138,7 @@ describe('an object that an action holds', () => {
     });
   });
 
-  test('is fought over with nobody: a controller that puts it back every three seconds is told by its field manager', async () => {
+  test('is not fought over: a controller that reverts it every three seconds is reported by its field manager', async () => {
     await begin();
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const { name = '', uid = '' } = pod?.metadata ?? {};
@@ -161,7 +161,7 @@ describe('an object that an action holds', () => {
     }
   });
 
-  test('is whole again when it is as it was left, and told once for each change', async () => {
+  test('is intact again once it is as it was left, and is reported once per change', async () => {
     await begin();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(0));
@@ -174,7 +174,7 @@ describe('an object that an action holds', () => {
     expect(cell.own).toHaveLength(2);
   });
 
-  test('and that is run by hand all the same is told: by a Job of it, and by one that only runs the same', async () => {
+  test('is reported when it is run by hand anyway: by a Job from it, and by one that only runs the same', async () => {
     await begin();
     const containers = [{ name: 'main', image: 'shop/report:1' }];
     const template = { spec: { restartPolicy: 'Never', containers } };
@@ -203,7 +203,7 @@ describe('an object that an action holds', () => {
     expect(cell.own).toHaveLength(2);
   });
 
-  test('whose note is taken off, or edited, is told of, also where that was while the cell was stopped', async () => {
+  test('is reported when its note is removed or edited, even while the cell was stopped', async () => {
     await begin();
     const spec = {
       schedule: '0 3 * * *',
@@ -225,7 +225,7 @@ describe('an object that an action holds', () => {
     });
   });
 
-  test('and that is deleted is told of', async () => {
+  test('is reported when it is deleted', async () => {
     await begin();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(0));
@@ -236,33 +236,36 @@ describe('an object that an action holds', () => {
   test.each([
     ['RoleBinding', 'rolebindings'],
     ['ClusterRoleBinding', 'clusterrolebindings'],
-  ])('and an account that somebody gives rights by a new %s is told of, once the old one is gone too', async (kind, resource) => {
-    await begin();
-    const serviceAccount = { namespace, name: 'cart' };
-    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
-    const subjects = [{ kind: 'ServiceAccount', ...serviceAccount }];
-    const bindings = at('rbac.authorization.k8s.io', 'rolebindings');
-    for (const name of ['reads', 'writes']) await cluster.post(bindings, { metadata: { name }, roleRef, subjects });
-    await revokeServiceAccountImplementation(parts()).apply({ serviceAccount }, context(0));
-    for (const name of ['reads', 'writes'])
-      await cluster.api.json({ method: 'DELETE', path: `${bindings}/${name}`, what: 'delete by hand' });
-    await cell.told(`rolebinding/${namespace}/reads is no longer as revokeServiceAccount left it: it is gone`);
-    const place = { group: 'rbac.authorization.k8s.io', resource, ...(kind === 'RoleBinding' && { namespace }) };
-    const name = `again-${namespace}`;
-    await cluster.post(pathOf(place), { metadata: { name }, roleRef, subjects });
-    const target = kind === 'RoleBinding' ? `rolebinding/${namespace}/${name}` : `clusterrolebinding/${name}`;
-    expect(await cell.told(`${target} grants rights to ${namespace}/cart again`)).toMatchObject({
-      kind: 'containment.changed',
-      incident: context(0).incident,
-    });
-    await cluster.api.json({ method: 'DELETE', path: pathOf({ ...place, name }), what: 'delete by hand' });
-    await eventually('that it is gone again', () => cell.own.at(-1)?.text.endsWith('left it: it is gone'));
-    await cluster.post(bindings, { metadata: { name: 'writes' }, roleRef, subjects });
-    await cell.told(`rolebinding/${namespace}/writes grants rights to ${namespace}/cart again`);
-  });
+  ])(
+    'is reported when somebody grants its account rights by a new %s, even after the old one is gone',
+    async (kind, resource) => {
+      await begin();
+      const serviceAccount = { namespace, name: 'cart' };
+      await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+      const subjects = [{ kind: 'ServiceAccount', ...serviceAccount }];
+      const bindings = at('rbac.authorization.k8s.io', 'rolebindings');
+      for (const name of ['reads', 'writes']) await cluster.post(bindings, { metadata: { name }, roleRef, subjects });
+      await revokeServiceAccountImplementation(parts()).apply({ serviceAccount }, context(0));
+      for (const name of ['reads', 'writes'])
+        await cluster.api.json({ method: 'DELETE', path: `${bindings}/${name}`, what: 'delete by hand' });
+      await cell.told(`rolebinding/${namespace}/reads is no longer as revokeServiceAccount left it: it is gone`);
+      const place = { group: 'rbac.authorization.k8s.io', resource, ...(kind === 'RoleBinding' && { namespace }) };
+      const name = `again-${namespace}`;
+      await cluster.post(pathOf(place), { metadata: { name }, roleRef, subjects });
+      const target = kind === 'RoleBinding' ? `rolebinding/${namespace}/${name}` : `clusterrolebinding/${name}`;
+      expect(await cell.told(`${target} grants rights to ${namespace}/cart again`)).toMatchObject({
+        kind: 'containment.changed',
+        incident: context(0).incident,
+      });
+      await cluster.api.json({ method: 'DELETE', path: pathOf({ ...place, name }), what: 'delete by hand' });
+      await eventually('that it is gone again', () => cell.own.at(-1)?.text.endsWith('left it: it is gone'));
+      await cluster.post(bindings, { metadata: { name: 'writes' }, roleRef, subjects });
+      await cell.told(`rolebinding/${namespace}/writes grants rights to ${namespace}/cart again`);
+    },
+  );
 
-  test('and an account that somebody gives rights by a group that it is in is told of, but not of those that it had', async () => {
+  test('is reported when somebody grants its account rights through a group, but not for those it already had', async () => {
     await begin();
     const serviceAccount = { namespace, name: 'cart' };
     await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
@@ -286,10 +289,10 @@ describe('an object that an action holds', () => {
   });
 
   test.each<[string, ReleaseSaid | Error]>([
-    ['is there no more, or knows nothing of it', 'not released'],
-    ['says without an end that it is giving it back', 'being released'],
+    ['is gone, or knows nothing of it', 'not released'],
+    ['keeps saying that it is releasing it', 'being released'],
     ['cannot be asked', new Error('Temporal is away')],
-  ])('and that loses its note is told of where its incident %s', async (_, said) => {
+  ])('is reported when it loses its note and its incident %s', async (_, said) => {
     await begin();
     cell.said.set(context(0).incident, said);
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -302,7 +305,7 @@ describe('an object that an action holds', () => {
     await cell.told(`annotation ${annotation} was removed; spec.paused was changed`);
   });
 
-  test('is nobody’s news where its incident says that another replica has given it back', async () => {
+  test('is not reported when its incident says that another replica has released it', async () => {
     await begin();
     const [given, held] = [context(0), context(1)];
     cell.said.set(given.incident, 'released');
@@ -317,7 +320,7 @@ describe('an object that an action holds', () => {
     expect(cell.own).toHaveLength(1);
   });
 
-  test('is nobody’s news while its incident gives it back', async () => {
+  test('is not reported while its incident releases it', async () => {
     const hold = await begin();
     const action = revokeServiceAccountImplementation(parts());
     const serviceAccount = { namespace, name: 'cart' };
@@ -355,7 +358,7 @@ describe('an object that an action holds', () => {
   });
 });
 
-test('what has lost its note and is still as the step left it is not called given back', async () => {
+test('an object that has lost its note but is still as the step left it is not called released', async () => {
   await begin();
   const [given, own] = [{ deployment: { namespace, name: 'cart' } }, context(0)];
   await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -366,7 +369,7 @@ test('what has lost its note and is still as the step left it is not called give
   const undo = () => action.undo({ input: given, output, key: own.key }, own);
   expect(await undo()).toMatchObject({
     state: 'drifted',
-    difference: [expect.stringMatching(`^annotation ${annotation} was removed, and spec.paused is true still`)],
+    difference: [expect.stringMatching(`^annotation ${annotation} was removed, and spec.paused is still true`)],
   });
   // From a cell that does not remember the step: in doubt the object stays held.
   expect(await action.undo({ input: given, isForgotten: true, key: own.key }, own)).toMatchObject({ state: 'drifted' });
@@ -375,7 +378,7 @@ test('what has lost its note and is still as the step left it is not called give
   expect(await undo()).toMatchObject({ state: 'already' });
 });
 
-test('an account is given back all of its bindings or none, also where somebody has taken the note off one', async () => {
+test('an account gets back all of its bindings or none, even if somebody removed the note from one', async () => {
   await begin();
   const action = revokeServiceAccountImplementation(parts());
   const [serviceAccount, own] = [{ namespace, name: 'cart' }, context(0)];
@@ -406,7 +409,7 @@ test('an account is given back all of its bindings or none, also where somebody 
   expect(await subjectsOf('reads')).toMatchObject([subject]);
 });
 
-test('an account whose bindings have all lost their notes is not called given back', async () => {
+test('an account whose bindings have all lost their notes is not called released', async () => {
   await begin();
   const action = revokeServiceAccountImplementation(parts());
   const [serviceAccount, own] = [{ namespace, name: 'cart' }, context(0)];
@@ -450,7 +453,7 @@ test('an account whose bindings have all lost their notes is not called given ba
   expect(await undo()).toMatchObject({ state: 'already' });
 });
 
-test('every kind that an action holds it may list and watch', () => {
+test('every kind that an action holds can be listed and watched', () => {
   expect([suspendRollout, scaleToZero].every(({ holds = [] }) => holds.length > 0)).toBe(true);
   for (const { holds = [], rights } of actions)
     for (const { apiGroup, resource } of holds)

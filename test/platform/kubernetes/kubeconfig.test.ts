@@ -48,7 +48,7 @@ describe('who we are to an API server', () => {
     return status.token;
   };
 
-  test('is said by a certificate, inline or in files beside the kubeconfig', async () => {
+  test('is determined by a certificate, inline or in files next to the kubeconfig', async () => {
     const user = admin.users[0].user;
     const inline = await whoAmI(platform.kubeconfig);
     const file = write('files.yaml', (config) => {
@@ -59,7 +59,7 @@ describe('who we are to an API server', () => {
     expect(await whoAmI(file)).toBe(inline);
   });
 
-  test('is said by a token, in a file, by a plugin, and by the named context', async () => {
+  test('is determined by a token, inline, in a file or from a plugin, and by the named context', async () => {
     const value = await token();
     writeFileSync(join(folder, 'token'), `${value}\n`);
     const byFile = write('token.yaml', (config) => {
@@ -87,7 +87,7 @@ describe('who we are to an API server', () => {
     ['no such context', async () => accessFromKubeconfig({ file: platform.kubeconfig, context: 'nobody' }), 'no context nobody'],
     ['no such file', async () => accessFromKubeconfig({ file: join(folder, 'absent') }), 'cannot be read'],
     ['no cluster around us', async () => accessInCluster({ host: undefined, port: undefined }), 'no kubeconfig is given'],
-  ])('is an error that says what to do where there is %s', async (_, open, reason) => {
+  ])('is an error that says what to do when there is %s', async (_, open, reason) => {
     await expect(open()).rejects.toMatchObject({
       code: reason === 'cannot be read' ? 'FB_ERR_FILE_MISSING' : 'FB_ERR_CONFIG_INVALID',
       detail: expect.stringContaining(reason),

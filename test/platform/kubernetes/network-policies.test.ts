@@ -43,12 +43,12 @@ const doorsOf = (role: string): readonly number[] =>
   specOf(role).ingress.flatMap(({ from, ports }) => (from === undefined ? ports.map(({ port }) => port) : []));
 const leadsTo = (role: string): readonly number[] => specOf(role).egress.flatMap(({ ports }) => ports.map(({ port }) => port));
 
-describe('the NetworkPolicies of the roles, as the API server has taken them', () => {
-  test.each(['cell', 'secrets', 'forensics', 'desk'] as const)('%s is closed both ways but for what its policy names', (role) => {
+describe('the NetworkPolicies of the roles, as the API server stored them', () => {
+  test.each(['cell', 'secrets', 'forensics', 'desk'] as const)('close %s both ways, except for what its policy names', (role) => {
     expect(specOf(role)).toMatchObject({ policyTypes: ['Ingress', 'Egress'], podSelector: { matchLabels: roleLabel(role) } });
   });
 
-  test('let in by each role’s own door, and Prometheus alone by that for status', () => {
+  test('open only each role’s own port, and the status port only to Prometheus', () => {
     expect(doorsOf('cell')).toEqual([9_000]);
     expect(doorsOf('desk')).toEqual([8_766]);
     expect(doorsOf('forensics')).toEqual([9_443]);
@@ -61,7 +61,7 @@ describe('the NetworkPolicies of the roles, as the API server has taken them', (
     }
   });
 
-  test('let nobody out to the database but the desk and the rotation, and the desk not to the API server’s own port', () => {
+  test('let only the desk and the rotation reach the database, and keep the desk from the API server’s own port', () => {
     expect([...made.keys()].filter((name) => leadsTo(name.replace('firebreak-', '')).includes(5_432))).toEqual([
       'firebreak-secrets',
       'firebreak-desk',
@@ -70,7 +70,7 @@ describe('the NetworkPolicies of the roles, as the API server has taken them', (
     for (const name of made.keys()) expect(leadsTo(name.replace('firebreak-', ''))).toContain(17_233);
   });
 
-  test('lead nowhere to where a cloud gives out the credentials of a node', () => {
+  test('never allow access to a cloud’s metadata service for node credentials', () => {
     for (const { spec } of made.values()) {
       const [forDns, others] = Map.groupBy(spec.egress, ({ ports }) => ports.every(({ port }) => port === 53)).values();
       expect(forDns?.[0]?.to).toContainEqual({ ipBlock: { cidr: '169.254.20.10/32' } });

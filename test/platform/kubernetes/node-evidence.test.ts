@@ -22,7 +22,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('what is known of a node is kept: the node, whose pods are on it, its events and its lease, and no secret', async () => {
+test('what is known about a node is kept: the node, whose pods are on it, its events and its lease, and no secret', async () => {
   const secret = 'hunter2-canary';
   const { node, end } = await ownNode(cluster, namespace);
   await cluster.api.json({

@@ -77,7 +77,7 @@ test.each([
     { priority: 5, subject: { namespaces: {} }, egress: [{ action: 'Allow', to: [{ namespaces: {} }] }] },
     'adminnetworkpolicy',
   ],
-])('a quarantine is partial while one of %s lets its traffic through, as the watch brings it', async (which, spec, sort) => {
+])('a quarantine is partial while one of %s lets its traffic through, as the watch reports it', async (which, spec, sort) => {
   const namespace = await platform.freshNamespace();
   const input = { pod: resolved(await cluster.makePod(namespace, 'leaky')) };
   const { api, view } = cluster;

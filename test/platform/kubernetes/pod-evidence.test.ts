@@ -91,7 +91,7 @@ test('a snapshot keeps the pod, its events and its logs, and none of its secrets
   await expect(action.verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
 });
 
-test('a snapshot says which logs it cut, and which it could not have', async () => {
+test('a snapshot says which logs it cut, and which it could not get', async () => {
   const pod = await cluster.makePod(namespace, 'chatty');
   const evidence = await folderEvidence(folder);
   const action = snapshotPodStateImplementation({ api: cluster.api, ...evidence, maxLogBytes: 10 });
@@ -102,7 +102,7 @@ test('a snapshot says which logs it cut, and which it could not have', async () 
   await expect(action.apply(replaced, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_TARGET_REPLACED' });
 });
 
-test('a pod is deleted by its uid, once, and its successor of the same name is left alone', async () => {
+test('a pod is deleted once, by its uid, and its successor of the same name is left alone', async () => {
   const action = deletePodImplementation({ api: cluster.api, pollMs: 50 });
   const [input, context] = [{ pod: resolved(await cluster.makePod(namespace, 'doomed')) }, stepContext()];
   const plan = await action.plan(input, context);
@@ -119,7 +119,7 @@ test('a pod is deleted by its uid, once, and its successor of the same name is l
   expect((await cluster.pod(namespace, 'doomed')).metadata?.uid).toBe(successor.metadata?.uid);
 });
 
-test('errors name the right that is missing, and hold neither bodies nor tokens', async () => {
+test('errors name the missing right, and contain neither bodies nor tokens', async () => {
   const access = await accessFromKubeconfig({ file: platform.kubeconfig });
   const { cert: _, key: __, ...tls } = access.tls;
   const stranger = createKubernetesApi({ access: { ...access, tls, authorization: async () => 'Bearer canary-token' } });

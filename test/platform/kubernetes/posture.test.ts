@@ -9,7 +9,7 @@ import { openCluster, resolved, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 
-describe('what the cell reads of the API server for the record', () => {
+describe('what the cell reads from the API server for the record', () => {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   beforeAll(async () => {
     cluster = await openCluster(platform.kubeconfig);
@@ -30,7 +30,7 @@ describe('what the cell reads of the API server for the record', () => {
     };
   };
 
-  test('is what a pod is allowed, what its account may do, and what would harden its workload, tried and not done', async () => {
+  test('is what a pod is allowed, what its account may do, and what would harden its workload, from a dry run', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
     const rbac = { group: 'rbac.authorization.k8s.io', namespace };
@@ -83,7 +83,7 @@ describe('what the cell reads of the API server for the record', () => {
     });
   });
 
-  test('is which warnings a namespace has had since a moment', async () => {
+  test('is which warnings a namespace has had since a given time', async () => {
     const namespace = await platform.freshNamespace();
     const event = (name: string, reason: string, type: string, lastTimestamp: string, more = {}) =>
       cluster.post(pathOf({ resource: 'events', namespace }), {

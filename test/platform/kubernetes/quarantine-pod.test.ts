@@ -43,7 +43,7 @@ describe('quarantining a pod', () => {
   const labels = { app: 'cart', 'app.kubernetes.io/part-of': 'shop' };
   const metadata = { labels, annotations: { owner: 'team-cart' } };
 
-  test('changes exactly what the plan said, and the undo gives the pod back byte for byte, but for the mark that says so', async () => {
+  test('changes exactly what the plan said, and the undo restores the pod byte for byte, except for the mark that says so', async () => {
     const before = await cluster.makePod(namespace, 'exact', { metadata });
     const [input, context] = [{ pod: resolved(before) }, stepContext()];
     const plan = await action().plan(input, context);
@@ -74,7 +74,7 @@ describe('quarantining a pod', () => {
     expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'already' });
   });
 
-  test('is given back only by its own note where somebody has robbed the pod of all marks, and the pod says so then', async () => {
+  test('is undone only from its own note when somebody has removed all marks from the pod, which then says so', async () => {
     const pod = await cluster.makePod(namespace, 'robbed', { metadata });
     const [input, context] = [{ pod: resolved(pod) }, stepContext()];
     await action().apply(input, context);
@@ -99,7 +99,7 @@ describe('quarantining a pod', () => {
     expect([kept, givenBackBy({ uid, annotations }, stateOf(quarantined), cellKey)]).toEqual([{ app: 'mine' }, 'cell']);
   });
 
-  test('is one mutating call on the fast path, and none when it is done again', async () => {
+  test('is one mutating call on the fast path, and none when repeated', async () => {
     const pod = await cluster.makePod(namespace, 'fast', { metadata });
     const [input, context] = [{ pod: resolved(pod) }, stepContext({ fast: true })];
     const from = platform.auditEvents().length;
@@ -124,7 +124,7 @@ describe('quarantining a pod', () => {
     expect(await action().started(input, stepContext())).toBe(false);
   });
 
-  test('goes on where it was cut off, and never takes its own labels for the pod’s', async () => {
+  test('resumes where it was interrupted, and never mistakes its own labels for the pod’s', async () => {
     const other = await platform.freshNamespace();
     const pod = await cluster.makePod(other, 'cut', { metadata });
     const [input, context] = [{ pod: resolved(pod) }, stepContext()];
@@ -189,7 +189,7 @@ describe('quarantining a pod', () => {
     });
   });
 
-  test('has the exceptions of the configuration in its policy, its plan and its word, and puts a policy right that has none', async () => {
+  test('has the configured exceptions in its policy, plan and report, and corrects a policy without them', async () => {
     const own = await platform.freshNamespace();
     const pod = await cluster.makePod(own, 'excepted', { metadata });
     const [input, context] = [{ pod: resolved(pod) }, stepContext()];
@@ -218,7 +218,7 @@ describe('quarantining a pod', () => {
     expect(comparable({ ...(await cluster.pod(own, 'excepted')) })).toEqual(comparable({ ...pod }));
   });
 
-  test('contains a pod also where the API server refuses the exceptions, and says that they are not in force', async () => {
+  test('contains a pod even if the API server refuses the exceptions, and says that they are not in force', async () => {
     const own = await platform.freshNamespace();
     const input = { pod: resolved(await cluster.makePod(own, 'refused', { metadata })) };
     const context = stepContext();
@@ -237,7 +237,7 @@ describe('quarantining a pod', () => {
     expect(await action().verify(output, context)).toMatchObject({ state: 'unverified' });
   });
 
-  test('names what it does not cut: a volume claim, the pods that share it, and a network of its own', async () => {
+  test('names what it does not cut: a volume claim, the pods that share it, and an extra network', async () => {
     const own = await platform.freshNamespace();
     const claim = await boundClaim(cluster, own, 'data');
     const spec = { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] };
@@ -261,7 +261,7 @@ describe('quarantining a pod', () => {
     await claim.remove();
   });
 
-  test('says partial and names the policy that still allows traffic', async () => {
+  test('reports partial and names the policy that still allows traffic', async () => {
     const own = await platform.freshNamespace();
     await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {
       metadata: { name: 'allow-dns' },
@@ -328,7 +328,7 @@ describe('quarantining a pod', () => {
       Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`${'n'.repeat(240)}/${n}`, 'v'.repeat(60)])),
       { annotations: 0, labels: 189 },
     ],
-  ])('contains a pod that was made so that no note fits: %s', async (name, annotations, more, lost) => {
+  ])('contains a pod that was built so that no note fits: %s', async (name, annotations, more, lost) => {
     const made = await cluster.makePod(namespace, name, { metadata: { labels: { ...labels, ...more }, annotations } });
     const [input, context] = [{ pod: resolved(made) }, stepContext()];
     const plan = await action().plan(input, context);
@@ -358,7 +358,7 @@ describe('quarantining a pod', () => {
     expect((await action().apply(input, stepContext())).labelsBefore).toEqual(labels);
   });
 
-  test('refuses the undo, with the difference in words, when labels were changed or the before-state was edited', async () => {
+  test('refuses the undo, and describes the difference, when labels were changed or the before-state was edited', async () => {
     const input = { pod: resolved(await cluster.makePod(namespace, 'drift', { metadata })) };
     const context = stepContext();
     const output = await action().apply(input, context);
@@ -380,7 +380,7 @@ describe('quarantining a pod', () => {
     expect(await undo()).toMatchObject({ state: 'undone' });
   });
 
-  test('says what it causes: budgets, scalers, liveness and owners; and keeps autoscalers from the pod until the exact undo', async () => {
+  test('states its side effects on budgets, scalers, liveness and owners, and keeps autoscalers off the pod until the exact undo', async () => {
     const own = await platform.freshNamespace();
     const spec = {
       containers: [
@@ -436,7 +436,7 @@ describe('quarantining a pod', () => {
     expect([typeof mark, annotations]).toEqual(['string', before.metadata?.annotations]);
   });
 
-  test('says gone when the pod is gone', async () => {
+  test('reports gone when the pod is gone', async () => {
     const input = { pod: resolved(await cluster.makePod(namespace, 'gone', { metadata })) };
     const context = stepContext();
     await action().apply(input, context);
@@ -451,7 +451,7 @@ describe('quarantining a pod', () => {
   });
 });
 
-describe('giving back the pods of a quarantined workload', () => {
+describe('releasing the pods of a quarantined workload', () => {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   beforeAll(async () => {
     cluster = await openCluster(platform.kubeconfig);
@@ -498,7 +498,7 @@ describe('giving back the pods of a quarantined workload', () => {
     return { namespace, context, remember, undo, labelsOf };
   };
 
-  test('asks about one that was robbed of all marks too, and has it say that it was given back', async () => {
+  test('asks about a pod stripped of all marks too, and marks it as released', async () => {
     const { namespace, context, remember, undo, labelsOf } = await quarantined();
     await remember('cart-a', 'cart-b');
     await cluster.patchPod(namespace, 'cart-b', noMarks);
@@ -516,7 +516,7 @@ describe('giving back the pods of a quarantined workload', () => {
   test.each([
     ['remembers what it wrote', true],
     ['remembers nothing', false],
-  ])('gives none back while one has a note that somebody edited, where the cell %s', async (_, isRemembered) => {
+  ])('releases none while one has a note that somebody edited, where the cell %s', async (_, isRemembered) => {
     const { namespace, context, remember, undo, labelsOf } = await quarantined();
     if (isRemembered) await remember('cart-a', 'cart-b');
     await cluster.patchPod(namespace, 'cart-b', { annotations: { [names.beforeAnnotation]: '{}' } });

@@ -51,7 +51,7 @@ describe('the rights that the declarations ask for', () => {
   });
   const as = (pool: string): Cluster => accounts.as(pool);
 
-  test('are enough for the cell to watch all that actions hold, and to see an account get its rights again', async () => {
+  test('are enough for the cell to watch everything that actions hold, and to see an account regain its rights', async () => {
     const namespace = await platform.freshNamespace();
     const { api } = as('cell');
     const cells = actions.filter(({ pool }) => pool === 'cell');
@@ -85,7 +85,7 @@ describe('the rights that the declarations ask for', () => {
     }
   });
 
-  test('are narrowed by admission: the cell labels pods and writes the one policy, and changes no image and opens nothing', async () => {
+  test('are narrowed by admission: the cell labels pods and writes the one policy, but changes no image and opens nothing', async () => {
     const namespace = await platform.freshNamespace();
     const { name = '' } = resolved(await admin.makePod(namespace, 'cart', { metadata: { annotations: { owner: 'team' } } }));
     const { api } = as('cell');
@@ -172,7 +172,7 @@ describe('the rights that the declarations ask for', () => {
     expect(pod.metadata?.annotations).toEqual({ owner: 'team', 'firebreak.dev/step': 'x' });
   });
 
-  test('let the cell take an account out of a binding and put that one back, and give a role to nobody else', async () => {
+  test('let the cell remove an account from a binding and restore that one, and grant a role to nobody else', async () => {
     const namespace = await platform.freshNamespace();
     const { api } = as('cell');
     const rbac = 'rbac.authorization.k8s.io';
@@ -256,7 +256,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
   });
 
-  test('are no more than that: the cell reads no Secret, the secrets pool changes no pod and watches nothing, nobody execs', async () => {
+  test('go no further: the cell reads no Secret, the secrets pool changes no pod and watches nothing, nobody execs', async () => {
     const namespace = await platform.freshNamespace();
     const { name = '' } = resolved(await admin.makePod(namespace, 'cart'));
     const tries: readonly (readonly [string, 'GET' | 'PATCH' | 'DELETE' | 'POST', string])[] = [
@@ -291,7 +291,7 @@ describe('the rights that the declarations ask for', () => {
     expect(asSecrets).toContainEqual({ right: 'get pods/log', neededBy: ['collectLogs', 'snapshotPodState'] });
   });
 
-  test('let one of two cells have the claim to a scheduled run, also after a restart', async () => {
+  test('let one of two cells claim a scheduled run, even after a restart', async () => {
     const { api } = as('cell');
     expect(await missingRights({ api, pool: 'cell', actions: [], namespace: own, cells: 2 })).toEqual([]);
     const claimAs = (holder: string) => claimedByLease({ api, namespace: own, cluster: 'lab', holder });
@@ -307,7 +307,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await claimAs(winner)('drill', 1_000)).toBe(true);
   });
 
-  test('let cells tell each other what they have done, and what came of it', async () => {
+  test('let cells tell each other what they have done and with what result', async () => {
     const { api } = as('cell');
     const [cart, web] = ['incident/lab/shop/Deployment/cart', 'incident/lab/shop/Deployment/web'];
     let now = Date.now();
@@ -331,7 +331,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await one.doneBefore(cart, 'remove')).toBeUndefined();
   });
 
-  test('hold as much as the most steps of an incident may have answered', async () => {
+  test('are enough to store the answers of the largest number of steps in an incident', async () => {
     const { api } = as('cell');
     let now = Date.now();
     const incident = 'incident/lab/shop/Deployment/full';
@@ -343,7 +343,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await cell.doneBefore(incident, 'step 100')).toEqual({ output });
   });
 
-  test('are enough to tell the owner of a pod by an Event that kubectl describe shows, once, and as nobody else', async () => {
+  test('are enough to tell a pod’s owner once, by an Event that kubectl describe shows, and as nobody else', async () => {
     const namespace = await platform.freshNamespace();
     const { name, uid } = resolved(await admin.makePod(namespace, 'cart'));
     const { api } = as('cell');
@@ -410,7 +410,7 @@ describe('the rights that the declarations ask for', () => {
     await until(async () => ((await forged()) === 422 ? true : undefined), 45_000);
   });
 
-  test('are what deploy/rbac holds', () => {
+  test('are what deploy/rbac contains', () => {
     for (const [name, manifest] of rbacManifests({ actions: shipped, namespace: 'firebreak' }))
       expect(readFileSync(join(projectRoot(), 'deploy', 'rbac', name), 'utf8')).toBe(manifest);
   });

@@ -23,7 +23,7 @@ import { cellKey, openCluster, resolved, stepContext } from './parts/cluster.ts'
 
 const platform = await testPlatform();
 
-describe('the way out, with nothing but a kubeconfig', () => {
+describe('releasing with nothing but a kubeconfig', () => {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-release-'));
   const keyFile = join(folder, 'cell.key');
@@ -70,7 +70,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     });
   const now = async (namespace: string, name: string) => comparable({ ...(await cluster.pod(namespace, name)) });
 
-  test('shows the difference first, changes nothing in a dry run or unasked, and then gives everything back exactly', async () => {
+  test('shows the difference first, changes nothing in a dry run or unconfirmed, and then restores everything exactly', async () => {
     const namespace = await platform.freshNamespace();
     const before = await contain(namespace, 'cart');
     const contained = await now(namespace, 'cart');
@@ -97,7 +97,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect((await release(namespace, ...meant(namespace))).stdout).toContain('Nothing is contained');
   });
 
-  test('refuses the drifted and the forged one, releases the rest, and does as told with --force', async () => {
+  test('refuses drifted and forged holds, releases the rest, and obeys --force', async () => {
     const namespace = await platform.freshNamespace();
     const [fine, drifted] = [await contain(namespace, 'fine'), await contain(namespace, 'drifted')];
     await contain(namespace, 'forged');
@@ -121,7 +121,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect((await release(namespace, ...meant('nobody'), `${namespace}/nobody`)).stderr).toContain('not contained');
   });
 
-  test('gives back what is held wider than a pod, exactly; what somebody changed since is refused without --force', async () => {
+  test('exactly restores what is held wider than a pod, and refuses what somebody changed since without --force', async () => {
     const namespace = await platform.freshNamespace();
     const parts = { api: cluster.api, cellKey };
     await cluster.makeDeployment(namespace, 'web', { replicas: 1 });
@@ -152,7 +152,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect(policies.items.map(({ metadata }) => metadata.name)).not.toContain(policy);
   });
 
-  test('gives back what others have written beside since it was shown, and nothing that is no longer as it was shown', async () => {
+  test('releases despite unrelated changes since it was shown, but nothing that no longer matches what was shown', async () => {
     const namespace = await platform.freshNamespace();
     const deployments = ['beside', 'paused', 'noted'] as const;
     for (const name of deployments) {
@@ -185,19 +185,19 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect(await released('relabelled', true)).toMatchObject({ state: 'drifted', difference: ['label sneaky=yes was added'] });
   });
 
-  test('uncordons a node, and says what it does not give back at a provider', async () => {
+  test('uncordons a node, and says what it does not undo at a provider', async () => {
     const namespace = await platform.freshNamespace();
     const ref = await nodeNobodyUses(cluster, namespace);
     await cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ node: namespace }, stepContext());
     const given = ['--kubeconfig', platform.kubeconfig, '--cell-key', keyFile, ...meant(namespace), `node/${namespace}`];
     const { code, stdout } = await offline(...given);
     expect(code).toBe(0);
-    expect(stdout).toContain('not from here: where actions.nodeIsolation is configured');
+    expect(stdout).toContain('not from here: if actions.nodeIsolation is configured');
     expect((await cluster.get<{ spec: { unschedulable?: boolean } }>(pathOf(ref))).spec.unschedulable).toBeUndefined();
     await cluster.api.json({ method: 'DELETE', path: pathOf(ref), what: 'clean up' });
   });
 
-  test('works by the kubectl recipe as the page has it', async () => {
+  test('works by the kubectl recipe of the documentation', async () => {
     const namespace = await platform.freshNamespace();
     const before = await contain(namespace, 'cart');
     const kubectl = join(folder, 'kubectl');

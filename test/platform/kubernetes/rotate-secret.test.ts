@@ -72,7 +72,7 @@ describe('rotating the secrets that a pod could read', () => {
     return spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [];
   };
 
-  test('makes what the plan says: fresh values under a new name, every consumer rolled, the suspect left with the old', async () => {
+  test('does what the plan says: fresh values under a new name, every consumer rolled, the suspect left with the old', async () => {
     const { namespace, input, context } = await makeShop();
     const webBefore = (await cluster.deployment(namespace, 'web')).metadata?.generation;
     const plan = await action().plan(input, context);
@@ -122,7 +122,7 @@ describe('rotating the secrets that a pod could read', () => {
     expect(await generations()).toEqual(settled);
   });
 
-  test('goes on wherever a process is killed, with one new Secret and one roll a Deployment', async () => {
+  test('resumes wherever a process is killed, with one new Secret and one rollout per Deployment', async () => {
     const { namespace, input, context } = await makeShop();
     const plan = await action().plan(input, context);
     expect(await action().started(input, context)).toBe(false);

@@ -50,7 +50,7 @@ describe('snapshots of volumes', () => {
     endings.push(playSnapshotter(cluster, namespace, behaves).stop);
   }
 
-  test('a volume is taken by the class that retains, and the signed manifest names content and handle', async () => {
+  test('a volume is snapshotted with the class that retains, and the signed manifest names content and handle', async () => {
     const { namespace, pod } = await podWith(['data']);
     await classOf(namespace, 'Delete');
     const retains = await classOf(namespace, 'Retain');
@@ -84,7 +84,7 @@ describe('snapshots of volumes', () => {
     await expect(action.verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
   });
 
-  test('what cannot be taken is said: another kind of volume, a driver that fails, one that is not done', async () => {
+  test('what cannot be snapshotted is reported: another kind of volume, a driver that fails, one that never finishes', async () => {
     const { namespace, pod } = await podWith(['data', 'local', 'broken', 'huge'], { local: { hostPath: { path: '/tmp' } } });
     await classOf(namespace, 'Delete');
     play(namespace, (claim) => (claim === 'broken' ? 'failing' : claim === 'huge' ? 'slow' : 'ready'));
@@ -105,7 +105,7 @@ describe('snapshots of volumes', () => {
     });
   });
 
-  test('it is refused, with the reason, without volumes, without a class of the driver, and without the kinds', async () => {
+  test('a snapshot is refused with the reason when volumes, a class of the driver, or the resource kinds are missing', async () => {
     const { namespace, pod } = await podWith(['data']);
     const action = actionOn(cluster.api);
     const refused = (detail: string) => ({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining(detail) });

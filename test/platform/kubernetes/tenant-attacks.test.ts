@@ -134,8 +134,8 @@ const container = (name: string, image: string) => ({
 });
 const gone = { apiVersion: 'v1', kind: 'ConfigMap', name: 'never-was', uid: '00000000-0000-4000-8000-000000000000' };
 
-describe('a tenant at a quarantined pod', () => {
-  test('who adds a container has that told; our own tools are no news', async () => {
+describe('a tenant with access to a quarantined pod', () => {
+  test('who adds a container is reported, but our own tools are not', async () => {
     await held('debugged');
     const ours = container(`${tools.namePrefix}1234567890ab`, toolsImage);
     const theirs = container(`${tools.namePrefix}debugger`, 'busybox:1');
@@ -147,7 +147,7 @@ describe('a tenant at a quarantined pod', () => {
     expect(toldOf('debugged').filter((note) => note.text.includes(toolsImage))).toEqual([]);
   });
 
-  test('who gives it other resources, or a deadline that ends it, has that told', async () => {
+  test('who changes its resources, or sets a deadline that ends it, is reported', async () => {
     const resources = { requests: { cpu: '100m' }, limits: { memory: '128Mi' } };
     await held('resized', { spec: { containers: [{ name: 'main', image: 'shop/cart:1', resources }] } });
     const { spec, status } = await cluster.pod(namespace, 'resized');
@@ -171,7 +171,7 @@ describe('a tenant at a quarantined pod', () => {
     await told('resized', 'its deadline was not set and is now 1 s');
   });
 
-  test('who ends what runs in a container of it has that told once, with what its node says, also of many ends in a row', async () => {
+  test('who kills what runs in one of its containers is reported once, with what its node says, even after many kills in a row', async () => {
     const restarted = (name: string, restartCount: number, reason = 'Error') =>
       cluster.api.json({
         method: 'PATCH',
@@ -211,7 +211,7 @@ describe('a tenant at a quarantined pod', () => {
     expect(cluster.view.podByUid(pod.uid)?.labels[names.quarantineLabel]).toBe('active');
   });
 
-  test('who has it ended without deleting it has that told, and it stays held', async () => {
+  test('who gets it ended without deleting it is reported, and it stays held', async () => {
     await held('ended');
     await cluster.api.json({
       method: 'PATCH',
@@ -225,7 +225,7 @@ describe('a tenant at a quarantined pod', () => {
     await told('ended', 'and it is in force again');
   });
 
-  test('who gives the standing policy an owner that never was has the garbage collector delete it, and it is back', async () => {
+  test('who gets the standing policy garbage-collected through a bogus owner sees it restored', async () => {
     await held('policed');
     const before = await cluster.get<{ metadata: { uid: string } }>(standingAt());
     await asTenant('PATCH', standingAt(), { metadata: { ownerReferences: [gone] } });
@@ -238,7 +238,7 @@ describe('a tenant at a quarantined pod', () => {
     await eventually('a line', async () => notes.find(({ text }) => text.includes(`${names.standingPolicy} is missing`)));
   });
 
-  test('who gives the pod such an owner, or a ReplicaSet that takes it over by our own label, has its deletion told', async () => {
+  test('who gives the pod such an owner, or a ReplicaSet that adopts it by our own label, has its deletion reported', async () => {
     await held('orphan', { metadata: { finalizers: ['example.com/slow'] } });
     await asTenant('PATCH', podAt('orphan'), { metadata: { ownerReferences: [gone] } });
     expect(await told('orphan', 'is being deleted')).toMatchObject({ kind: 'containment.gone' });
@@ -258,7 +258,7 @@ describe('a tenant at a quarantined pod', () => {
     expect(await told('adopted', 'is being deleted, or is gone')).toMatchObject({ kind: 'containment.gone' });
   });
 
-  test('who writes its labels by server-side apply with force has them put back', async () => {
+  test('who overwrites its labels by server-side apply with force sees them restored', async () => {
     await held('applied');
     await cluster.api.json({
       method: 'PATCH',
@@ -278,7 +278,7 @@ describe('a tenant at a quarantined pod', () => {
     expect(metadata?.labels).not.toHaveProperty('app');
   });
 
-  test('who binds it to a node has the labels and notes that come with that taken off again', async () => {
+  test('who adds labels and annotations while binding it to a node sees them removed', async () => {
     const made = await cluster.post<PodJson>(pathOf({ resource: 'pods', namespace }), {
       metadata: { name: 'waiting', labels: { app: 'cart' } },
       spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'shop/cart:1' }] },
@@ -300,7 +300,7 @@ describe('a tenant at a quarantined pod', () => {
     expect(metadata?.annotations?.[names.stepAnnotation]).toBe(step.key);
   });
 
-  test('who writes Services, EndpointSlices or the labels of what is not its own changes nothing of its quarantine', async () => {
+  test('who writes Services, EndpointSlices or labels of other objects does not affect its quarantine', async () => {
     const { status } = await held('reached');
     const ip = status?.podIP ?? '10.9.8.7';
     await asTenant('POST', pathOf({ resource: 'services', namespace }), {

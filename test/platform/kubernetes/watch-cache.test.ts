@@ -50,7 +50,7 @@ const giveContainerId = async (pod: PodJson, id: string): Promise<void> => {
 describe('whom an alert is about', () => {
   const resolver = () => createSubjectResolver({ view: cluster.view, cellKey });
 
-  test('is the Deployment above the pod’s ReplicaSet, also when only a container id is known', async () => {
+  test('is the Deployment above the pod’s ReplicaSet, even when only a container id is known', async () => {
     const [pod, sibling] = await cluster.makeDeployment(namespace, 'cart');
     if (!pod || !sibling) throw new Error('two replicas were asked for');
     await until(async () =>
@@ -81,7 +81,7 @@ describe('whom an alert is about', () => {
     expect(twice.alert.doubt).toBe(twice.ambiguous);
   });
 
-  test('is not a pod that was made after the alert, nor one on another node', async () => {
+  test('is not a pod that was created after the alert, nor one on another node', async () => {
     const pod = await cluster.makePod(namespace, 'db-0');
     const id = 'cd'.repeat(32);
     await giveContainerId(pod, id);
@@ -100,7 +100,7 @@ describe('whom an alert is about', () => {
     expect(resolver().resolve(alert({ container, node: 'falco-x7k2p' })).alert.pod?.name).toBe('db-0');
   });
 
-  test('stays the incident’s subject when the quarantine has taken the pod’s owner away, but not by a forged mark', async () => {
+  test('stays the incident’s subject after the quarantine detaches the pod from its owner, but not through a forged mark', async () => {
     const [pod] = await cluster.makeDeployment(namespace, 'pay', { replicas: 1 });
     if (!pod) throw new Error('one replica was asked for');
     const context = stepContext({ incident: `incident/test/${namespace}/Deployment/pay` });
@@ -118,7 +118,7 @@ describe('whom an alert is about', () => {
   });
 });
 
-test('a watch goes on after a dropped connection, an expired version and a handler that throws', async () => {
+test('a watch survives a dropped connection, an expired version and a handler that throws', async () => {
   const streams: IncomingMessage[] = [];
   let expire = false;
   const api: KubernetesApi = {
@@ -176,7 +176,7 @@ test('a watch goes on after a dropped connection, an expired version and a handl
   await reflector.stop();
 });
 
-test('every watched namespace keeps the standing policy, also one that is new or whose policy was changed', async () => {
+test('every watched namespace keeps the standing policy, including a new one or one whose policy was changed', async () => {
   const watched = new Set([namespace]);
   const standing = new StandingPolicies({
     api: cluster.api,

@@ -14,7 +14,7 @@ import { quarantinedSuspect } from './quarantined-suspect.ts';
 
 const platform = await testPlatform();
 const started = await startedOrWhyNot(startAws);
-const title = 'rotating an access key of AWS with everything that uses it';
+const title = 'rotating an AWS access key with everything that uses it';
 
 if (typeof started === 'string') describe.skip(`${title} (skipped: ${started})`, () => test('is not tried', () => {}));
 else onAws(started);
@@ -62,7 +62,7 @@ function onAws(server: AwsServer): void {
     };
 
     test.each([false, true])(
-      'the old key is refused, the new one taken, and no value comes out; revoked first: %s',
+      'the old key is refused, the new one accepted, and no value leaks; revoked first: %s',
       async (revokeFirst) => {
         const user = `shop-uploads-${revokeFirst}`;
         const { namespace, old, input: suspect, context } = await makeShop(user);

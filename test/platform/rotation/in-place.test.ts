@@ -119,7 +119,7 @@ describe('Secrets that somebody else writes', () => {
     return items.map(({ metadata }) => metadata.name);
   };
 
-  test('External Secrets: the provider first, then a refresh that is read back, then the roll; nothing is left behind', async () => {
+  test('External Secrets: the provider first, then a refresh that is read back, then the rollout; nothing is left behind', async () => {
     const { namespace, place, writer, read, input, context } = await scene('db');
     const controller = writer();
     const plan = await action(namespace).plan(input, context);
@@ -167,7 +167,7 @@ describe('Secrets that somebody else writes', () => {
     await controller.stop();
   });
 
-  test('External Secrets: one effect, where what Vault did is not heard of', async () => {
+  test('External Secrets: one effect, even if Vault’s answers are lost', async () => {
     const { namespace, writer, read, input, context } = await scene('db');
     const controller = writer();
     const writes = () => fake.calls.filter((call) => call.startsWith('PUT ')).length;
@@ -182,7 +182,7 @@ describe('Secrets that somebody else writes', () => {
     await controller.stop();
   });
 
-  test('External Secrets: a value that Vault does not have any more is not rotated', async () => {
+  test('External Secrets: a value that Vault no longer has is not rotated', async () => {
     const { namespace, input, context } = await scene('db');
     fake.put('shop/db', { password: 'rotated-by-hand', host: 'db.shop' });
     const { notes, changes } = await action(namespace).plan(input, context);
@@ -205,7 +205,7 @@ describe('Secrets that somebody else writes', () => {
     expect(await generation(namespace)).toBe(1);
   });
 
-  test('cert-manager: issued again on a new key, the users rolled, and the old certificate’s end said', async () => {
+  test('cert-manager: reissued on a new key, its users rolled, and the old certificate’s expiry reported', async () => {
     const { namespace, writer, read, input, context } = await scene('tls');
     const before = certificateIn((await read()) ?? {});
     const controller = writer();
@@ -288,7 +288,7 @@ describe('Secrets that somebody else writes', () => {
   });
 
   test.each(['db', 'tls'] as const)(
-    '%s is renewed under its name when the suspect that uses it is deleted, not before',
+    '%s is renewed under its own name once the suspect that uses it is deleted, not before',
     async (secret) => {
       const { namespace, place, writer, input, context } = await scene(secret, true);
       const { suspect } = input;
@@ -312,14 +312,14 @@ describe('Secrets that somebody else writes', () => {
     },
   );
 
-  test('a suspect that is gone is only passed over where people have named the Secrets', async () => {
+  test('a suspect that is gone is only skipped when people have named the Secrets', async () => {
     const { namespace, input, context } = await scene('db');
     await expect(action(namespace).plan({ suspect: input.suspect }, context)).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
   });
 
   test.each([
-    ['ExternalSecret without a store that we write', 'db', {}, false, 'rotate it at the provider first'],
-    ['ExternalSecret that never reads again', 'db', { refreshPolicy: 'CreatedOnce' }, true, 'it never refreshes'],
+    ['ExternalSecret without a store that we can write', 'db', {}, false, 'rotate it at the provider first'],
+    ['ExternalSecret that never refreshes', 'db', { refreshPolicy: 'CreatedOnce' }, true, 'it never refreshes'],
     ['ExternalSecret of another Secret', 'db', { target: { name: 'other' } }, true, 'writes another Secret'],
     ['Certificate that keeps its key', 'tls', { privateKey: { rotationPolicy: 'Never' } }, true, 'the stolen key'],
     ['Certificate of another Secret', 'tls', { secretName: 'other' }, true, 'writes another Secret'],

@@ -15,7 +15,7 @@ import { externalSecretController, externalSecrets, installWriterKinds } from '.
 
 const platform = await testPlatform();
 const vault = await startedOrWhyNot(startVault);
-const title = 'a PostgreSQL password that is kept in OpenBao and read by External Secrets';
+const title = 'a PostgreSQL password that is stored in OpenBao and read by External Secrets';
 
 if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
 else if (!findPostgres())

@@ -57,7 +57,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     return items.map(({ metadata }) => metadata.name);
   };
 
-  test('new, roll, verify, revoke: the old login is refused, the new one works, and no value is in what comes out', async () => {
+  test('create, roll, verify, revoke: the old login is refused, the new one works, and the output contains no value', async () => {
     const { namespace, input, context } = await makeShop();
     const provider = roles(['shop_a', 'shop_b']);
     const rotation = action(namespace, provider);
@@ -78,7 +78,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await refused('shop_b', next.password ?? '')).toBe(false);
   });
 
-  test('the successor is rotated in its turn, back to the first role', async () => {
+  test('the successor is rotated in turn, back to the first role', async () => {
     const { namespace, input, context } = await makeShop();
     const provider = roles(['shop_a', 'shop_b']);
     const first = await action(namespace, provider).apply(input, context);
@@ -95,7 +95,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await refused('shop_a', after.password ?? '')).toBe(false);
   });
 
-  test('after a theft that is certain the old value ends before anything rolls', async () => {
+  test('after a confirmed theft, the old value is revoked before anything rolls', async () => {
     const { namespace, input, context } = await makeShop();
     const provider = roles(['shop_a']);
     const stolen = { ...input, revokeFirst: true };
@@ -163,7 +163,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     },
   );
 
-  test('a value that the server does not take, or of another role, rolls nobody', async () => {
+  test('a value that the server rejects, or of another role, rolls nothing', async () => {
     const planted = await makeShop({ password: 'planted' });
     const rotation = action(planted.namespace, roles(['shop_a', 'shop_b']));
     expect(await rotation.apply(planted.input, planted.context)).toMatchObject({
@@ -178,7 +178,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await refused('shop_a', oldPassword)).toBe(false);
   });
 
-  test('every kind of user is found: what has a template is rolled, everything else is named', async () => {
+  test('every kind of consumer is found: those with a template are rolled, all others are named', async () => {
     const { namespace, spec, input, context } = await makeShop();
     const template = (app: string) => ({ metadata: { labels: { app } }, spec });
     const make = (group: string, resource: string, name: string, body: object) =>
@@ -212,7 +212,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     for (const left of ['StatefulSet slow (its update strategy', 'ReplicaSet bare', 'Pod alone'])
       expect(notes.filter((note) => note.startsWith(left))).toHaveLength(1);
     for (const left of ['Ingress web (TLS)', 'ServiceAccount puller'])
-      expect(notes).toContain(`${left} also uses db, and keeps the old value, which is refused then.`);
+      expect(notes).toContain(`${left} also uses db, and keeps the old value, which is then refused.`);
     const output = await rotation.apply(input, context);
     expect(output.rotated[0]?.consumers).toEqual([
       `deployment/${namespace}/cart`,
@@ -225,7 +225,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(JSON.stringify(report)).toContain(`"secretRef":{"name":"${output.rotated[0]?.newName}"}`);
   });
 
-  test('refuses while the suspect’s account may read what comes', async () => {
+  test('refuses while the suspect’s account may read the new value', async () => {
     const { namespace, input, context } = await makeShop();
     await cluster.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
       metadata: { name: 'readers' },
@@ -241,7 +241,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await refused('shop_a', oldPassword)).toBe(false);
   });
 
-  test('refuses while an account whose token Secret the suspect mounts may read what comes', async () => {
+  test('refuses while an account whose token Secret the suspect mounts may read the new value', async () => {
     const { namespace, spec, context } = await makeShop();
     const secrets = pathOf({ resource: 'secrets', namespace });
     await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'deployer' } });

@@ -15,7 +15,7 @@ import { killedEverywhere } from './killed-rotation.ts';
 
 const platform = await testPlatform();
 const vault = await startedOrWhyNot(startVault);
-const title = 'a login that OpenBao lends at a PostgreSQL server, with everything that uses it';
+const title = 'a PostgreSQL login leased by OpenBao, with everything that uses it';
 
 if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
 else if (!findPostgres())
@@ -59,18 +59,21 @@ function lentBy(server: VaultServer): void {
     return { username, password };
   };
 
-  test.each([false, true])('the old login is refused and the new one taken; revoked first: %s', async (revokeFirst) => {
-    const { namespace, old, input, rotation, context } = await scene();
-    expect(await isAccepted(database, old)).toBe(true);
-    const output = await rotation.apply({ ...input, revokeFirst }, context);
-    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
-    const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
-    expect([await isAccepted(database, old), await isAccepted(database, next)]).toEqual([false, true]);
-    expect(await rotation.apply({ ...input, revokeFirst }, context)).toEqual(output);
-    expect(await isAccepted(database, next)).toBe(true);
-  });
+  test.each([false, true])(
+    'is replaced: the old login is refused and the new one accepted; revoked first: %s',
+    async (revokeFirst) => {
+      const { namespace, old, input, rotation, context } = await scene();
+      expect(await isAccepted(database, old)).toBe(true);
+      const output = await rotation.apply({ ...input, revokeFirst }, context);
+      expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+      const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
+      expect([await isAccepted(database, old), await isAccepted(database, next)]).toEqual([false, true]);
+      expect(await rotation.apply({ ...input, revokeFirst }, context)).toEqual(output);
+      expect(await isAccepted(database, next)).toBe(true);
+    },
+  );
 
-  test('has one effect when processes are killed between all the calls, and what was lent and lost ends', async () => {
+  test('is replaced once when processes are killed between all the calls, and lost leases end', async () => {
     const { namespace, old, input, rotation, context } = await scene();
     const { kubeconfig } = platform;
     await server.admin('PUT', 'sys/leases/revoke-prefix/database/creds/shop', {});

@@ -22,7 +22,7 @@ export function backupInBucketTests(server: S3Server): void {
     const { accessKeyId: KEY_ID, secretAccessKey: KEY, endpoint, bucket } = server;
     const env = { KEY_ID, KEY };
 
-    test('is put back with a configuration that reaches the bucket, and refused when an object was changed', async () => {
+    test('is restored with a configuration that reaches the bucket, and refused when an object was changed', async () => {
       const [home, to] = [join(folder, 'home'), join(folder, 'to')];
       mkdirSync(join(home, 'keys'), { recursive: true });
       writeConfiguration(home);

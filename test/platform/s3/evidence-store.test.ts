@@ -60,7 +60,7 @@ function inS3(server: S3Server): void {
 
     keyRegisterSuite({ shelf: () => createBucketShelf(options) });
 
-    test('stores what is large in parts, and only whole', async () => {
+    test('stores large files in parts, and only when complete', async () => {
       const bytes = randomBytes(20 * 1024 * 1024 + 7);
       const { sha256 } = await createS3Store({ ...options, scratchDir }).put(inParts(bytes), 'application/zstd');
       expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
@@ -68,7 +68,7 @@ function inS3(server: S3Server): void {
       expect(await uploads()).toEqual([]);
     });
 
-    test('an upload whose process was killed is taken back by age, and nobody else’s', async () => {
+    test('cleans up the unfinished upload of a killed process by age, and nobody else’s', async () => {
       const proxy = await stallingProxy(new URL(server.endpoint).port, 12 * 1024 * 1024);
       const child = spawn(process.execPath, [
         join(import.meta.dirname, 'killed-upload.ts'),
@@ -90,18 +90,18 @@ function inS3(server: S3Server): void {
       await client.send(new AbortMultipartUploadCommand({ Bucket: server.bucket, Key: 'cell-1/backup.tar', UploadId }));
     });
 
-    test('leaves no file of a stream behind', () => {
+    test('leaves no temporary file of a stream behind', () => {
       expect(readdirSync(scratchDir)).toEqual([]);
     });
 
-    test('wrong credentials and a bucket that is not there are unavailable, and the error holds neither', async () => {
+    test('is unavailable with wrong credentials or a missing bucket, and the error contains neither', async () => {
       const refused = createS3Store({ ...options, secretAccessKey: 'hunter2' }).put(Buffer.from('x'), 'text/plain');
       await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: expect.stringMatching(/status 403$/) });
       const lost = createS3Store({ ...options, bucket: 'none', accessKeyId: 'x' }).get('0'.repeat(64));
       await expect(lost).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     });
 
-    test('a log in a bucket has its files under its own names, and replaces none but the one that says how far it goes', async () => {
+    test('keeps a log’s files under their own names, and replaces only the one that says how far it goes', async () => {
       const log = createLogBucket({ bucket: openBucket({ ...options, prefix: 'log/' }), name: server.bucket });
       const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
       expect(await log.read('tile/0/000')).toBeUndefined();

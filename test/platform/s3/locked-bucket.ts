@@ -69,7 +69,7 @@ export function lockedBucketTests(server: S3Server): void {
   });
 
   describe('with object lock', () => {
-    test('is asked for it only where the bucket offers it', async () => {
+    test('uses it only when the bucket offers it', async () => {
       await requireLock(options);
       await expect(requireLock({ ...options, bucket: server.bucket })).rejects.toMatchObject({
         code: 'FB_ERR_CONFIG_INVALID',
@@ -77,7 +77,7 @@ export function lockedBucketTests(server: S3Server): void {
       });
     });
 
-    test('is what the configuration asks for: refused where there is none, believed where nobody answers', async () => {
+    test('follows the configuration: refused when there is no lock, assumed when the bucket does not answer', async () => {
       const whole = settings({ objectLock: 'governance' });
       const evidence = await openEvidence(whole);
       const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
@@ -91,7 +91,7 @@ export function lockedBucketTests(server: S3Server): void {
       await openEvidence(settings({ objectLock: 'governance', endpoint: 'http://127.0.0.1:9' }));
     });
 
-    test('keeps the files of the transparency log, but for the one that says how far it goes', async () => {
+    test('locks the files of the transparency log, except the one that says how far it goes', async () => {
       const bucket = openBucket(options);
       const log = createLogBucket({ bucket, name: options.bucket, lock: { mode: 'compliance', days: 3 } });
       await log.write({ path: 'tile/0/000', bytes: new Uint8Array(32) });
@@ -100,7 +100,7 @@ export function lockedBucketTests(server: S3Server): void {
       await expect(bucket.remove('tile/0/000')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     });
 
-    test('keeps each class for its time, what is large too, and the manifest as long as any', async () => {
+    test('locks each class for its time, large files too, and the manifest as long as any of them', async () => {
       const store = createS3Store({ ...options, lock });
       const { sha256: log } = await store.put(randomBytes(100), 'text/plain', 'logs');
       const large = randomBytes(17 * 1024 * 1024);
@@ -116,7 +116,7 @@ export function lockedBucketTests(server: S3Server): void {
       expect(await store.has(log)).toBe(true);
     });
 
-    test('lets nobody destroy a key before its time, and says why; after a refusal all is as before', async () => {
+    test('lets nobody destroy a key early, says why, and leaves everything unchanged after a refusal', async () => {
       const shelf = createBucketShelf({ ...options, lock });
       const wrap = boxWrap(createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(1) }] }));
       const [keys, register] = [createIncidentKeys({ wrap, shelf }), createKeyRegister({ shelf })];

@@ -29,7 +29,7 @@ export function reportInBucketTests(server: S3Server): void {
       },
     };
 
-    test('is one object of its period, is due again where the bucket refuses it, and the same object when it is sent again', async () => {
+    test('is one object per period, is due again when the bucket refuses it, and the same object when it is resent', async () => {
       const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
       const store = createAuditStore(database);
       const records = recordsOfIncidents(20, Date.UTC(2026, 6, 1));

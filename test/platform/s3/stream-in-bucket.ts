@@ -74,13 +74,13 @@ export function streamInBucketTests(server: S3Server): void {
       );
     }
 
-    test('is objects of zipped lines, which hold every record in order when they are read by their names', async () => {
+    test('is objects of compressed lines, which have every record in order when read by name', async () => {
       const found = await streamed('ndjson');
       for (const key of found.keys()) expect(key).toMatch(/^\d{4}\/\d\d\/\d\d\/\d\d\/.*-[0-9a-f]{16}\.ndjson\.gz$/);
       expectAll([...found.values()].flatMap((bytes) => gunzipSync(bytes).toString().trimEnd().split('\n')));
     });
 
-    test('is Parquet files, in which DuckDB finds the columns and each event whole', async () => {
+    test('is Parquet files, in which DuckDB finds the columns and each complete event', async () => {
       const found = await streamed('parquet');
       for (const [key, bytes] of found) {
         expect(key).toMatch(/-[0-9a-f]{16}\.parquet$/);

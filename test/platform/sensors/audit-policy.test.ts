@@ -75,7 +75,7 @@ afterAll(async () => {
 
 const registries = { severities: { 'kubernetes-audit': { severities: {}, registries: ['registry.example.com'] } } };
 
-describe('with the audit policy of the page, a real API server shows what each rule about contents needs', () => {
+describe('with the documented audit policy, a real API server provides what each rule about contents needs', () => {
   const bound = (role: string, subject: string) => ({
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: subject.startsWith('system:') ? 'Group' : 'User', name: subject }],
@@ -132,7 +132,7 @@ describe('with the audit policy of the page, a real API server shows what each r
   });
 });
 
-test('at level Metadata the sensor says what it cannot look at', async () => {
+test('at level Metadata the sensor says what it cannot check', async () => {
   const own = await platform.freshNamespace();
   const shared = createKubernetesApi({ access: await accessFromKubeconfig({ file: platform.kubeconfig }) });
   await send(shared, make(`/api/v1/namespaces/${own}/configmaps`, 'made', { data: { password: 'x' } }));

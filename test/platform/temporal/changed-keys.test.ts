@@ -143,7 +143,7 @@ async function failedReplays(client: Client, id: string): Promise<number> {
   return (events ?? []).filter(({ workflowTaskFailedEventAttributes: failed }) => failed?.cause === notReplayed).length;
 }
 
-test('an open incident goes on, and is read, after the keys of cell and desk were changed and the old ones are trusted no more', async () => {
+test('an open incident goes on, and stays readable, after the keys of cell and desk change and the old ones are no longer trusted', async () => {
   const id = await begin(await restart(before), 'rotated');
   const client = await restart(after);
   expect((await stateOf(client, id)).total).toBe(1);
@@ -170,7 +170,7 @@ test('so does the control workflow', async () => {
   expect(await failedReplays(client, controlIdOf(cluster))).toBe(0);
 });
 
-test('what ended before the keys were changed is over, by what the cell remembers of the ends that it signed itself', async () => {
+test('an incident that ended before the keys changed stays ended, because the cell remembers the ends that it signed', async () => {
   const old = await restart(before);
   const id = await begin(old, 'over', { isBrief: true });
   await old.workflow.getHandle(id).result();
@@ -181,7 +181,7 @@ test('what ended before the keys were changed is over, by what the cell remember
   expect(await isOver(await restart({ ...after, memory: 'lost' }))).toBe(false);
 });
 
-test('what was refused stays refused when its sender is trusted later, and what that one says from then on counts', async () => {
+test('what was refused stays refused when its sender is trusted later, and what they say from then on counts', async () => {
   const trusted = [cell, desk];
   const client = await restart({ keys: before.keys, trusted });
   const id = await begin(client, 'added');
@@ -197,7 +197,7 @@ test('what was refused stays refused when its sender is trusted later, and what 
   expect(await failedReplays(later, id)).toBe(0);
 });
 
-test('what a trusted sender once said out of place counts nowhere when its key is trusted no more', async () => {
+test('what a trusted sender once said out of place counts nowhere once its key is no longer trusted', async () => {
   const old = await restart(before);
   const id = await begin(old, 'prepared');
   const codec = createPayloadCodec({ keys: testCodecKeys, namespace, signer: cell.signer, trust: trusting([cell]) });
@@ -220,7 +220,7 @@ test('what a trusted sender once said out of place counts nowhere when its key i
   expect((await stateOf(client, id)).total).toBe(1);
 });
 
-test('without what the cell remembered, an incident waits for the old keys to be trusted again, which is told, and then goes on', async () => {
+test('without the cell’s memory, an incident waits, and says so, until the old keys are trusted again, and then goes on', async () => {
   const old = await restart(before);
   const id = await begin(old, 'lost');
   const told: string[] = [];

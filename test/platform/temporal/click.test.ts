@@ -13,7 +13,7 @@ import { asking, type SeenSinks } from './click-workflows.ts';
 const { temporalAddress: address, temporalNamespace: namespace, prefix } = await testPlatform();
 const most = 2;
 
-test('a dialog that opens has its incident in memory before the vote comes, and one that does not open asks nothing of it', async () => {
+test('a dialog that opens loads its incident into memory before the vote arrives, and one that does not open leaves it alone', async () => {
   const taskQueue = `${prefix}-click`;
   const begun: string[] = [];
   const sinks: InjectedSinks<SeenSinks> = {

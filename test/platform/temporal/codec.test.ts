@@ -45,13 +45,13 @@ async function read(reader: PayloadCodec, given: Payload, context?: Serializatio
 const unreadable = (why: Unreadable): Received => ({ from: null, unreadable: why, value: null });
 
 describe('the payload codec', () => {
-  test('says from whom a payload is, in the workflow that it was sealed for', async () => {
+  test('says who sent a payload, in the workflow that it was sealed for', async () => {
     const sealed = await sealedBy(codec);
     expect(Buffer.from(sealed.metadata?.['encryption-key-id'] ?? []).toString()).toBe('k1');
     expect(await read(codec, sealed, here)).toEqual({ from: bySender, value: 'rm -rf /' });
   });
 
-  test('opens nothing in another workflow or namespace, whatever its metadata say', async () => {
+  test('opens nothing in another workflow or namespace, whatever its metadata says', async () => {
     const sealed = await sealedBy(codec);
     expect(await read(codec, sealed, elsewhere)).toEqual(unreadable('unopenable'));
     for (const name of ['incident/b', '']) {
@@ -61,17 +61,17 @@ describe('the payload codec', () => {
     expect(await read(createPayloadCodec({ keys: [key], namespace: 'other', trust }), sealed)).toEqual(unreadable('unopenable'));
   });
 
-  test('opens for a codec endpoint, which is told no workflow', async () => {
+  test('opens for a codec endpoint, which does not know the workflow', async () => {
     expect(await read(codec, await sealedBy(codec))).toEqual({ from: bySender, value: 'rm -rf /' });
   });
 
-  test('who has the payload key and no other is nobody', async () => {
+  test('a sender with only the payload key counts as nobody', async () => {
     expect(await read(codec, await sealedBy(unsigned), here)).toEqual({ from: null, value: 'rm -rf /' });
     const byStranger = createPayloadCodec({ keys: [key], namespace, signer: stranger.signer, trust });
     expect(await read(codec, await sealedBy(byStranger), here)).toEqual({ from: null, value: 'rm -rf /' });
   });
 
-  test('a signature holds for its own bytes, and in its own namespace', async () => {
+  test('a signature is valid only for its own bytes and namespace', async () => {
     const [signed] = await createPayloadCodec({ keys: [key], namespace: 'other', signer: cell.signer, trust }).encode([payload]);
     const box = createBox({ keys: [key] });
     const inner = PayloadMessage.decode(box.open(signed?.data ?? new Uint8Array(), JSON.stringify(['temporal', 'other', ''])));
@@ -86,28 +86,28 @@ describe('the payload codec', () => {
 
   test.each([
     ['a plain payload', payload, 'not-sealed'],
-    ['an empty one', {}, 'not-sealed'],
+    ['an empty payload', {}, 'not-sealed'],
     [
-      'rubbish that calls itself encrypted',
+      'garbage that claims to be encrypted',
       { metadata: { encoding: Buffer.from('binary/encrypted') }, data: randomBytes(99) },
       'unopenable',
     ],
-    ['nothing that calls itself encrypted', { metadata: { encoding: Buffer.from('binary/encrypted') } }, 'unopenable'],
-  ] satisfies [string, Payload, Unreadable][])('%s is told as such, and stops nobody', async (_name, given, why) => {
+    ['an empty payload that claims to be encrypted', { metadata: { encoding: Buffer.from('binary/encrypted') } }, 'unopenable'],
+  ] satisfies [string, Payload, Unreadable][])('%s is reported as such, and blocks nobody', async (_name, given, why) => {
     expect(await read(codec, given, here)).toEqual(unreadable(why));
   });
 
-  test('nothing at all is a value too: a heartbeat without a word, for one', async () => {
+  test('undefined is a value too, as in a heartbeat without details', async () => {
     const nothing = defaultPayloadConverter.toPayload(undefined);
     expect(await read(codec, await sealedBy(codec, nothing), here)).toEqual({ from: bySender, value: null });
   });
 
-  test('sealed bytes that are no JSON are told as such', async () => {
+  test('sealed bytes that are not JSON are reported as such', async () => {
     const broken = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"from":') };
     expect(await read(codec, await sealedBy(unsigned, broken), here)).toEqual(unreadable('no-json'));
   });
 
-  test('nothing in a payload can say from whom it is', async () => {
+  test('nothing inside a payload can claim a sender', async () => {
     const lie = defaultPayloadConverter.toPayload({ from: bySender, value: 1 });
     expect(await read(codec, await sealedBy(unsigned, lie), here)).toEqual({ from: null, value: { from: bySender, value: 1 } });
     const closing = {
@@ -117,7 +117,7 @@ describe('the payload codec', () => {
     expect(await read(codec, await sealedBy(unsigned, closing), here)).toEqual(unreadable('no-json'));
   });
 
-  test('whatever bytes come, it answers', async () => {
+  test('it answers whatever bytes it gets', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.nat(), async (bytes, at) => {
         const sealed = await sealedBy(codec);
@@ -132,7 +132,7 @@ describe('the payload codec', () => {
     );
   });
 
-  test('what comes out brings nothing but its own bytes along, to whichever thread it goes', async () => {
+  test('its output carries only its own bytes to another thread', async () => {
     const given = [await sealedBy(codec), await sealedBy(unsigned), payload];
     const bytes = (await codec.decode(given, here)).flatMap(({ data, metadata }) => [data, metadata?.encoding]);
     expect(bytes.map((one) => one?.buffer.byteLength)).toEqual(bytes.map((one) => one?.byteLength ?? 'none'));
@@ -223,7 +223,7 @@ describe('a canary on a real Temporal server', () => {
     }
   }
 
-  test('is not in its database when encrypted, and arrives everywhere; without the codec it is there', async () => {
+  test('is not in its database when encrypted, yet arrives everywhere; without the codec it is there', async () => {
     const ended = await carry({ secret: canary, encrypted: true });
     expect(ended.cause).toMatchObject({ message: `ends with ${canary}`, details: [{ from: bySender, value: canary }] });
     expect(stored().includes('codec/true')).toBe(true);

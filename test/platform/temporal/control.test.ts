@@ -239,7 +239,7 @@ afterAll(async () => {
 });
 
 describe('the control workflow on a real server', () => {
-  test('is started by the cell, and outlives a build that is gone: what the cell has proven is taken over', async () => {
+  test('is started by the cell, and outlives a build that is gone, with what the cell has proven', async () => {
     const [first, second] = [await buildOf('first'), await buildOf('second')];
     const book = new DecisionBook({ file: join(folder, 'book.json'), beliefs, log });
     await startWorker(first);
@@ -266,7 +266,7 @@ describe('the control workflow on a real server', () => {
     await stopSecond();
   });
 
-  test('loses nothing that was agreed to when it is killed: the cell looks as soon as it has checked a vote', async () => {
+  test('loses no agreed decision when it is killed: the cell looks as soon as it has checked a vote', async () => {
     const build = await buildOf('third');
     const pace = new Pace(3_600_000);
     const book = new DecisionBook({ file: join(folder, 'another-book.json'), beliefs, log });
@@ -289,7 +289,7 @@ describe('the control workflow on a real server', () => {
     await stop();
   });
 
-  test('is begun anew, with what the cell knows, where somebody else has its id and answers nobody', async () => {
+  test('is restarted with what the cell knows when somebody else holds its id and answers nobody', async () => {
     const build = await buildOf('found-silent');
     await startWorker(build);
     await handle()
@@ -307,7 +307,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('is told again what it has lost when somebody sets it back: what holds the response up, and what a person has ended', async () => {
+  test('gets back what it lost when somebody resets it: what restrains the response, and what a person has ended', async () => {
     const { book, stop } = await anew('book-of-all');
     const hour = 3_600_000;
     const at = Date.now();
@@ -345,7 +345,7 @@ describe('the control workflow on a real server', () => {
     await stop();
   });
 
-  test('asks again what was proposed and not decided when it is ended, and what people agree to then is in force', async () => {
+  test('asks again about undecided proposals when it is terminated, and what people then agree to takes effect', async () => {
     const { book, stop } = await anew('ended-with-a-proposal');
     const { terms, incident } = await propose();
     await until('what the cell knows', async () => book.proposed().length === 1);
@@ -359,7 +359,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('asks again when it is set back to before the proposal; not what its proposer has taken back since', async () => {
+  test('asks again when it is reset to before the proposal, but not if the proposer has withdrawn it since', async () => {
     const { book, stop } = await anew('set-back-before-a-proposal');
     const [kept, over] = [await propose(), await propose()];
     const end: EndDecision = {
@@ -400,7 +400,7 @@ describe('the control workflow on a real server', () => {
     );
   }
 
-  test.each(['ended', 'set back'] as const)('loses no record when it is %s before the store has it', async (how) => {
+  test.each(['ended', 'set back'] as const)('loses no record when it is %s before the record is stored', async (how) => {
     store.isAway = true;
     const { book, stop } = await anew(`records-${how.replace(' ', '-')}`);
     const { terms, incident } = await agreeOn();
@@ -427,7 +427,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('says who has ended something, though it is ended itself before it has that on record', async () => {
+  test('says who ended something even if it is terminated before that is recorded', async () => {
     const { book, stop } = await anew('ended-with-an-end');
     const { terms, incident } = await agreeOn();
     await until('the list', async () => book.inForce(terms.id) !== undefined);
@@ -455,7 +455,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('goes on as it was, with all that it was told, where somebody has given it to a build that nobody has', async () => {
+  test('goes on as it was, with all it was told, when somebody moves it to a build that does not exist', async () => {
     const nobodys = await buildOf('nobodys');
     await startWorker(nobodys, { becomesCurrent: false });
     const { stop } = await anew('given-away');
@@ -483,7 +483,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('begins where somebody has Temporal begin each run with a build that nobody has', async () => {
+  test('starts even if somebody makes Temporal start each run on a build that does not exist', async () => {
     const { stop } = await anew('before-a-ramp');
     await stop();
     const theirs = 'e'.repeat(16);
@@ -509,7 +509,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('begins where somebody has Temporal hear of builds from themselves alone, and has it begin no run with ours', async () => {
+  test('starts even if somebody takes over build management in Temporal and makes none of ours current', async () => {
     const { stop, build } = await anew('before-a-manager');
     await stop();
     const theirs = { namespace: temporalNamespace, deploymentName: deployment, identity: 'somebody' };
@@ -532,7 +532,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('says which queue of its calls somebody has Temporal hold back: its cards and records wait there', async () => {
+  test('says which queue of its calls somebody has throttled: its cards and records wait there', async () => {
     const { stop } = await anew('held-back');
     const limitedTo = (rateLimit?: { readonly requestsPerSecond: number }) =>
       client.workflowService.updateTaskQueueConfig({
@@ -548,7 +548,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('is left alone while the newest build is down for minutes, and begun again by the older one in the end', async () => {
+  test('is left alone while the newest build is down for minutes, and finally restarted by the older one', async () => {
     const { stop } = await anew('newest');
     const run = await runNow();
     await stop();
@@ -565,7 +565,7 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
-  test('is not begun again because Temporal was away for long', async () => {
+  test('is not restarted because Temporal was down for long', async () => {
     const away = { since: 0 };
     const workflow = Object.create(client.workflow, {
       getHandle: {

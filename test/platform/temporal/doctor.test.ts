@@ -75,7 +75,7 @@ async function create(path: string, body: { readonly kind?: string }): Promise<v
 }
 
 describe('firebreak doctor', () => {
-  test('finds a Temporal and a cluster in order, says that nobody is at work, and prints a table for people', async () => {
+  test('finds Temporal and the cluster in order, says that no worker is running, and prints a table for people', async () => {
     const inOrder = ['temporal search attributes', 'temporal version', 'kubernetes', 'kubernetes clock'];
     // A busy machine may not answer in time: then the doctor reports that, and is run again.
     const told = await eventually('Temporal and the cluster in order', async () => {
@@ -95,7 +95,7 @@ describe('firebreak doctor', () => {
     expect(shown.stdout).toMatch(/^\d+ wrong, \d+ to look at, \d+ in order, \d+ not tried\.$/m);
   });
 
-  test('says of a queue that Temporal holds back how much it hands out, and how to take that away', async () => {
+  test('says how far Temporal throttles a queue, and how to lift that', async () => {
     const connection = await Connection.connect({ address: platform.temporalAddress });
     const { secrets: taskQueue } = queuesOf(platform.prefix);
     const limitedTo = (rateLimit?: { readonly requestsPerSecond: number }) =>
@@ -120,7 +120,7 @@ describe('firebreak doctor', () => {
     await connection.close();
   });
 
-  test('names the search attributes that a namespace lacks, with the command that makes each', async () => {
+  test('names the search attributes that a namespace lacks, with the command that creates each', async () => {
     const namespace = `${platform.prefix}-bare`;
     const connection = await Connection.connect({ address: platform.temporalAddress });
     await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('24h') });
@@ -142,7 +142,7 @@ describe('firebreak doctor', () => {
     });
   });
 
-  test('says of a namespace that somebody has changed what does not begin or is forgotten there', async () => {
+  test('says what does not start or is forgotten in a namespace that somebody has changed', async () => {
     const namespace = `${platform.prefix}-changed`;
     const connection = await Connection.connect({ address: platform.temporalAddress });
     const { workflowService } = connection;
@@ -169,7 +169,7 @@ describe('firebreak doctor', () => {
     await waiting.close();
   });
 
-  test('claims nothing of what is in a namespace that is not there', async () => {
+  test('makes no claim about a namespace that does not exist', async () => {
     const told = await eventually('an answer of Temporal', async () => {
       const now = await doctor({ namespace: `${platform.prefix}-none` }, '--json');
       return of(now, 'temporal')[0]?.text.includes('does not serve the namespace') && now;
@@ -179,7 +179,7 @@ describe('firebreak doctor', () => {
       expect([check, of(told, check)]).toMatchObject([check, [{ state: 'not tried' }]]);
   });
 
-  test('looks at everything else when Temporal and the API server are away, and claims nothing of what needs them', async () => {
+  test('checks everything else when Temporal and the API server are down, and makes no claim about what needs them', async () => {
     const kubeconfig = join(folder, 'away.kubeconfig');
     const away = parse(readFileSync(platform.kubeconfig, 'utf8'));
     away.clusters[0].cluster.server = 'https://127.0.0.1:1';
@@ -193,7 +193,7 @@ describe('firebreak doctor', () => {
     expect(of(told, 'evidence store')).toMatchObject([{ state: 'ok' }]);
   });
 
-  test('reads the certificate that the API server shows, and whether all authorities of a webhook have ended', async () => {
+  test('reads the certificate that the API server presents, and whether all CAs of a webhook have expired', async () => {
     const daysAgo = (days: number): string => makeOwnCertificate({ now: new Date(Date.now() - days * 86_400_000) }).certificate;
     const webhook = (name: string, failurePolicy: string, ...authorities: readonly string[]) => ({
       name: `${name}.${platform.prefix}.example`,
@@ -269,7 +269,7 @@ describe('firebreak doctor', () => {
 });
 
 describe('firebreak init', () => {
-  test('finds what runs in the cluster: the version, a sensor’s DaemonSet, and Temporal', async () => {
+  test('detects what runs in the cluster: the version, a sensor’s DaemonSet, and Temporal', async () => {
     const namespace = await platform.freshNamespace();
     const labels = { app: 'sensor' };
     const container = { name: 'sensor', image: 'registry.example/sensor:1' };

@@ -314,7 +314,7 @@ afterAll(async () => {
 });
 
 describe('the table', () => {
-  test('has every workflow that is registered, each of its signals and each of its queries', async () => {
+  test('has every registered workflow with each of its signals and queries', async () => {
     const plain = new Client({ connection, namespace, dataConverter: { payloadCodecs: [strangers['payload-key']] } });
     for (const handle of [incident, control]) {
       const { type } = await handle.describe();
@@ -329,7 +329,7 @@ describe('the table', () => {
     expect(Object.keys(exported).sort()).toEqual(Object.keys(workflowTable).sort());
   });
 
-  test('has every activity: a worker with another one does not start', () => {
+  test('has every activity: a worker with an unlisted one does not start', () => {
     const activities = { ...activitiesOf('secrets'), anotherOne: async () => undefined };
     const making = () =>
       createActivityWorker({ ...baseOf('secrets'), role: 'secrets', taskQueue: queues.secrets, activities, concurrency: 1 });
@@ -349,7 +349,7 @@ describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
     startedBy === 'nobody' ? [] : [[type, outcomeOf('start', startedBy, stranger)] as const],
   );
 
-  test('rings for the schedules: the cell looks what is due by what it knows itself, and hears nothing else', async () => {
+  test('rings for the schedules: the cell checks what is due from its own knowledge, and heeds nothing else', async () => {
     expect(outcomeOf('start', workflowTable[scheduleBellName]?.startedBy ?? [], stranger)).toBe('looked' satisfies Outcome);
     const before = called.length;
     const args = [{ playbook: 'firebreak/remind-of-rotation', due: 0 }];
@@ -402,7 +402,7 @@ describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
     for (const kind of ['alert.joined', 'sensor.back', 'vote.accepted', 'storm.began']) expect(kinds.has(kind)).toBe(false);
   });
 
-  test('asks for a state: it is told nothing that it could not read anyway, and nothing is changed by it', async () => {
+  test('asks for a state: the answer reveals nothing that they could not read anyway, and nothing changes', async () => {
     const answer: unknown = await clientOf(codec)
       .workflow.getHandle(incident.workflowId)
       .query(incidentNames.stateQuery)
@@ -469,7 +469,7 @@ describe('a person of the roster, with their own key, the payload key and access
     return { handle, current, vote, send, sent, linesOf };
   };
 
-  test('alone decides nothing where two are needed: the vote counts as theirs, once, however often it is played back', async () => {
+  test('alone decides nothing when two are needed: the vote counts as theirs, once, however often it is replayed', async () => {
     const { handle, current, vote, send, sent } = await asked('alone');
     const undone = seen.undone.length;
     const own = vote();
@@ -489,7 +489,7 @@ describe('a person of the roster, with their own key, the payload key and access
     await handle.terminate();
   });
 
-  test('cannot say it for another question, for another incident, in another’s name, or at another time', async () => {
+  test('cannot cast it for another question or incident, in another’s name, or at another time', async () => {
     const [one, other] = await Promise.all([asked('one'), asked('other')]);
     const elsewhere = other.vote();
     const lies: readonly (readonly [string, SignedVote])[] = [
@@ -516,7 +516,7 @@ describe('a person of the roster, with their own key, the payload key and access
     for (const { handle } of [one, other]) await handle.terminate();
   });
 
-  test('decides as one of two: with somebody else’s own answer', async () => {
+  test('decides as one of two, together with somebody else’s own answer', async () => {
     const { handle, current, vote, sent } = await asked('both');
     expect(await sent(vote())).toEqual(['vote.accepted']);
     const { vote: of } = vote({ person: 'ben', via: 'slack' });
@@ -698,7 +698,7 @@ describe('an order of a person', () => {
     const vote = { choice: 'approve', person: 'ana', question: 'none' };
     await send({ order: vote, keyId, signature: 'of a vote' });
     await eventually('its refusal', async () =>
-      (await state()).timeline.some(({ of, text }) => of === 'of a vote' && text.includes('not of the form')),
+      (await state()).timeline.some(({ of, text }) => of === 'of a vote' && text.includes('format is unknown')),
     );
   });
 
@@ -721,7 +721,7 @@ describe('an order of a person', () => {
   });
 });
 
-test('what was true payloads, changed at random, stops nobody and changes nothing', async () => {
+test('genuine payloads, mutated at random, block nobody and change nothing', async () => {
   const history = await cell.workflow.getHandle(incident.workflowId).fetchHistory();
   const payloads = (history.events ?? []).flatMap((event) => [
     ...(event.workflowExecutionStartedEventAttributes?.input?.payloads ?? []),
@@ -751,7 +751,7 @@ test('what was true payloads, changed at random, stops nobody and changes nothin
   expect(after).toEqual(before);
 });
 
-describe('who takes the id of an incident before it begins', () => {
+describe('somebody who takes the id of an incident before it starts', () => {
   const strange = [
     ['with a workflow of another kind', 'order', queues.cell],
     ['on a queue of their own', incidentNames.workflow, `${cluster}-nowhere`],
@@ -782,13 +782,13 @@ describe('who takes the id of an incident before it begins', () => {
     await genuine.terminate();
   };
 
-  test.each(strange)('%s is put out, and no alert goes to them', async (_how, type, taskQueue) => {
+  test.each(strange)('%s is evicted, and gets no alert', async (_how, type, taskQueue) => {
     const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
     const stranger = new Client({ connection, namespace });
     await putsOut(own, await stranger.workflow.start(type, { workflowId: incidentIdOf(own), taskQueue, args: [] }));
   });
 
-  test('with one that looks like ours, whose first task a worker of theirs has done, is put out, too', async () => {
+  test('with one that looks like ours, whose first task their own worker has done, is evicted too', async () => {
     const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
     const theirs = { deploymentName: `${cluster}-theirs`, buildId: 'e'.repeat(16) };
     const identity = 'somebody';
@@ -824,7 +824,7 @@ describe('who takes the id of an incident before it begins', () => {
   });
 });
 
-describe('what was true once', () => {
+describe('what was once genuine', () => {
   /** The payloads of its start, as Temporal stores them for everybody to read. */
   const startOf = async (handle: WorkflowHandle): Promise<Payload[]> => {
     const { events } = await handle.fetchHistory();
@@ -1009,7 +1009,7 @@ describe('what was true once', () => {
     expect(applied()).toBe(before);
   });
 
-  test('calls of ours, sent again as activities without a workflow, are refused', async () => {
+  test('our own calls, resent as activities without a workflow, are refused', async () => {
     const first = await startIncident('without-a-workflow');
     await askedBy(first);
     const calls = await callsOf(first);
@@ -1029,7 +1029,7 @@ describe('what was true once', () => {
     expect(applied()).toBe(before);
   });
 
-  test('an update, of which ours know none, is refused by the run, which goes on', async () => {
+  test('an update, which our workflows do not know, is refused by the run, which goes on', async () => {
     const first = await startIncident('updated');
     await contained(first);
     const plain = new Client({ connection, namespace });
@@ -1039,7 +1039,7 @@ describe('what was true once', () => {
     await first.terminate();
   });
 
-  test('the start of a control workflow, sent again under the same id', async () => {
+  test('the start of a control workflow, resent under the same id', async () => {
     const workflowId = `control/${cluster}/of-the-test`;
     const args = [{ cluster, queues }];
     const first = await cell.workflow.start(controlNames.workflow, { workflowId, taskQueue: queues.cell, args });
@@ -1057,7 +1057,7 @@ describe('what was true once', () => {
   });
 });
 
-test('what was said to an earlier run of an incident is not heard by a later one', async () => {
+test('messages to an earlier run of an incident are ignored by a later one', async () => {
   const first = await startIncident('twice');
   await first.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 7 })]));
   // A signal that arrives during a task appears in the history only after it.
@@ -1094,7 +1094,7 @@ test('what was said to an earlier run of an incident is not heard by a later one
   await handle.terminate();
 });
 
-test('an answer that no trusted pool has given is none: the workflow asks until one has', async () => {
+test('an answer from no trusted pool does not count: the workflow asks until one answers', async () => {
   await stopPool.get('desk')?.();
   let told = 0;
   const rogue = await run(
@@ -1123,7 +1123,7 @@ test('an answer that no trusted pool has given is none: the workflow asks until 
   await other.terminate();
 });
 
-test('somebody who has Temporal give up the calls of a pool before their time ends none of them: each is asked again', async () => {
+test('somebody who makes Temporal time out a pool’s calls early ends none of them: each is asked again', async () => {
   await stopPool.get('desk')?.();
   const other = await startIncident(`given-up-${randomUUID()}`);
   const givenUp = new Set<string>();
@@ -1166,7 +1166,7 @@ test('somebody who has Temporal give up the calls of a pool before their time en
   await other.terminate();
 });
 
-test('nor does who has Temporal try each of them once only, where what would be tried again fails', async () => {
+test('nor does somebody who makes Temporal try each only once, when a call fails that would be retried', async () => {
   await stopPool.get('desk')?.();
   const names = ['applyStep', 'postQuestion', 'recordAudit'];
   const other = await startIncident(`tried-once-${randomUUID()}`);
@@ -1201,7 +1201,7 @@ test('nor does who has Temporal try each of them once only, where what would be 
   await other.terminate();
 });
 
-test('that a step in another pool has failed for good is heard by the cell, too', async () => {
+test('the cell also learns that a step in another pool has failed for good', async () => {
   const handle = await startIncident('no-tickets');
   const failed = () => heardSteps.filter((one) => one.incident === handle.workflowId);
   await eventually('the failure of the step', () => failed().length > 0);

@@ -57,7 +57,7 @@ const {
   watch,
 } = rig;
 
-test('an incident that is still on its way to Temporal is not taken for one that somebody has deleted', async () => {
+test('an incident that has not reached Temporal yet is not mistaken for one that somebody deleted', async () => {
   const own = { ...subject, cluster, name: 'a-on-its-way' };
   const id = incidentIdOf(own);
   const batch = batchOf([alertOf({ cluster })]);
@@ -73,7 +73,7 @@ test('an incident that is still on its way to Temporal is not taken for one that
   expect(timeline.map(({ kind }) => kind)).not.toContain('incident.restarted');
 });
 
-test('an incident that somebody ends is begun again with all its alerts, asks again, and says so', async () => {
+test('an incident that somebody terminates is restarted with all its alerts, asks again, and says so', async () => {
   const { id, run } = await begun('ended');
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 2, rule: 'Another rule' })]));
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
@@ -85,7 +85,7 @@ test('an incident that somebody ends is begun again with all its alerts, asks ag
 });
 
 test.each(['ended', 'set back'] as const)(
-  'what it has put on record is not lost where it is %s before the store has that',
+  'what it has recorded is not lost when it is %s before the record is stored',
   async (how) => {
     await stopWorkers();
     await startWorkers(['cell']);
@@ -119,7 +119,7 @@ test.each(['ended', 'set back'] as const)(
   },
 );
 
-test('nor is what only another replica of the cell has seen made', async () => {
+test('nor is what only another replica of the cell has seen recorded', async () => {
   const theirs = new RecordMemory(memory.values('records-of-another'));
   const { watch: another } = cellKnowing(new OpenBook(memory.values('open-of-another')), theirs);
   const { id, run } = await begun('of-another');
@@ -139,7 +139,7 @@ test('so is one that is deleted', async () => {
   await begunAgain(id, run);
 });
 
-test('what the next alert starts is told what the run before it knew', async () => {
+test('the run that the next alert starts learns what the previous run knew', async () => {
   const { id, run } = await begun('joined');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   await client.workflow.getHandle(id).terminate('by a stranger');
@@ -150,7 +150,7 @@ test('what the next alert starts is told what the run before it knew', async () 
   expect(again.total).toBe(2);
 });
 
-test('one that has come to its own end is not begun again, and cannot be set back', async () => {
+test('one that has ended normally is not restarted, and cannot be reset', async () => {
   settings.lingerMs = 100;
   const { id, run } = await begun('over', 'low');
   settings.lingerMs = 600_000;
@@ -162,7 +162,7 @@ test('one that has come to its own end is not begun again, and cannot be set bac
   expect(starts.mayRun(id, run)).toBe(false);
 });
 
-describe('whoever asks which are open', () => {
+describe('somebody who asks which incidents are open', () => {
   const roster = '{ people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }';
   const tokens = '[{ name: falco, token: { env: T } }]';
   const asking = (by: Client = client): Session => {
@@ -194,7 +194,7 @@ describe('whoever asks which are open', () => {
     return Object.create(client, { workflow: { value: workflow } });
   };
 
-  test('hears it from the cell, with nothing in what Temporal lists it by; and of what somebody else has made up that nobody vouches for it', async () => {
+  test('learns it from the cell, even without search attributes in Temporal; and that nobody vouches for an invented one', async () => {
     const { id, run } = await begun('without-attributes');
     const invented = `incident/${cluster}/shop/Deployment/invented`;
     const stranger = await new Client({ connection, namespace }).workflow.start(incidentNames.workflow, {
@@ -227,7 +227,7 @@ describe('whoever asks which are open', () => {
     await stranger.terminate();
   });
 
-  test('hears it also where Temporal leaves it out, or says that it is over', async () => {
+  test('learns it even if Temporal omits an incident, or says that it is over', async () => {
     const { id } = await begun('left-out');
     const control = await client.workflow.start(controlNames.workflow, {
       workflowId: controlIdOf(cluster),
@@ -261,7 +261,7 @@ describe('whoever asks which are open', () => {
   });
 });
 
-test('one whose id somebody else has taken meanwhile is begun again: a run of theirs is none of ours', async () => {
+test('one whose id somebody else has taken meanwhile is restarted: their run is not ours', async () => {
   const own = { ...subject, cluster, name: 'taken' };
   const id = incidentIdOf(own);
   const stranger = await new Client({ connection, namespace }).workflow.start(incidentNames.workflow, {
@@ -278,7 +278,7 @@ test('one whose id somebody else has taken meanwhile is begun again: a run of th
   expect(timeline).toContainEqual(expect.objectContaining({ kind: 'incident.restarted' }));
 });
 
-test('what makes an incident worse is written to no search attribute: somebody may have removed that, and the run would stop', async () => {
+test('a rise in severity is written to no search attribute: somebody may have removed that, and the run would stop', async () => {
   const { id, run } = await begun('grown-worse', 'low', { FirebreakSeverity: 'low' });
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 6, rule: 'Another rule' })]));
   await eventually('how bad it is now', async () => (await stateOf({ workflowId: id })).severity === 'critical');
@@ -286,7 +286,7 @@ test('what makes an incident worse is written to no search attribute: somebody m
   expect(events?.some(({ upsertWorkflowSearchAttributesEventAttributes: written }) => written)).toBe(false);
 });
 
-describe('one that whoever reaches Temporal holds up goes on, and the log says so', () => {
+describe('one that somebody with access to Temporal holds up goes on, and the log says so', () => {
   const identity = 'somebody';
   const ways: readonly (readonly [string, string, (execution: { workflowId: string; runId: string }) => Promise<unknown>])[] = [
     [
@@ -370,7 +370,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
       return state !== undefined && state.total >= total;
     });
 
-  test('set back and paused at once, when its intake does not know that run', async () => {
+  test('reset and paused at once, when its intake does not know that run', async () => {
     const { id, run } = await begun('set-back-and-paused');
     await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
     const { events } = await client.workflow.getHandle(id).fetchHistory();
@@ -411,7 +411,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     expect(run).toBeDefined();
   });
 
-  test('where Temporal does not let it be taken back, people are told so, and that it stands still', async () => {
+  test('when Temporal refuses to reverse that, people are told so, and that it is stuck', async () => {
     const said = jest.spyOn(log, 'error');
     const { id, run } = await begun('not-taken-back');
     await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
@@ -460,7 +460,7 @@ const asOurBuild = () => ({
   workerVersioningMode: proto.temporal.api.enums.v1.WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
 });
 
-test('one of whose tasks somebody else has done is told, left after a time, and begun again with all its alerts', async () => {
+test('one of whose tasks somebody else has completed is reported, abandoned after a time, and restarted with all its alerts', async () => {
   const { id, run } = await begun('done-wrongly');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   await stopWorkers();
@@ -492,7 +492,7 @@ test('one of whose tasks somebody else has done is told, left after a time, and 
   expect(seen.threads.some((text) => text.includes('did not end normally (its history could not be replayed)'))).toBe(true);
 });
 
-test('one whose calls nobody takes is told, with the queue on which they wait', async () => {
+test('one whose calls nobody takes is reported, with the queue where they wait', async () => {
   const said = jest.spyOn(log, 'error');
   await stopWorkers();
   await startWorkers(['cell']);
@@ -505,7 +505,7 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
   said.mockRestore();
 });
 
-test('one whose calls somebody takes and never answers is told; so it is not while the desk itself says why it fails', async () => {
+test('one whose calls somebody takes and never answers is reported, but not while the desk itself says why it fails', async () => {
   await stopWorkers();
   await startWorkers(['cell']);
   const said = jest.spyOn(log, 'error');
@@ -548,7 +548,7 @@ test('one whose calls somebody takes and never answers is told; so it is not whi
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
 });
 
-test('one whose tasks nobody gets is told, though Temporal says that it runs', async () => {
+test('one whose tasks nobody gets is reported, though Temporal says that it runs', async () => {
   const { id } = await begun('still');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   const said = jest.spyOn(log, 'error');
@@ -564,7 +564,7 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
   expect(told[1]).toContain('and no cell takes it');
 });
 
-test('one whose tasks somebody fails again and again in the name of our build is told, and goes on when they stop', async () => {
+test('one whose tasks somebody keeps failing in the name of our build is reported, and goes on when they stop', async () => {
   await stopWorkers();
   await startWorkers();
   const { id } = await begun('failed-by-a-stranger');

@@ -110,14 +110,14 @@ async function ring(): Promise<unknown> {
   return resultOf(client.workflow.getHandle(workflowId));
 }
 
-test('Temporal has a schedule of each scheduled playbook with a target, which skips and is bounded, and says nothing of it', async () => {
+test('Temporal has a schedule for each scheduled playbook with a target, which skips overlaps, is bounded and reveals nothing', async () => {
   const { spec, action, policies } = await isThere();
   expect(spec.intervals).toMatchObject([{ every: momentMs }]);
   expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 7 * 86_400_000 });
   expect(action).toMatchObject({ workflowType: scheduleBellName, taskQueue, args: [] });
 });
 
-test('a schedule’s firing begins what the cell itself finds due, once, whoever fires it how often', async () => {
+test('a schedule’s firing starts what the cell itself finds due, once, however often anybody fires it', async () => {
   const handle = client.schedule.getHandle((await isThere()).scheduleId);
   expect(await ring()).toEqual([]);
   expect(told).toEqual([]);
@@ -130,7 +130,7 @@ test('a schedule’s firing begins what the cell itself finds due, once, whoever
   expect(told).toMatchObject([{ scheduledFor: rotation, workload: { kind: 'Secret', namespace: 'shop', name: 'db' } }]);
 });
 
-test('a schedule that somebody pauses or deletes is put back, and one of a playbook that is gone goes', async () => {
+test('a schedule that somebody pauses or deletes is restored, and that of a removed playbook is deleted', async () => {
   const handle = client.schedule.getHandle((await isThere()).scheduleId);
   await handle.pause();
   await eventually('that it goes on', async () => (await described())?.state.paused === false);

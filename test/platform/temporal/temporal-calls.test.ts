@@ -37,7 +37,7 @@ interface Execution {
   readonly runId: string;
 }
 
-test('each call that Temporal has stands in the table, once', () => {
+test('each call that Temporal has is in the table once', () => {
   const has = (of: object) =>
     Object.entries(of).flatMap(([name, value]) => (typeof value === 'function' && name !== 'rpcImpl' ? name : []));
   const there = [...has(client.workflowService), ...has(connection.operatorService)];
@@ -81,7 +81,7 @@ async function deskIsBack(): Promise<void> {
   await startWorkers();
 }
 
-describe('a call that somebody has put off for a year is done all the same, and people are told', () => {
+describe('a call that somebody has postponed for a year is still made, and people are told', () => {
   const ways: readonly (readonly [string, (execution: Execution, id: string) => Promise<unknown>])[] = [
     ['by resetting it', (execution, id) => service().resetActivity({ namespace, execution, identity, id, jitter: hours })],
     [
@@ -119,7 +119,7 @@ describe('a call that somebody has put off for a year is done all the same, and 
   });
 });
 
-describe('a call of which somebody has changed what was ordered comes to its answer', () => {
+describe('a call whose options somebody has changed still gets its answer', () => {
   test.each([
     ['sent to a queue that nobody takes work from', { taskQueue: { name: 'nowhere' } }, 'task_queue.name'],
     ['given a millisecond', { startToCloseTimeout: msToTs(1) }, 'start_to_close_timeout'],
@@ -135,7 +135,7 @@ describe('a call of which somebody has changed what was ordered comes to its ans
   });
 });
 
-test('what somebody answers, fails, cancels or lets beat in the place of a pool is no answer', async () => {
+test('what somebody completes, fails, cancels or heartbeats in place of a pool is no answer', async () => {
   const { calls, ...execution } = await withCallsThatWait('answered-by-id');
   for (const activityId of calls) {
     const call = { namespace, identity, ...execution, activityId };
@@ -155,7 +155,7 @@ test('what somebody answers, fails, cancels or lets beat in the place of a pool 
   await isTold(execution.workflowId, 2);
 });
 
-test('a worker that somebody says is shut down, or gives other settings, works on', async () => {
+test('a worker that somebody reports as shut down, or reconfigures, keeps working', async () => {
   const workers = await eventually('our workers', async () => {
     const { workersInfo } = await service().listWorkers({ namespace });
     const keys = (workersInfo ?? []).flatMap(({ workerHeartbeat }) => {
@@ -181,7 +181,7 @@ test('a worker that somebody says is shut down, or gives other settings, works o
   await goesOn('after-a-shutdown');
 });
 
-test('programs that somebody calls bad in Temporal’s namespace work on', async () => {
+test('binaries that somebody marks as bad in Temporal’s namespace keep working', async () => {
   const binaries = ['', build.id, `${deployment}.${build.id}`];
   try {
     for (const binary of binaries) {
@@ -197,7 +197,7 @@ test('programs that somebody calls bad in Temporal’s namespace work on', async
   }
 });
 
-test('older ways to say which build runs what, and rules that pause calls, keep no incident from beginning', async () => {
+test('older ways to say which build runs what, and rules that pause calls, do not keep an incident from starting', async () => {
   const theirs = 'theirs';
   // Some are turned off unless the server is configured otherwise.
   await Promise.allSettled([
@@ -230,7 +230,7 @@ test.each([
   ['ended', { terminationOperation: { identity } }],
   ['set back', { resetOperation: { identity, options: { firstWorkflowTask: {} } } }],
   ['sent rubbish', { signalOperation: { identity, signal: incidentNames.alertsSignal } }],
-])('an incident that is %s together with others goes on', async (name, operation) => {
+])('an incident that is %s in a batch with others goes on', async (name, operation) => {
   const { id } = await begun(`all-${name.replaceAll(' ', '-')}`);
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   // Temporal lists it a moment later.
@@ -249,7 +249,7 @@ test.each([
   await isTold(id, 2);
 });
 
-test('the start of an incident, by a schedule of somebody’s own, fails at once', async () => {
+test('the start of an incident by somebody’s own schedule fails at once', async () => {
   const { id, run } = await begun('started-truly');
   const { events } = await client.workflow.getHandle(id, run).fetchHistory();
   const { input } = events?.[0]?.workflowExecutionStartedEventAttributes ?? {};

@@ -59,7 +59,7 @@ afterAll(() => {
 });
 
 describe('a Temporal that demands a client certificate', () => {
-  test('is reached by the command line that has one, and by no other', async () => {
+  test('is reachable from a command line that has one, and from no other', async () => {
     writeConfig(withCertificate);
     const session = await connect({ config: configPath });
     await session.client.workflowService.describeNamespace({ namespace: platform.temporalNamespace });
@@ -75,7 +75,7 @@ describe('a Temporal that demands a client certificate', () => {
     }
   });
 
-  test('is worked for under a renewed certificate without a restart', async () => {
+  test('keeps its workers under a renewed certificate without a restart', async () => {
     writeConfig(withCertificate);
     const config = loadConfig({ path: configPath, env: process.env });
     const { temporalAccess } = resolveSecrets({ config, env: process.env, roles: [] });
@@ -132,7 +132,7 @@ describe('a Temporal that demands a client certificate', () => {
   });
 });
 
-test('the API key goes with the calls, over TLS', async () => {
+test('the API key is sent with the calls, over TLS', async () => {
   const seen: (string | undefined)[] = [];
   const server = createSecureServer({ key: readFileSync(file('server.key')), cert: readFileSync(file('server.pem')) });
   const sessions: ServerHttp2Session[] = [];

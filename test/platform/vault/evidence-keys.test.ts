@@ -80,7 +80,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
   }
 
   describe('keys in Vault', () => {
-    test('wrap the keys of incidents, bound to what they are for, and never leave it', async () => {
+    test('wrap the keys of incidents, bound to their purpose, and never leave Vault', async () => {
       const wrap = transitWrap(key('cell', 'wrap'));
       const bytes = randomBytes(32);
       const sealed = await wrap.seal(bytes, 'incident 1');
@@ -97,7 +97,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
       expect(bytes.equals(await wrap.open(sealed, 'incident 1'))).toBe(true);
     });
 
-    test('who may only check can neither open nor sign, and no error holds a token', async () => {
+    test('let a verifier neither open nor sign, and no error contains a token', async () => {
       const sealed = await transitWrap(key('cell', 'wrap')).seal(randomBytes(32), 'incident 1');
       const refused = transitWrap(key('checker', 'wrap')).open(sealed, 'incident 1');
       await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
@@ -108,7 +108,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
         expect(JSON.stringify(await failed.catch(({ message, stack }) => [message, stack]))).not.toContain(tokens.checker);
     });
 
-    test('that are not there, of another type, or out of reach are said to be so', async () => {
+    test('that do not exist, have another type or are out of reach are reported as such', async () => {
       const free = new Vault({ address, token: await tokenWith('path "transit/*" { capabilities = ["read"] }') });
       const wrong = openTransitSigner({ vault: free, mount: 'transit', key: names.wrap });
       await expect(wrong).rejects.toMatchObject({
@@ -124,7 +124,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
       await expect(away.seal(randomBytes(32), 'x')).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     });
 
-    test('keep evidence whole, and it is checked with openssl and the public half alone, after a rotation too', async () => {
+    test('keep evidence intact, and it can be verified with openssl and the public key alone, even after a rotation', async () => {
       const { config, secrets } = settings('whole');
       const evidence = await openEvidence({ config, secrets });
       const context = stepContext();
@@ -167,7 +167,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
       }
     });
 
-    test('a Vault that is away at the start is waited for; a token that was renewed in its file is taken', async () => {
+    test('wait for a Vault that is down at the start, and pick up a token that was renewed in its file', async () => {
       const late = settings('late', { address: 'http://127.0.0.1:9' });
       const evidence = await openEvidence(late);
       const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });

@@ -43,14 +43,14 @@ function inVault({ url: address, admin }: VaultServer): void {
       keep(() => kept);
     });
 
-    test('that lasts four seconds lives on by renewals, where one that nobody renews ends', async () => {
+    test('that lasts four seconds stays alive through renewals, while one that nobody renews expires', async () => {
       await until(async () => ((await left(alone)) === undefined ? true : undefined), 30_000);
       // In whole seconds, rounded down.
       expect(await left(kept)).toBeGreaterThanOrEqual(0);
       expect(warned).toEqual([]);
     });
 
-    test('that cannot be renewed is said once not to be', async () => {
+    test('that cannot be renewed is reported once', async () => {
       const fixed = await make({ renewable: false });
       keep(() => fixed);
       await until(async () => (warned.length > 0 ? true : undefined), 30_000);

@@ -6,7 +6,7 @@ import { replayHistory } from '../../workflows/replay-history.ts';
 
 const platform = await testPlatform();
 
-test('what is made while people look on replays too', async () => {
+test('what happens while people watch also replays', async () => {
   const lab = await startLab({}, 100, {
     address: platform.temporalAddress,
     namespace: platform.temporalNamespace,
@@ -51,7 +51,7 @@ test('what is made while people look on replays too', async () => {
 });
 
 /** A query can become part of an incident's first workflow task, in which the first containment begins. */
-test('what is made while people look from the first moment on replays too', async () => {
+test('what happens while people watch from the very start also replays', async () => {
   const lab = await startLab({}, 100, {
     address: platform.temporalAddress,
     namespace: platform.temporalNamespace,

@@ -17,7 +17,7 @@ afterAll(() => lab.stop());
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 
-test('two people who click opposite at once: exactly one outcome, in either order', async () => {
+test('two people who click opposite answers at once get exactly one outcome, in either order', async () => {
   for (let seed = 0; seed < 12; seed += 1) {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
     const asked = await incident.question();

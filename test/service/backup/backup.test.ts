@@ -138,8 +138,8 @@ function filesIn(at: string): ReadonlyMap<string, string> {
   return new Map(paths.sort().map((path) => [path, readFileSync(join(at, path), 'base64')]));
 }
 
-describe('backups in a folder, one after another', () => {
-  test('are read back, and make room: the newest of this cluster stay, and nothing that is somebody else’s goes', async () => {
+describe('successive backups', () => {
+  test('in a folder are verified and pruned: the newest of this cluster stay, and nobody else’s are removed', async () => {
     const to = newFolder();
     const put = (name: string, isWhole = true): void => {
       mkdirSync(join(to, name), { recursive: true });
@@ -171,7 +171,7 @@ describe('backups in a folder, one after another', () => {
     expect(readdirSync(to).sort()).toEqual([...others, 'lab-2026-01-02T02-00-00.000Z', running, basename(told.from)].sort());
   });
 
-  test('are not kept by number in a bucket, which has rules of its own', async () => {
+  test('cannot be pruned in a bucket, which has its own lifecycle rules', async () => {
     const { status, said } = await firebreak('backup', '--to', 's3', ...configOf(home), '--keep', '2');
     expect(status).toBe(2);
     expect(said).toContain('lifecycle');
@@ -179,7 +179,7 @@ describe('backups in a folder, one after another', () => {
 });
 
 describe('a backup', () => {
-  test('is put back where nothing is, with its configuration, and the records are proven afterwards', async () => {
+  test('is restored to an empty place with its configuration, and the records are verified afterwards', async () => {
     const place = newFolder();
     const made = await firebreak('backup', '--to', place, ...configOf(home), '--evidence', 'bytes', '--keys', backupKey);
     expect(made).toMatchObject({ status: 0, said: expect.stringContaining('not included: what Temporal holds') });
@@ -197,7 +197,7 @@ describe('a backup', () => {
     expect(existsSync(join(to, 'restore-unfinished'))).toBe(false);
   });
 
-  test('has no private key that can be read, and without --keys none at all; nor bytes of the evidence where it was not asked for', async () => {
+  test('has no readable private key, none at all without --keys, and no evidence bytes unless requested', async () => {
     const bare = await backup();
     const whole = await backup({ withKeys: true });
     const pem = readFileSync(join(home, 'keys/notary.pem'));
@@ -212,7 +212,7 @@ describe('a backup', () => {
     expect(existsSync(join(to, 'evidence/keys'))).toBe(false);
   });
 
-  test('brings no key back that somebody has destroyed since', async () => {
+  test('does not restore a key that has since been destroyed', async () => {
     const from = await backup({ evidence: 'bytes' });
     const to = newFolder();
     const destroyed = createFolderShelf({ dir: join(to, 'evidence') });
@@ -221,7 +221,7 @@ describe('a backup', () => {
     expect(readdirSync(join(to, 'evidence/keys'))).toEqual(['b'.repeat(32)]);
   });
 
-  test('is made while records and checkpoints come, and fits together', async () => {
+  test('is consistent even if records and checkpoints arrive while it is made', async () => {
     const busy = newFolder();
     cpSync(home, busy, { recursive: true });
     const database = await openDatabase({ url: `sqlite:${join(busy, 'audit.db')}` });
@@ -252,9 +252,9 @@ describe('a backup', () => {
       (at: string) => appendFileSync(join(at, 'database/audit_records/000001.gz'), '!'),
       'database/audit_records/000001.gz was changed',
     ],
-    ['a part is gone', (at: string) => rmSync(join(at, 'anchor/000001.gz')), 'anchor/000001.gz is missing'],
+    ['a part is missing', (at: string) => rmSync(join(at, 'anchor/000001.gz')), 'anchor/000001.gz is missing'],
     [
-      'two parts were exchanged',
+      'two parts were swapped',
       (at: string) => cpSync(join(at, 'database/audit_heads/000001.gz'), join(at, 'database/audit_checkpoints/000001.gz')),
       'database/audit_checkpoints/000001.gz was changed',
     ],
@@ -264,11 +264,11 @@ describe('a backup', () => {
       /objects\/[0-9a-f]{64} was changed/,
     ],
     [
-      'what it says of itself was changed',
+      'its own description was changed',
       (at: string) => replaceIn(join(at, 'backup.json'), '"cluster":"lab"', '"cluster":"pro"'),
       'backup.json was changed',
     ],
-    ['it never became whole', (at: string) => rmSync(join(at, 'backup.json')), 'has no backup.json'],
+    ['it was never completed', (at: string) => rmSync(join(at, 'backup.json')), 'has no backup.json'],
   ])('is refused when %s', async (_, change, says) => {
     const from = await backup();
     change(from);
@@ -278,7 +278,7 @@ describe('a backup', () => {
     });
   });
 
-  test('counts for nothing when somebody else has signed it, or nobody says who is believed', async () => {
+  test('is refused if somebody else signed it, or if no trusted key is given', async () => {
     const from = await backup({ signer: await openSigner({ file: join(folder, 'thief.pem'), create: true }) });
     const to = newFolder();
     expect(await restore(from, to)).toMatchObject({ status: 1, said: expect.stringContaining('a key that is not trusted') });
@@ -289,7 +289,7 @@ describe('a backup', () => {
     });
   });
 
-  test('is not put where something is, unless that is said; what was there is kept beside, and a configuration stays', async () => {
+  test('does not overwrite existing data unless forced; old files are kept under another name, and the configuration stays', async () => {
     const from = await backup({ withKeys: true });
     const to = newFolder();
     mkdirSync(join(to, 'keys'), { recursive: true });
@@ -323,7 +323,7 @@ describe('a backup', () => {
   });
 });
 
-describe('killed in the middle', () => {
+describe('killed midway', () => {
   const started: ChildProcess[] = [];
   afterAll(async () => {
     await Promise.all(started.map(killed));
@@ -334,7 +334,7 @@ describe('killed in the middle', () => {
     return child;
   };
 
-  test('a backup is none', async () => {
+  test('a backup is not valid', async () => {
     const at = newFolder();
     cpSync(home, at, { recursive: true });
     // Nobody ever writes to it, so a reader waits.
@@ -350,7 +350,7 @@ describe('killed in the middle', () => {
     await expect(check(from)).rejects.toMatchObject({ detail: expect.stringContaining('interrupted before it was complete') });
   });
 
-  test('a restore leaves what nothing starts with, and ends when it is begun again', async () => {
+  test('a restore leaves a state that no service starts with, and completes when it is run again', async () => {
     const from = await backup({ withKeys: true });
     const to = newFolder();
     mkdirSync(to);

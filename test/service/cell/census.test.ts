@@ -63,11 +63,11 @@ const counted = (pods: readonly PodRecord[]) => containedOf(censusOf(pods));
 const minutesAgo = (minutes: number) =>
   ({ terms: { ...holdTermsNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
 
-test('what was contained within the window counts, and what was before does not, though it is contained', () => {
+test('a pod contained within the window counts, and one contained earlier does not, even if it still is', () => {
   expect(counted([podOf('new', minutesAgo(59)), podOf('old', minutesAgo(61))])).toEqual(['new']);
 });
 
-test('one is left out of the count, and those of its namespace are counted by themselves', () => {
+test('the given pod is left out of the count, and its namespace is counted separately', () => {
   const elsewhere = { ...podOf('elsewhere', minutesAgo(1)), namespace: 'till' };
   const { census } = censusOf([podOf('one', minutesAgo(1)), podOf('two', minutesAgo(1)), elsewhere]);
   expect(census.contained(undefined, 'shop')).toEqual({ total: 3, namespace: 2 });
@@ -76,7 +76,7 @@ test('one is left out of the count, and those of its namespace are counted by th
   expect(census.isContained('nobody')).toBe(false);
 });
 
-test('a label, or a note that the cell has not sealed for this pod, fills no cap; a note without the label does', () => {
+test('a label or a note not sealed for this pod does not count towards the cap; a sealed note without the label does', () => {
   const label = { [names.quarantineLabel]: 'active' };
   const labelled = { ...podOf('labelled'), labels: label, annotations: {} };
   const copied = { ...podOf('copied'), annotations: podOf('another').annotations };
@@ -84,7 +84,7 @@ test('a label, or a note that the cell has not sealed for this pod, fills no cap
   expect(counted([labelled, copied, forged, podOf('robbed', minutesAgo(1))])).toEqual(['robbed']);
 });
 
-test('an incident has taken the pods whose notes are sealed for it, and no others', () => {
+test('an incident has contained exactly the pods whose notes are sealed for it', () => {
   const other = podOf('other', { incident: 'incident/lab/shop/Pod/b' });
   const forged = podOf('forged', {}, new Uint8Array(32).fill(8));
   const copied = { ...podOf('copied'), annotations: podOf('another').annotations };
@@ -94,7 +94,7 @@ test('an incident has taken the pods whose notes are sealed for it, and no other
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
 });
 
-test('a replica counts as its owner’s whatever label a tenant writes, until the cell has taken it for another incident', () => {
+test('a replica counts towards its owner whatever label a tenant sets, unless the cell contained it for another incident', () => {
   const workload = { kind: 'DaemonSet', namespace: 'shop', name: 'agent' };
   const owners = [{ kind: 'DaemonSet', name: 'agent', uid: 'd', controller: true }];
   const replica = (uid: string, labels: Record<string, string> = {}) => ({ ...podOf(uid), labels, annotations: {}, owners });
@@ -118,7 +118,7 @@ test('a replica counts as its owner’s whatever label a tenant writes, until th
   expect(census.ownerReplicas(call)).toBe(3);
 });
 
-test('a pod whose note was taken off or edited counts by what the cell remembers; one that was given back, or is gone, does not', () => {
+test('a pod whose note was removed or edited still counts from the cell’s memory; a released or deleted one does not', () => {
   const robbed = podOf('robbed', minutesAgo(1));
   const edited = podOf('edited', minutesAgo(1));
   const texts = new Map([robbed, edited].map((pod) => [pod.uid, pod.annotations[names.beforeAnnotation]]));

@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 
-test('what was just written is read back at once, and after a restart', async () => {
+test('a value is readable immediately after it is written, and after a restart', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'firebreak-kept-'));
   try {
     const first = new DurableMemory(directory, { error: () => undefined });
@@ -26,7 +26,7 @@ test('what was just written is read back at once, and after a restart', async ()
   }
 });
 
-test('what is written keeps no memory, however much that was', async () => {
+test('written values are not kept in memory, however many there are', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const directory = mkdtempSync(join(tmpdir(), 'firebreak-kept-'));

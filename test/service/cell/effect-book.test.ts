@@ -157,8 +157,8 @@ const alerts = (book: EffectBook, severity: Severity, times: number, of = uid): 
 };
 const look = (book: EffectBook, of = asked) => book.look(of, AbortSignal.timeout(10_000));
 
-describe('the look at a quarantine', () => {
-  test('counts alerts of the contained pod that the cell took in since, and of nobody else', async () => {
+describe('the effect check of a quarantine', () => {
+  test('counts the alerts that the cell has accepted since for the contained pod, and for no other', async () => {
     const world = worldOf('counts');
     const book = world.book();
     alerts(book, 'critical', 5);
@@ -176,7 +176,7 @@ describe('the look at a quarantine', () => {
     expect(await look(book)).toMatchObject({ outcome: 'alerts-continue', alerts: { counts: { critical: 1, high: 2, low: 1 } } });
   });
 
-  test('is put off while the cell has its hands full, for a minute or two and no longer', async () => {
+  test('is postponed while the cell is busy, but only for a minute or two', async () => {
     const world = worldOf('busy');
     const book = world.book();
     await apply(book);
@@ -190,7 +190,7 @@ describe('the look at a quarantine', () => {
     expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'no-alerts' });
   });
 
-  test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {
+  test('reports how many pods of the workload and behind its Services are ready now and were before', async () => {
     const world = worldOf('ready');
     const book = world.book();
     // After a head start it exists before the incident asks for what was done.
@@ -209,7 +209,7 @@ describe('the look at a quarantine', () => {
     });
   });
 
-  test('says how many of the alerts are about a connection, and how often its neighbours have restarted', async () => {
+  test('reports how many alerts are about a connection, and how often its neighbours have restarted', async () => {
     const world = worldOf('connections');
     const book = world.book();
     world.pods = [quarantined(), podOf('cart-2', { restarts: 4 }), podOf('cart-3', { labels: { app: 'other' } })];
@@ -233,7 +233,7 @@ describe('the look at a quarantine', () => {
     expect(found.unknown).toContain('whether its neighbours answer with errors: only their own monitoring shows that');
   });
 
-  test('is told after a restart of the cell, too', async () => {
+  test('also works after a restart of the cell', async () => {
     const world = worldOf('restart');
     const first = world.book();
     await apply(first);
@@ -246,7 +246,7 @@ describe('the look at a quarantine', () => {
     expect(await look(second)).toMatchObject({ alerts: { counts: { high: 5 } }, workload: { before: { ready: 2, pods: 2 } } });
   });
 
-  test('says that the quarantine is not whole, or that the pod is not in it, whatever the incident thinks', async () => {
+  test('reports that the quarantine is incomplete, or that the pod is not in it, whatever the incident assumes', async () => {
     const world = worldOf('broken');
     const book = world.book();
     await apply(book);
@@ -260,7 +260,7 @@ describe('the look at a quarantine', () => {
     expect(effectText(gone)).toContain('The pod is gone.');
   });
 
-  test('says nothing of a quarantine of another incident, or one that it did not make', async () => {
+  test('reports nothing about a quarantine of another incident, or one of another step', async () => {
     const world = worldOf('others');
     const book = world.book();
     await apply(book);
@@ -275,7 +275,7 @@ describe('the look at a quarantine', () => {
     }
   });
 
-  test('says nothing of how it is now where the API server has not answered for a while, and counts alerts still', async () => {
+  test('does not report the current state if the API server has not answered for a while, but still counts alerts', async () => {
     const world = worldOf('stale');
     const book = world.book(2);
     await apply(book);
@@ -290,7 +290,7 @@ describe('the look at a quarantine', () => {
     expect((await look(book)).pods).toBeDefined();
   });
 
-  test('says what it could not know', async () => {
+  test('lists what it could not find out', async () => {
     const world = worldOf('unknown');
     const book = world.book(2);
     await apply(book);
@@ -312,7 +312,7 @@ describe('the look at a quarantine', () => {
   });
 });
 
-describe('some time after an account lost its rights', () => {
+describe('the effect check of an account that lost its rights', () => {
   const key = `${incident.id}/r/contain/cart/revokeServiceAccount/0`;
   const account = 'system:serviceaccount:shop:cart';
   const revoked = {
@@ -324,7 +324,7 @@ describe('some time after an account lost its rights', () => {
   };
   const request = (of: string) => ({ apiRequest: { account: of, verb: 'get' }, severity: 'high' as const, observables: [] });
 
-  test('the alerts that name it since are counted, and no others; what no sensor reports is said', async () => {
+  test('counts only the alerts that have named it since, and says what no sensor reports', async () => {
     const world = worldOf('account');
     world.held = [binding];
     const book = world.book();
@@ -347,7 +347,7 @@ describe('some time after an account lost its rights', () => {
     expect(effectText(after)).toMatch(/^Alerts still come from it: 1 high since, .* Its rights are removed\.$/);
   });
 
-  test('a binding that is not as it should be is told, and it is still known after a restart', async () => {
+  test('reports a binding that is not as it should be, also after a restart', async () => {
     const world = worldOf('account-restart');
     const book = world.book();
     await apply(book, revoked);
@@ -363,7 +363,7 @@ describe('some time after an account lost its rights', () => {
   });
 });
 
-describe('some time after something else was contained', () => {
+describe('the effect check of another containment', () => {
   const workloadRef = { kind: 'CronJob', namespace: 'shop', name: 'nightly' };
   const inShop = (over: object) => ({
     pod: { namespace: 'shop', name: 'any', uid: 'uid-any' },
@@ -386,7 +386,7 @@ describe('some time after something else was contained', () => {
       inShop({ workload: { ...workloadRef, kind: 'Deployment', namespace: 'other' } }),
     ],
     ['suspendCronJob', { cronJob: { namespace: 'shop', name: 'nightly' } }, inShop({ workload: workloadRef }), inShop({})],
-  ])('by %s, the alerts of that since are counted, and no others', async (action, input, ofIt, ofAnother) => {
+  ])('by %s counts only the alerts that have come from it since', async (action, input, ofIt, ofAnother) => {
     const world = worldOf(action);
     const key = `${incident.id}/r/contain/cart/${action}/0`;
     const own: HeldContainment = { ...held, action, step: key, target: 'node/node-1' };

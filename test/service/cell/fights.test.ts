@@ -18,17 +18,17 @@ function fightFor(everyMs: number, lastsMs: number): { readonly times: number; r
   return { times, until };
 }
 
-describe('what somebody changes again and again', () => {
-  test('is fought for no longer than ten seconds on end, by a controller that reverts every three seconds', () => {
+describe('a pod that somebody changes again and again', () => {
+  test('is restored for at most ten seconds at a stretch against a controller that reverts it every three seconds', () => {
     expect(fightFor(3 * second, 300 * second)).toEqual({ times: 4, until: 9 * second });
   });
 
-  test('is put back five times at most, however slowly it is changed', () => {
+  test('is restored at most five times, however slowly it is changed', () => {
     expect(fightFor(60 * second, 3_000 * second)).toEqual({ times: 5, until: 240 * second });
     expect(fightFor(100, 300 * second)).toEqual({ times: 5, until: 400 });
   });
 
-  test('is given up until it has been as it should be for an hour', () => {
+  test('is given up until it has been in order for an hour', () => {
     let now = 0;
     const fights = new Fights(() => now);
     for (let times = 0; times < 5; times += 1) fights.putBack(pod);
@@ -43,7 +43,7 @@ describe('what somebody changes again and again', () => {
     expect(fights.whyNot(pod)).toBeUndefined();
   });
 
-  test('is told of twelve times an hour, and the last of them says what is wrong', () => {
+  test('is reported at most twelve times an hour, and the last report says what is wrong', () => {
     let now = 0;
     const fights = new Fights(() => now);
     const said = (isWrong: boolean): boolean => fights.line(pod, { isWrong }) !== undefined;

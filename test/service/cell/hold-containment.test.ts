@@ -245,7 +245,7 @@ describe('a quarantine', () => {
       quarantined(stateBefore({ labels: {}, terms: takenAt('2026-05-01T10:00:00.000Z') })),
     ],
     ['label app=cart was added', { labels: { app: 'cart' }, annotations: {} }],
-  ])('is put back by its own step, and told: %s', async (what, marks) => {
+  ])('is restored by its own step, and reported: %s', async (what, marks) => {
     begin();
     await world.judged();
     world.change(marks);
@@ -256,7 +256,7 @@ describe('a quarantine', () => {
     expect(world.notes).toHaveLength(1);
   });
 
-  test('is partial while another policy allows its traffic, which stays, and whole again when it has gone', async () => {
+  test('is partial while another policy allows its traffic, which is left alone, and complete once that policy is gone', async () => {
     begin();
     await world.judged();
     world.policies([standing, open]);
@@ -266,7 +266,7 @@ describe('a quarantine', () => {
     expect(world.applied).toEqual([]);
   });
 
-  test('is put back where the policy that denies was taken away', async () => {
+  test('is restored if its deny policy was removed', async () => {
     begin();
     await world.judged();
     world.policies([]);
@@ -274,7 +274,7 @@ describe('a quarantine', () => {
     expect(world.applied).toHaveLength(1);
   });
 
-  test('is not fought for without end: after five times people must decide', async () => {
+  test('is not restored forever: after five times people must decide', async () => {
     begin();
     await world.judged();
     world.obeys = false;
@@ -283,7 +283,7 @@ describe('a quarantine', () => {
     expect([world.applied.length, world.notes.length]).toEqual([5, 6]);
   });
 
-  test('says no more of a policy that comes and goes than a dozen lines an hour', async () => {
+  test('reports a policy that comes and goes at most twelve times an hour', async () => {
     begin();
     await world.judged();
     for (let times = 0; times < 5; times += 1) {
@@ -310,7 +310,7 @@ describe('a quarantine', () => {
     expect(await world.told('is being deleted, or is gone')).toMatchObject({ kind: 'containment.gone' });
   });
 
-  test('that ends with its pod is told', async () => {
+  test('is reported when it ends with its pod', async () => {
     begin();
     await world.judged();
     world.gone();
@@ -322,7 +322,7 @@ describe('a quarantine', () => {
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
 
-  test('is held on while its pod is being deleted, for as long as whoever deletes it gives its containers', async () => {
+  test('is kept in force while its pod is being deleted, throughout the grace period', async () => {
     begin();
     await world.judged();
     const ending = { deleting: true, endsAt: '2036-06-01T10:00:00Z' };
@@ -338,7 +338,7 @@ describe('a quarantine', () => {
     expect(world.notes.filter(({ kind }) => kind === 'containment.gone')).toHaveLength(1);
   });
 
-  test('in which somebody gives a container another image is told of, once, and what Firebreak adds is not', async () => {
+  test('is reported once if somebody changes the image of a container, but not for what Firebreak adds', async () => {
     begin();
     const tools = { name: 'firebreak-0123', image: 'firebreak/tools' };
     world.change({ labels, annotations: withoutNote }, { containers: [cart] });
@@ -356,7 +356,7 @@ describe('a quarantine', () => {
     expect((await world.told('somebody added a container')).text).toContain('firebreak-1 (firebreak/tools:2)');
   });
 
-  test('whose containers its node ends is told of by what it does that, and once when all have ended', async () => {
+  test('is reported with the cause when its node may stop its containers, and once when all have exited', async () => {
     begin();
     await world.judged();
     const terms = { 'its deadline': '1 s' };
@@ -370,7 +370,7 @@ describe('a quarantine', () => {
     expect(world.notes.filter(({ text }) => text.includes('have exited'))).toHaveLength(1);
   });
 
-  test('that was changed while the cell was stopped is seen when it begins again', async () => {
+  test('is checked for changes made while the cell was stopped', async () => {
     begin();
     await world.judged();
     await world.stopCell();
@@ -389,7 +389,7 @@ function undone(hold: HoldContainment, undoStep: Undo, reason: object): ReturnTy
   return hold.givingBack({ undoStep } as Partial<CellActivities> as CellActivities).undoStep({ call, reason } as never);
 }
 
-describe('what was given back', () => {
+describe('what was released', () => {
   const bare = { labels: { app: 'cart' }, annotations: {} };
   const released = (state = stateBefore(), key = cellKey, by: GivenBackBy = 'cell') => ({
     labels: { app: 'cart' },
@@ -413,7 +413,7 @@ describe('what was given back', () => {
     expect(world.applied).toEqual([]);
   });
 
-  test('by people is known with what they knew of then, whichever incident the next alert joins', async () => {
+  test('by people is remembered with the alerts they knew of, whichever incident the next alert joins', async () => {
     const hold = begin();
     await world.judged();
     const pod = { namespace: 'shop', name: 'cart-1', uid };
@@ -439,7 +439,7 @@ describe('what was given back', () => {
     await eventually('the new quarantine', async () => decidedOn({ rule: 'Known' }) === undefined);
   });
 
-  test('by people after a restart is known with what they knew of before it', async () => {
+  test('by people after a restart is remembered with the alerts they knew of before it', async () => {
     begin();
     await world.judged();
     const pod = { namespace: 'shop', name: 'cart-1', uid };
@@ -457,7 +457,7 @@ describe('what was given back', () => {
     expect(decided).toMatchObject({ by: ['ana'], covers: [{ rule: 'Known', severity: 'critical' }] });
   });
 
-  test('by another replica is left alone, as the mark says that it has sealed onto the pod', async () => {
+  test('by another replica is left alone, thanks to the mark it sealed onto the pod', async () => {
     begin();
     await world.judged();
     world.change(released());
@@ -465,7 +465,7 @@ describe('what was given back', () => {
     expect([world.applied, world.notes]).toEqual([[], []]);
   });
 
-  test('by this cell is known to it where somebody takes the mark off at once', async () => {
+  test('by this cell is left alone even if somebody removes the mark at once', async () => {
     begin();
     await world.judged();
     world.gaveBack('the-step');
@@ -476,22 +476,25 @@ describe('what was given back', () => {
 
   test.each([
     ['no mark', bare],
-    ['what this cell has given back of another step', bare],
-    ['a mark of another key', released(stateBefore(), new Uint8Array(32).fill(6))],
+    ['a release by this cell of another step', bare],
+    ['a mark sealed with another key', released(stateBefore(), new Uint8Array(32).fill(6))],
     ['the mark of another pod', released(stateBefore({ podUid: 'uid-2' }))],
     ['the mark of an earlier quarantine of this pod', released(stateBefore({ terms: takenAt('2026-05-01T10:00:00.000Z') }))],
     ['the mark of another step', released(stateBefore({ step: 'another-step' }))],
-    ['what is no mark', { labels: { app: 'cart' }, annotations: { [names.releasedAnnotation]: '{}' } }],
-  ])('is nothing that only looks so: a pod without anything of ours on it, with %s, is taken again', async (_, marks) => {
-    begin();
-    await world.judged();
-    world.gaveBack('another-step');
-    world.change(marks);
-    await world.told('and it is in force again');
-    expect(world.applied).toHaveLength(1);
-  });
+    ['an invalid mark', { labels: { app: 'cart' }, annotations: { [names.releasedAnnotation]: '{}' } }],
+  ])(
+    'does not include pods that only look released: without our marks and with %s, a pod is quarantined again',
+    async (_, marks) => {
+      begin();
+      await world.judged();
+      world.gaveBack('another-step');
+      world.change(marks);
+      await world.told('and it is in force again');
+      expect(world.applied).toHaveLength(1);
+    },
+  );
 
-  test('with the cell’s key and by hand stays, and is told', async () => {
+  test('by hand with the cell’s key stays released, and is reported', async () => {
     begin();
     await world.judged();
     world.change(released(stateBefore(), cellKey, 'hand'));
@@ -500,7 +503,7 @@ describe('what was given back', () => {
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
 
-  test('by hand while the cell was stopped stays, and is told', async () => {
+  test('by hand while the cell was stopped stays released, and is reported', async () => {
     begin();
     await world.judged();
     await world.stopCell();
@@ -512,7 +515,7 @@ describe('what was given back', () => {
   });
 });
 
-describe('a policy that a wider step made', () => {
+describe('a policy that a wider step created', () => {
   const object = 'networkpolicy/shop/firebreak-isolate-1';
   const deny = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
   const change = { kind: 'made', digest: digestOf({ spec: deny }) } as const;
@@ -528,7 +531,7 @@ describe('a policy that a wider step made', () => {
       spec,
     });
 
-  test('is told of when somebody changes it, and when it goes', async () => {
+  test('is reported when somebody changes it, and when it disappears', async () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating(deny)]);
@@ -544,14 +547,14 @@ describe('a policy that a wider step made', () => {
     expect(world.applied).toEqual([]);
   });
 
-  test('is told of when somebody changed it while the cell was stopped', async () => {
+  test('is reported if somebody changed it while the cell was stopped', async () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating({ ...deny, egress: [{}] })]);
     await world.told('is no longer fully in force: it was changed');
   });
 
-  test('is told of when somebody deletes it while the cell was stopped, and not where a replica gave it back', async () => {
+  test('is reported if somebody deleted it while the cell was stopped, but not if a replica released it', async () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating(deny)]);
@@ -570,7 +573,7 @@ describe('a policy that a wider step made', () => {
     await world.told(`${object}, which this incident created, is gone`);
   });
 
-  test('is told of when another one allows what it denies, which stays, and when that has gone; not of what did before', async () => {
+  test('is reported when a new policy allows what it denies, and when that is gone; not for one that existed before', async () => {
     world = new World();
     const hold = world.cell();
     const before = policy('before', { podSelector: {}, ingress: [{}] });
@@ -589,7 +592,7 @@ describe('a policy that a wider step made', () => {
     await world.told(`${object} is back as it was`);
   });
 
-  test('that blocks addresses is told of when another policy of its pods lets them there, and when a pod gets out of its reach', async () => {
+  test('that blocks addresses is reported when another policy lets its pods reach them, and when a pod is no longer selected', async () => {
     world = new World();
     world.cell();
     const to = [{ ipBlock: { cidr: '0.0.0.0/0', except: ['203.0.113.7/32'] } }];
@@ -616,7 +619,7 @@ describe('a policy that a wider step made', () => {
     await world.told('the labels of pod/shop/cart-1 have changed, and the policy no longer selects it');
   });
 
-  test('is told of when a pod comes that it does not apply to, since it uses the network of its node', async () => {
+  test('is reported when a pod appears that it does not cover because it uses the host network', async () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating(deny)]);
@@ -625,7 +628,7 @@ describe('a policy that a wider step made', () => {
     await world.told('pod/shop/cart-1 uses the network of its node, where no policy applies');
   });
 
-  test('and that goes is nobody’s news where its incident says that a replica has given it back', async () => {
+  test('is not reported as gone if its incident says that a replica has released it', async () => {
     world = new World();
     world.cell();
     world.said = 'released';
@@ -635,7 +638,7 @@ describe('a policy that a wider step made', () => {
     expect(world.notes).toEqual([]);
   });
 
-  test('and that goes is told of where its incident says for ever that it is giving it back', async () => {
+  test('is reported as gone if its incident says forever that it is being released', async () => {
     world = new World();
     world.cell();
     world.said = 'being released';
@@ -644,7 +647,7 @@ describe('a policy that a wider step made', () => {
     await world.told(`${object}, which this incident created, is gone`);
   });
 
-  test('is nobody’s news while its incident gives it back, nor where the cell did not make it', async () => {
+  test('is not reported while its incident releases it, nor if the cell did not create it', async () => {
     world = new World();
     const hold = world.cell();
     world.policies([standing, isolating(deny)]);
@@ -660,12 +663,12 @@ describe('a policy that a wider step made', () => {
   });
 });
 
-describe('what is on a pod', () => {
+describe('a note on a pod', () => {
   test.each([
-    ['is another cell’s word', sealBeforeState(stateBefore(), new Uint8Array(32).fill(6))],
-    ['is another pod’s', sealBeforeState(stateBefore({ podUid: 'uid-2' }), cellKey)],
+    ['is sealed by another cell', sealBeforeState(stateBefore(), new Uint8Array(32).fill(6))],
+    ['belongs to another pod', sealBeforeState(stateBefore({ podUid: 'uid-2' }), cellKey)],
     ['cannot be read', '{'],
-  ])('takes nothing when it %s', async (_what, text) => {
+  ])('has no effect if it %s', async (_what, text) => {
     world = new World();
     world.cell();
     world.change({ labels: { app: 'cart' }, annotations: { [names.beforeAnnotation]: text } });

@@ -68,7 +68,7 @@ function alertOf(program: string, severity: Severity = 'medium'): Alert {
   };
 }
 
-test('the cell says of an alert that it is novel, and it calls for the playbooks that ask for that', () => {
+test('the cell marks an alert as novel, which calls the playbooks that ask for novel alerts', () => {
   const stamps = stampsOf(open(freshDirectory()));
   expect(stamps.stamp(alertOf('nginx'), began, 'falco').alert.facts).toBeUndefined();
   const { alert } = stamps.stamp(alertOf('curl'), began + 10 * day, 'falco');
@@ -78,7 +78,7 @@ test('the cell says of an alert that it is novel, and it calls for the playbooks
   expect(kindOf(alert)).not.toBe(kindOf(known));
 });
 
-test('what it has seen it knows after a restart', async () => {
+test('the cell remembers what it has seen after a restart', async () => {
   const directory = freshDirectory();
   const first = open(directory);
   const stamps = stampsOf(first);
@@ -98,7 +98,7 @@ test.each<[Severity, Severity]>([
   ['high', 'high'],
   ['critical', 'critical'],
   ['unknown', 'unknown'],
-])('where the configuration says so, a novel alert that is %s is %s, and says why; a known one stays what it is', (from, to) => {
+])('if configured, a novel alert of severity %s becomes %s with a reason; a known one keeps its severity', (from, to) => {
   const stamps = stampsOf(open(freshDirectory()), true);
   expect(stamps.stamp(alertOf('nginx', from), began, 'falco').alert.severity).toBe(from);
   const { alert } = stamps.stamp(alertOf('curl', from), began + 10 * day, 'falco');
@@ -106,7 +106,7 @@ test.each<[Severity, Severity]>([
   expect(alert.facts?.novelty?.text.endsWith(`The alert is therefore ${to}, not ${from}.`)).toBe(from !== to);
 });
 
-test('which image runs, since when and in how many pods is read from the watch cache, and not believed of a sensor', () => {
+test('the running image, its age and its pod count come from the watch cache, not from the sensor', () => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const pod = (name: string, over: object = {}): PodRecord =>
     podRecord({

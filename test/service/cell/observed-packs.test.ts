@@ -94,7 +94,7 @@ function cellWith(
 
 const miner = () => alertOf({ rule: 'Detect crypto miners', severity: 'critical' });
 
-test('a version that is observed says in the incident what it would have done, once, and nothing of what it does not answer', async () => {
+test('an observed version notes in the incident, once, what it would have done, and ignores alerts it does not answer', async () => {
   const { stateDir, notes, hears } = cellWith([observe]);
   await hears(miner(), alertOf({ rule: 'Something else', severity: 'critical' }));
   await hears(miner());
@@ -107,7 +107,7 @@ test('a version that is observed says in the incident what it would have done, o
   ]);
 });
 
-test('nothing is tried of a version that nobody has let be observed, that runs, or that no publisher has signed', async () => {
+test('a version is not tried if nobody approved observing it, if it is running, or if no publisher signed it', async () => {
   const quiet = cellWith([]);
   await quiet.hears(miner());
   const runs = cellWith([observe, { ...observe, id: '2'.repeat(16), stage: 'all' }]);
@@ -148,7 +148,7 @@ export default definePack({ name: 'asks', version: '1.0.0', playbooks: [miner] }
 `,
 };
 
-test('what people have decided, and what has failed, counts for what is observed as it did, each as this cell has heard of it itself', async () => {
+test('decisions and failures that this cell saw in the incident also apply to the observed version', async () => {
   const terms = await published('asks', askers);
   const { observed, stateDir, notes, hears } = cellWith([terms], [publicKey], ['asks']);
   const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
@@ -212,7 +212,7 @@ export default definePack({ name: 'looks', version: '1.0.0', playbooks: [miner] 
 `,
 };
 
-test('what a step has given in the incident it gives what is observed, about the same pod; and all that was heard outlives the process', async () => {
+test('the observed version gets the results of steps on the same pod, and all that was heard survives a restart', async () => {
   const terms = await published('looks', lookers);
   const kept = join(folder, 'kept');
   const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
@@ -272,7 +272,7 @@ export default definePack({ name: 'files', version: '1.0.0', playbooks: [miner] 
 `,
 };
 
-test('where no ticket system is configured, what is observed files no ticket', async () => {
+test('without a ticket system, an observed version files no ticket', async () => {
   const terms = await published('files', filers);
   const comesTo = async (hasTickets: boolean): Promise<string | undefined> => {
     const { hears, notes } = cellWith([terms], [publicKey], ['files'], { hasTickets });
@@ -296,7 +296,7 @@ function keeperOn(disk: ReadonlyMap<string, Remembered<Uint8Array>>) {
   return { entries, keeper };
 }
 
-test('an alert that was not tried any more before the process ended is tried after that, once it is known what is observed', async () => {
+test('an alert that was not tried before the process ended is tried after a restart, once the observed versions are known', async () => {
   const before = keeperOn(new Map());
   const first = cellWith([observe], [publicKey], ['acme'], before);
   first.observed.hears('incident/lab/shop/Deployment/cart', [miner()]);

@@ -58,7 +58,7 @@ function lab() {
   return { looks, steps, answer, unstamped: () => unstamped };
 }
 
-test('a cell looks at four workloads at a time, and whoever asks beyond that is told to come again', async () => {
+test('a cell inspects at most four workloads at a time, and further requests are told to retry', async () => {
   const { looks, answer } = lab();
   const four = Promise.all(Array.from({ length: 4 }, () => looks.look(asked)));
   await expect(looks.look(asked)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
@@ -69,7 +69,7 @@ test('a cell looks at four workloads at a time, and whoever asks beyond that is 
   expect(await again).toMatchObject({ of: 'pod/shop/cart-1', account: { may: [] } });
 });
 
-test('all that a look asks of the API server says that it is Firebreak’s own', async () => {
+test('every API server request of an inspection is marked as Firebreak’s own', async () => {
   const { looks, steps, answer, unstamped } = lab();
   const look = looks.look(asked);
   await answer(look);

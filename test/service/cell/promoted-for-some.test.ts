@@ -69,7 +69,7 @@ describe('a proposal to promote for some incidents', () => {
     expect(await alone.problemOf(termsOf('2.0.0', { ...ofOther, ...tenPercent }))).toBeUndefined();
   });
 
-  test('is refused where it, or what runs, has actions of its own: their pool runs those of one version', async () => {
+  test('is refused if the new or the running version has its own actions, because their pool runs only one version', async () => {
     const { publish, termsOf, cellWith } = published;
     await publish('3.0.0', { more: versioned(withAction, '3.0.0') });
     await publish('3.1.0');
@@ -130,7 +130,7 @@ async function movedByBackup(configFile: string): Promise<string> {
 }
 
 describe('a restored backup', () => {
-  test('has the versions that ran, the share of each, and the orders that say so: with Temporal away nothing of it changes', async () => {
+  test('has the running versions, their shares and the orders for them, and keeps them while Temporal is unavailable', async () => {
     const { termsOf, cellWith } = published;
     const until = new Date(now + 86_400_000).toISOString();
     const [live, tenth] = [termsOf('1.0.0'), termsOf('1.1.0', { ...tenPercent, until })];

@@ -39,13 +39,15 @@ beforeAll(async () => {
 const firstWidens = ['acme/miner is new, and may quarantinePod (reversible, pod)'];
 
 describe('a proposal to promote', () => {
-  test('is taken where it says exactly what the version may do that the one before might not', async () => {
+  test('is accepted if it states exactly what the version may do beyond the previous one', async () => {
     const fresh = cellWith(() => []).started();
     expect(await fresh.problemOf(termsOf('1.0.0', { widens: firstWidens }))).toBeUndefined();
     expect(await fresh.problemOf(termsOf('1.0.0'))).toContain('What it may do differs from the order: acme/miner is new');
     const running = cellWith(() => [termsOf('1.0.0')]).started();
     expect(
-      await running.problemOf(termsOf('1.2.0', { widens: ['acme/miner has other parameters, or other defaults of them'] })),
+      await running.problemOf(
+        termsOf('1.2.0', { widens: ['acme/miner has different parameters, or different defaults for them'] }),
+      ),
     ).toBeUndefined();
     const otherWay = ['1 of 3 histories takes another path on it, which its publisher intends: asks first'];
     expect(await running.problemOf(termsOf('1.3.0', { widens: otherWay }))).toBeUndefined();
@@ -53,7 +55,7 @@ describe('a proposal to promote', () => {
     expect(await running.problemOf(termsOf('1.1.0'))).toMatch(/acme\/miner may do deletePod \(destructive, pod\)/);
   });
 
-  test('is refused of a version that is not there, is other code, or is of a pack that the configuration does not name', async () => {
+  test('is refused if the version does not exist, has different code, or belongs to a pack that is not configured', async () => {
     const cell = cellWith(() => []).started();
     expect(await cell.problemOf(termsOf('9.9.9'))).toContain('acme@9.9.9 is not in the store');
     expect(await cell.problemOf(termsOf('1.0.0', { integrity: published.integrityOf('1.1.0') }))).toContain(
@@ -63,7 +65,7 @@ describe('a proposal to promote', () => {
   });
 });
 
-describe('a proposal of what runs already', () => {
+describe('a proposal of a version that is already running', () => {
   test('is refused: a rollback would bring the same version back', async () => {
     const live = termsOf('1.0.0');
     const cell = cellWith(() => [live]).started();
@@ -80,17 +82,17 @@ describe('a proposal of what runs already', () => {
 });
 
 describe('a proposal to promote for some incidents', () => {
-  test('is refused of what runs in all, and where it says otherwise what it may do', async () => {
+  test('is refused if the version already runs in all, or if it misstates what the version may do', async () => {
     const cell = cellWith(() => [termsOf('1.0.0')]).started();
     expect(await cell.problemOf(termsOf('1.0.0', tenPercent))).toBe('acme@1.0.0 runs in every incident already.');
     expect(await cell.problemOf(termsOf('1.3.0', tenPercent))).toContain('What it may do differs from the order');
   });
 });
 
-describe('what was promoted', () => {
+describe('a promoted version', () => {
   const going = () => new AbortController();
 
-  test('is there at the next start, and gone after a rollback', async () => {
+  test('is active at the next start, and gone after a rollback', async () => {
     let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
     const cell = cellWith(() => active);
     expect(cell.versions()).toEqual([]);
@@ -107,7 +109,7 @@ describe('what was promoted', () => {
     expect(cell.versions()).toEqual([]);
   });
 
-  test('for some incidents is there beside the current version, until it runs in all or is rolled back', async () => {
+  test('for some incidents runs alongside the current one, until it is promoted for all or rolled back', async () => {
     let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
     const cell = cellWith(() => active);
     const becomes = async (terms: readonly PromotionTerms[]) => {
@@ -124,7 +126,7 @@ describe('what was promoted', () => {
     expect(await becomes([first, tenth, termsOf('1.1.0')])).toEqual([['acme@1.1.0'], undefined]);
   });
 
-  test('is not taken where the configuration does not fit it: what runs goes on', async () => {
+  test('is not adopted if the configuration does not fit it, and the running version continues', async () => {
     let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
     const cell = cellWith(() => active, 'playbooks: { params: { acme/miner: { lease: 8h } } }\n');
     await cell.started().changed(cell.source, false, going().signal);
@@ -145,7 +147,7 @@ describe('what was promoted', () => {
 });
 
 describe('the decisions of a cell', () => {
-  test('hold a promotion that somebody else has agreed to, over a restart and a control workflow that forgets it, and none that its proposer has', () => {
+  test('keep a promotion that a second person approved, even after a restart or if the control workflow forgets it, but not a self-approved one', () => {
     const file = join(folder, 'decisions.json');
     const open = () => new DecisionBook({ file, beliefs: () => beliefsAt(looksAt), log: { info: () => {}, warn: () => {} } });
     const terms = termsOf('1.0.0');
@@ -174,7 +176,7 @@ describe('the decisions of a cell', () => {
   });
 });
 
-test('whoever proposes that a version runs is told whether it was observed, and one that was only proposed was not', () => {
+test('the proposer of a version is told whether it was observed; a mere proposal to observe it does not count', () => {
   const terms = termsOf('1.0.0');
   const observe = {
     ...termsOf('1.0.0', { stage: 'observe' }),
@@ -192,7 +194,7 @@ test('whoever proposes that a version runs is told whether it was observed, and 
   expect(observedText({ decisions, questions }, termsOf('1.1.0'))).toContain('acme@1.1.0 was not observed before');
 });
 
-test('of several promotions the newest counts, and what was promoted since is observed no more', () => {
+test('the newest of several promotions counts, and a version is no longer observed once it is promoted', () => {
   const [old, next] = [termsOf('1.0.0'), termsOf('1.1.0')];
   const observed = termsOf('1.2.0', { stage: 'observe' });
   const later = now + 3_600_000;
@@ -213,7 +215,7 @@ test('of several promotions the newest counts, and what was promoted since is ob
   expect(promotedOf('acme', [old], Date.parse(old.from) - 1)).toEqual({});
 });
 
-test('a promotion and its end are signed with a person’s own key: a desk signs for everybody', () => {
+test('a promotion and its end must be signed with a personal key, not with that of the desk', () => {
   const terms = termsOf('1.0.0');
   const given = { version: 1, person: 'ana', at: terms.from, via: 'slack' } as const;
   const beliefs = beliefsAt(Date.parse(terms.from));
@@ -225,7 +227,7 @@ test('a promotion and its end are signed with a person’s own key: a desk signs
   expect(checkOrder(signedOrder<EndDecision>(end, 'desk'), beliefs)).toEqual(refused);
 });
 
-test('an order for some incidents says for how many of a hundred, and no other order does', () => {
+test('an order for some incidents needs a percentage, and no other order may have one', () => {
   const integrity = `sha512-${'A'.repeat(86)}==`;
   const isTaken = (over: Partial<PromotionTerms>): boolean => {
     const terms = termsOf('1.0.0', { integrity, ...over });

@@ -77,7 +77,7 @@ const askedAgain = async () => {
   await eventually('two more looks', () => asked > before + 1);
 };
 
-test('a refusal counts from its record on, once however often it is made, and after a restart', async () => {
+test('a refusal counts from its first record, once however often it recurs, and still after a restart', async () => {
   knowledge.refusedReleases.heard(recordOf('a'));
   knowledge.refusedReleases.heard(recordOf('a'));
   knowledge.refusedReleases.heard(recordOf('b'));
@@ -89,13 +89,13 @@ test('a refusal counts from its record on, once however often it is made, and af
   expect(counted()).toEqual(['a', 'b']);
 });
 
-test('what is not tried again does not count, nor does any other record', () => {
+test('a release that is not retried does not count, nor does any other record', () => {
   knowledge.refusedReleases.heard(recordOf('a', { next: undefined }));
   knowledge.refusedReleases.heard({ ...recordOf('b'), kind: 'lease.extended' });
   expect(counted()).toEqual([]);
 });
 
-test('it counts for as long as its incident says so, in the words of the last try, also while it is being tried', async () => {
+test('a refusal counts for as long as its incident reports it, with the reason of the last attempt, even during a retry', async () => {
   knowledge.refusedReleases.heard(recordOf('a'));
   says = [leaseOf('a', { state: 'releasing' }), calmOf('c')];
   await eventually('the words', () => knowledge.refusedReleases.all()[0]?.text.includes('denied'));

@@ -106,7 +106,7 @@ async function known(mirror: ResourceMirror, open: readonly OpenRun[]): Promise<
   while (all.size < open.length) for (const id of await look(mirror, 5_000)) all.add(id);
 }
 
-test('of a hundred incidents of which nothing new is heard one is asked at each look, that which was asked longest ago', async () => {
+test('of a hundred quiet incidents, each round queries the one that was queried longest ago', async () => {
   const open = runs(100);
   const mirror = mirrorOf(open, 'quiet');
   await known(mirror, open);
@@ -123,7 +123,7 @@ test('of a hundred incidents of which nothing new is heard one is asked at each 
   expect(await look(small, 5_000)).toEqual([]);
 });
 
-test('one in which people are asked, or answer, is asked soon, when that is in its state, and so is one with another kind of alert', async () => {
+test('an incident with a new question, a new answer or a new kind of alert is queried soon', async () => {
   const open = runs(30);
   const mirror = mirrorOf(open, 'heard');
   await known(mirror, open);
@@ -146,7 +146,7 @@ test('one in which people are asked, or answer, is asked soon, when that is in i
   expect(await look(mirror, 1_000)).toEqual([open[3]?.id]);
 });
 
-test('what is known of incidents is shown after a restart without asking all of them again', async () => {
+test('known incidents are still shown after a restart, without querying all of them again', async () => {
   const open = runs(60);
   const mirror = mirrorOf(open, 'restarted');
   await known(mirror, open);
@@ -157,7 +157,7 @@ test('what is known of incidents is shown after a restart without asking all of 
   expect(calls.filter((call) => call.startsWith('POST'))).toHaveLength(60);
 });
 
-test('all is read from the API server every half minute, and of more than a thousand so much more seldom', async () => {
+test('everything is read from the API server every half minute, and less often with more than a thousand incidents', async () => {
   const reads = (): number => calls.filter((call) => /^GET .*\/incidents$/.test(call)).length;
   const few = mirrorOf(runs(10), 'read-few');
   await look(few, 0);

@@ -72,7 +72,7 @@ function drillPod(name: string, over: Partial<PodRecord> = {}): PodRecord {
   } as PodRecord;
 }
 
-test('whoever rings, however often, one moment has one run, and no run comes before its time', async () => {
+test('each due time gets exactly one run, however many checks there are, and none before it is due', async () => {
   const { runs, told } = cell();
   expect(await Promise.all([runs.look(), runs.look()])).toEqual([[], []]);
   now = at('2026-03-08T00:00:01Z');
@@ -90,7 +90,7 @@ test('whoever rings, however often, one moment has one run, and no run comes bef
   await runs.stop();
 });
 
-test('what was begun is known after a restart', async () => {
+test('a started run is remembered after a restart', async () => {
   const first = cell();
   now = at('2026-03-08T00:00:01Z');
   expect(await first.runs.look()).toEqual(['firebreak/remind-of-rotation']);
@@ -103,7 +103,7 @@ test('what was begun is known after a restart', async () => {
   await second.runs.stop();
 });
 
-test('a run that could not be taken is begun at the next look, under the same id', async () => {
+test('a run that was not accepted starts at the next check, under the same id', async () => {
   const answers = [false, true];
   const { runs, told } = cell({ tell: async () => answers.shift() ?? true });
   now = at('2026-03-08T00:00:01Z');
@@ -114,7 +114,7 @@ test('a run that could not be taken is begun at the next look, under the same id
   await runs.stop();
 });
 
-test('a run that came too late is left out, and said once', async () => {
+test('a run that is too late is skipped, and logged once', async () => {
   const { runs, told } = cell();
   now = at('2026-03-20T00:00:00Z');
   await runs.look();
@@ -133,7 +133,7 @@ test('a playbook whose parameters name no target never runs', async () => {
   await runs.stop();
 });
 
-test('a drill is about the newest ready pod with its label, by its uid, and waits for one', async () => {
+test('a drill targets the newest ready pod with its label by uid, and waits until there is one', async () => {
   const pods: PodRecord[] = [];
   const { runs, told } = cell({ params: drill, view: { ready: () => true, pods: () => pods } });
   now = at('2026-02-01T10:00:00Z');
@@ -149,7 +149,7 @@ test('a drill is about the newest ready pod with its label, by its uid, and wait
   await runs.stop();
 });
 
-test('of two cells that look side by side the one that has the claim begins it, and the other never does', async () => {
+test('of two cells that check concurrently, only the one that claims a run starts it', async () => {
   const claimed = new Map<string, string>();
   const claimAs = (who: string) => async (playbook: string, due: number) => {
     const key = `${playbook} ${due}`;

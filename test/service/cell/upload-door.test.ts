@@ -4,7 +4,7 @@ import pino from 'pino';
 import { openDoor } from '../../../service/cell/pools/upload-door.ts';
 import { eventually } from '../../eventually.ts';
 
-test('refused uploads are counted, and told once, however many there are', async () => {
+test('refused uploads are counted and logged once, however many there are', async () => {
   const lines: { readonly msg: string; readonly counts?: object }[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const forensics = { uploads: { listen: { host: '127.0.0.1', port: 0 }, address: 'https://127.0.0.1:0' } };

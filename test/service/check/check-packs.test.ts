@@ -64,7 +64,7 @@ async function found(options: Omit<PacksToCheck, 'sources'>): Promise<(check: Ch
       .map(({ severity, file, line, problem, remedy }) => `${severity} ${file}:${line} ${problem}. ${remedy}`);
 }
 
-test('an alert of the pack that cannot be read is warned of: without it another one is made up', async () => {
+test('an alert of the pack that cannot be read gets a warning', async () => {
   const where = writePackFolder(mkdtempSync(join(folder, 'alerts-')), { ...acmeFiles, 'alerts/miner.json': '{ "rule": ' });
   const { findings } = await checkPacks({ sources: [{ folder: where }] });
   expect(findings).toContainEqual({
@@ -76,8 +76,8 @@ test('an alert of the pack that cannot be read is warned of: without it another 
   });
 });
 
-describe('a pack by itself', () => {
-  test('is told whom it asks, and what is off unless somebody turns it on', async () => {
+describe('a pack without a configuration', () => {
+  test('gets findings on whom it asks, and on actions that are off by default', async () => {
     const of = await found({});
     expect(of('groups')).toEqual([expect.stringMatching(/^notice playbooks\/miner\.ts:11 it asks oncall\. /)]);
     expect(of('rights')).toEqual([
@@ -114,7 +114,7 @@ test('a pack is tried on its own alerts, however many there are', async () => {
 });
 
 describe('a pack with a configuration', () => {
-  test('is told of an action that is off, and of rights that nothing else needs', async () => {
+  test('gets findings on an action that is off, and on rights that nothing else needs', async () => {
     const of = await found({ config: configured({ playbooks: { enabled: [] } }) });
     expect(of('configuration')).toEqual(
       expect.arrayContaining([expect.stringMatching(/acme\/miner uses cutConnections, which is off.*actions\.optIn/)]),
@@ -127,7 +127,7 @@ describe('a pack with a configuration', () => {
     expect(of('groups')).toEqual([]);
   });
 
-  test('that enables all that is shipped needs no rights but those, and one that has the pack already is looked at without it', async () => {
+  test('that already lists it and enables everything shipped gets no finding on extra rights', async () => {
     const { integrity } = readPack({ folder: pack });
     const config = configured({
       packs: [{ folder: pack, integrity }],
@@ -140,7 +140,7 @@ describe('a pack with a configuration', () => {
   });
 });
 
-test('rule names are looked for in the rule files that somebody has, and what nothing is for is listed', async () => {
+test('rule names are looked up in the given rule files, and rules without a playbook are listed', async () => {
   const rules = join(folder, 'rules');
   writePackFolder(rules, {
     'ours.yaml': `- { rule: Detect crypto miner, condition: x, priority: CRITICAL, tags: [container] }
@@ -158,7 +158,7 @@ test('rule names are looked for in the rule files that somebody has, and what no
   ]);
 });
 
-test('the command prints each finding with its place, and ends with 1 where there is one too many; so does the coverage of a pack', async () => {
+test('the command prints each finding with its place and exits with 1 on an error; coverage also takes a pack', async () => {
   const cli = (...args: readonly string[]) => firebreakHere(['playbooks', ...args], { folder });
   const checked = await cli('check', '--pack', pack);
   expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);

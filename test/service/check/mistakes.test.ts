@@ -66,14 +66,14 @@ const mistakes: readonly Mistake[] = [
     says: /'deletePods' does not exist.*Write deletePod, or add deletePods to uses/,
   },
   {
-    mistake: 'something of the alert that `requires` does not name',
+    mistake: 'an alert field that `requires` does not name',
     on: "{ match: { tag: 'container' }, minSeverity: 'low', requires: [] }",
     body: ['await steps.snapshotPodState({ pod: alert.pod }); // here'],
     check: 'types',
     says: /Add 'pod' to on\.requires/,
   },
   {
-    mistake: 'a step that reaches a namespace, without asking',
+    mistake: 'a namespace-wide step without asking',
     body: ['await steps.isolateNamespace({ namespace: alert.pod.namespace }); // here'],
     check: 'types',
     says: /isolateNamespace takes an approval/,
@@ -85,13 +85,13 @@ const mistakes: readonly Mistake[] = [
     says: /nothing waits for “steps\.snapshotPodState.*an await is missing/,
   },
   {
-    mistake: 'a length of time in words',
+    mistake: 'a duration in words',
     body: ["await steps.quarantinePod({ pod: alert.pod, lease: '4 hours' }); // here"],
     check: 'types',
     says: /"4 hours".*Duration.*Write a number and its unit/,
   },
   {
-    mistake: 'a length of time that is negative',
+    mistake: 'a negative duration',
     body: ["await steps.quarantinePod({ pod: alert.pod, lease: '-4h' }); // here"],
     check: 'types',
     says: /"-4h".*Duration.*Write a number and its unit/,
@@ -103,7 +103,7 @@ const mistakes: readonly Mistake[] = [
     says: /Property 'cordonNode' does not exist on type 'Steps<.{0,80}…' .*Add cordonNode to uses/,
   },
   {
-    mistake: 'a plan that is not waited for',
+    mistake: 'a plan that is not awaited',
     body: [
       'const cut = await steps.quarantinePod({ pod: alert.pod });',
       ask("no: 'No', end: 'Yes'", 'end: steps.quarantinePod.undo.plan(cut) /* here */'),
@@ -135,43 +135,43 @@ const mistakes: readonly Mistake[] = [
     says: /it stops: nobody has thought of this/,
   },
   {
-    mistake: 'a text that is thrown',
+    mistake: 'a thrown string',
     body: [done, "throw 'nobody has thought of this';"],
     check: 'answers',
     says: /it stops: something was thrown that is not an Error: “nobody has thought of this”\. Write throw new Error\('…'\)/,
   },
   {
-    mistake: 'nothing that is thrown',
+    mistake: 'a throw of undefined',
     body: [done, 'throw undefined;'],
     check: 'answers',
     says: /it stops: something was thrown that is not an Error: undefined/,
   },
   {
-    mistake: 'a question with nothing to choose',
+    mistake: 'a question without choices',
     body: ["await ask({ question: 'What is it?', choices: {}, onSilence: 'Nothing is done.' });", done],
     check: 'answers',
     says: /it stops: nobody could answer: it has no choices/,
   },
   {
-    mistake: 'a question that says nothing',
+    mistake: 'a question without text',
     body: [ask("no: 'No', fine: 'Yes'", '').replace('What is it?', ' '), 'note(answer.choice);'],
     check: 'answers',
     says: /it stops: nobody could answer: its question is empty/,
   },
   {
-    mistake: 'a verdict that there is not',
+    mistake: 'an unknown verdict',
     body: ["verdict('malicious' as 'benign', 'it looks bad');", done],
     check: 'answers',
     says: /it stops: “malicious” is not a verdict/,
   },
   {
-    mistake: 'a playbook that is called by its name',
+    mistake: 'a playbook called by its name',
     body: [done, "await runPlaybook('ask-about-shell' as never);"],
     check: 'answers',
     says: /it stops: runPlaybook takes a playbook made by definePlaybook, not a text/,
   },
   {
-    mistake: 'the release of what another step has done',
+    mistake: 'an undo of another step’s result',
     body: [
       'const cut = await steps.quarantinePod({ pod: alert.pod });',
       'const kept = await steps.snapshotPodState({ pod: alert.pod });',
@@ -182,7 +182,7 @@ const mistakes: readonly Mistake[] = [
     says: /it stops: quarantinePod\.undo received the result of snapshotPodState/,
   },
   {
-    mistake: 'the plan of such a release',
+    mistake: 'an undo plan for another step’s result',
     body: [
       'const kept = await steps.snapshotPodState({ pod: alert.pod });',
       ask("no: 'No', end: 'Yes'", 'end: await steps.quarantinePod.undo.plan(kept as never)'),
@@ -219,14 +219,14 @@ const mistakes: readonly Mistake[] = [
     says: /it stops: it has begun more than 1500 steps.*it is in a loop/,
   },
   {
-    mistake: 'something that is kept from one incident to the next',
+    mistake: 'state kept from one incident to the next',
     before: 'let seen = 0;\n',
     body: ['seen += 1;', "note('alert number '.concat(String(seen)));"],
     check: 'replay',
     says: /behaves differently when it is replayed: “playbook\.note: alert number \d+” the first time, “.*alert number \d+”/,
   },
   {
-    mistake: 'a pod that stays quarantined with nobody asked',
+    mistake: 'a pod that stays quarantined without anybody being asked',
     body: ['await steps.quarantinePod({ pod: alert.pod });', done],
     check: 'answers',
     says: /quarantinePod on pod\/shop\/.* stays in force, and nobody is asked/,
@@ -238,7 +238,7 @@ const mistakes: readonly Mistake[] = [
     says: /“end” of “What is it\?” shows the plan of deletePod, which is not carried out/,
   },
   {
-    mistake: 'a step that the guardrails refuse each time',
+    mistake: 'a step that the guardrails always refuse',
     on: "{ match: { namespace: 'kube-system' }, minSeverity: 'low', requires: ['pod'] }",
     body: ['await settle({ cut: steps.quarantinePod({ pod: alert.pod }) }); // here', done],
     check: 'guardrails',
@@ -260,7 +260,7 @@ const mistakes: readonly Mistake[] = [
     says: /asks the group oncal, which the roster does not have/,
   },
   {
-    mistake: 'a parameter whose default names such a group',
+    mistake: 'a parameter whose default is a group that the roster does not have',
     more: "params: { group: param.group('nobodies') },\n",
     body: [done],
     check: 'groups',
@@ -323,26 +323,31 @@ export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mist
 
 /** A whole file, or a whole envelope, that is refused before anything in the pack is run. */
 const refused: readonly (readonly [mistake: string, source: string, check: CheckFinding['check'], says: RegExp])[] = [
-  ['the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Use alert\.time/],
-  ['chance', 'export const dice = () => Math.random();', 'code', /Math\.random.*alert\.id/],
-  ['the network', "export const call = () => fetch('http://x');", 'code', /fetch reaches the network.*use an action/],
-  ['the environment', 'export const group = process.env.GROUP;', 'code', /process depends on the machine.*is a parameter/],
-  ['a module of Node', "import 'node:fs';", 'code', /'node:fs'.*Import only firebreak\/playbook/],
+  ['a read of the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Use alert\.time/],
+  ['a random number', 'export const dice = () => Math.random();', 'code', /Math\.random.*alert\.id/],
+  ['a network request', "export const call = () => fetch('http://x');", 'code', /fetch reaches the network.*use an action/],
   [
-    'a bracket that is missing',
+    'a read of the environment',
+    'export const group = process.env.GROUP;',
+    'code',
+    /process depends on the machine.*is a parameter/,
+  ],
+  ['an import of a Node module', "import 'node:fs';", 'code', /'node:fs'.*Import only firebreak\/playbook/],
+  [
+    'a missing bracket',
     'export const a = 1;\nexport const b = String(1;\n',
     'code',
     /it cannot be read: .*a bracket, a comma or a quote/,
   ],
   ['an enum', 'export const a = 1;\nenum Colour { Red }\n', 'code', /it cannot be read: TypeScript enum.*no enum/],
   [
-    'a head start where evidence has to be first',
+    'a head start although evidence has to come first',
     envelope("headStart: 'quarantinePod', evidenceFirst: '30s'"),
     'envelope',
     /headStart contains the pod before evidence can be kept/,
   ],
   [
-    'a default of another kind',
+    'a default of the wrong kind',
     envelope("params: { lease: param.duration('4 hours' as '4h') }"),
     'envelope',
     /the default of parameter lease/,
@@ -357,7 +362,7 @@ export const playbook = definePlaybook({ id: 'a', title: 'A', on: { match: {}, m
 `;
 }
 
-test('a playbook that is in no list is warned of, with its place; so is none that is', async () => {
+test('only a playbook that is not in the list of its pack gets a warning, with its place', async () => {
   const where = mkdtempSync(join(folder, 'unlisted-'));
   writePackFolder(where, {
     ...acmeFiles,
@@ -390,12 +395,12 @@ test.each([
     /its default export is a promise: write export default definePack/,
   ],
   [
-    'a name before its line',
+    'a name used before its definition',
     'const pack = later;\nconst later = {};\nexport default pack;\n',
     /before initialization\. .*If two files import each other/,
   ],
   [
-    'two playbooks of one id',
+    'two playbooks with one id',
     `import { definePack, definePlaybook } from 'firebreak/playbook';
 const on = { match: { rule: 'Shell' }, minSeverity: 'critical', requires: [] } as const;
 const one = definePlaybook({ id: 'one', title: 'One', on, uses: {} }, async () => {});
@@ -403,14 +408,14 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [one, one
 `,
     /two playbooks one: give one of them another id/,
   ],
-])('a file of a pack with %s in it is told in words', async (_, source, says) => {
+])('a pack file with %s in it gets a readable error', async (_, source, says) => {
   const where = mkdtempSync(join(folder, 'empty-'));
   writePackFolder(where, { 'firebreak.pack.ts': source });
   const { findings: found } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   expect(found.map(({ file, problem }) => `${file}: ${problem}`)).toContainEqual(expect.stringMatching(says));
 });
 
-test('two exclusive playbooks that both run, and one with more ways than are tried, are warned of', async () => {
+test('two exclusive playbooks for one alert, and one with more paths than are tried, get warnings', async () => {
   const where = mkdtempSync(join(folder, 'many-'));
   const on = `on: { match: { rule: 'Shell' }, minSeverity: 'critical', requires: [] }, uses: {}`;
   const questions = Array.from(
@@ -432,12 +437,12 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [first, s
   ]);
 });
 
-test('behind a loop without an end nothing else is said to be wrong', () => {
+test('nothing else is reported after an endless loop', () => {
   const index = mistakes.findIndex(({ mistake }) => mistake === unreachable);
   expect(findings.filter(({ file, check }) => file === `playbooks/${index}.ts` && check === 'types')).toHaveLength(1);
 });
 
-test('a loop of steps is not told as too many ways, nor a wrong approval as a guardrail', () => {
+test('a loop of steps is not reported as too many paths, nor a wrong approval as a guardrail', () => {
   const of = (mistake: string) => {
     const index = mistakes.findIndex((one) => one.mistake === mistake);
     return findings.filter(({ playbook }) => playbook === `broken/${idOf(index)}`);
@@ -446,7 +451,7 @@ test('a loop of steps is not told as too many ways, nor a wrong approval as a gu
   expect(of('the plan of another object').filter(({ check }) => check === 'guardrails')).toEqual([]);
 });
 
-test('a loop is told on one line, and is none that differs at a replay', () => {
+test('a loop is reported once, and not as a replay difference', () => {
   const index = mistakes.findIndex(({ mistake }) => mistake === 'a loop that never ends');
   const own = findings.filter(({ playbook }) => playbook === `broken/${idOf(index)}`);
   expect(own.filter(({ problem }) => problem.includes('goes on without waiting'))).toHaveLength(1);
@@ -499,7 +504,7 @@ describe('playbooks check finds', () => {
   });
 });
 
-test('a playbook that another one of its pack calls is no mistake, nor is one that counts', async () => {
+test('a playbook called by another one of its pack is not a mistake, nor is one that counts alerts', async () => {
   const where = writePackFolder(mkdtempSync(join(folder, 'calls-')), {
     'firebreak.pack.ts': `import { openTicket } from 'firebreak/actions';
 import { definePack, definePlaybook } from 'firebreak/playbook';

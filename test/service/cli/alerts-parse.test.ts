@@ -37,7 +37,7 @@ async function parse(args: readonly string[], input: string | Uint8Array = '') {
 }
 
 describe('firebreak alerts parse', () => {
-  test('reads a folder, tells each sensor, and prints one alert a line', async () => {
+  test('reads a folder, detects each sensor, and prints one alert per line', async () => {
     const { status, alerts, lines, stderr } = await parse(['alerts']);
     expect(status).toBe(0);
     expect(alerts.map(({ sensor, rule }) => [sensor, rule])).toEqual([
@@ -53,7 +53,7 @@ describe('firebreak alerts parse', () => {
     expect(lines[1]).toContain('"timestamp":1672674697796957174');
   });
 
-  test('reads standard input, with and without a dash, packed or not, with bytes that are no UTF-8', async () => {
+  test('reads standard input, with or without a dash, compressed or not, with bytes that are not UTF-8', async () => {
     const event = `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x","output_fields":{"fd.name":"/tmp/`;
     const broken = Buffer.concat([Buffer.from(event), Buffer.from([0xff, 0xc3]), Buffer.from('"}}')]);
     for (const run of [await parse(['-'], broken), await parse([], broken), await parse([], gzipSync(broken))]) {
@@ -62,7 +62,7 @@ describe('firebreak alerts parse', () => {
     }
   });
 
-  test('gives a rule the severity of a configuration', async () => {
+  test('gives a rule the severity that a configuration sets', async () => {
     const config = join(folder, 'firebreak.yaml');
     writeFileSync(
       config,
@@ -79,7 +79,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect((await parse(['--config', config, 'alerts/a.json'])).stderr).toContain('sensors.tetragon.severities.block-c2');
   });
 
-  test('reads a log that is longer than any body', async () => {
+  test('reads a log that is longer than any request body', async () => {
     const line = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"x"}\n`;
     const log = Array.from({ length: 25_000 }, (_none, at) => line(at)).join('');
@@ -88,7 +88,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(25_000);
   });
 
-  test('reads a log of more and shorter lines than any body may have', async () => {
+  test('reads a log with more and shorter lines than a request body may have', async () => {
     const event = '{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x"}';
     const { alerts, stderr } = await parse([], `${'a line\n'.repeat(30_000)}${event}\n${'{"no":"alert"}\n'.repeat(30_000)}`);
     expect(alerts).toHaveLength(1);
@@ -96,7 +96,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(stderr).toContain('standard input: item 60001: no known sensor');
   });
 
-  test('reads what a log has around the alerts: lines of text, and what kubectl or the runtime puts before each line', async () => {
+  test('copes with text between the alerts of a log, and with prefixes of kubectl or the runtime', async () => {
     const event = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.00${at}Z","source":"syscall","output":"x"}`;
     const log = [
@@ -112,7 +112,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(status).toBe(1);
   });
 
-  test('prints what a pipe brings as it comes, whether on one line or several', async () => {
+  test('prints alerts from a pipe as they arrive, whether on one line or several', async () => {
     const child = spawn(process.execPath, [commandFile(), 'alerts', 'parse'], { cwd: folder });
     let printed = '';
     child.stdout.on('data', (text) => {
@@ -134,7 +134,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     ).toEqual(['r', 's', 't']);
   });
 
-  test('one file of a folder that cannot be read takes no other with it', async () => {
+  test('an unreadable file does not affect the others in its folder', async () => {
     const mixed = join(folder, 'mixed');
     mkdirSync(mixed);
     writeFileSync(join(mixed, 'a.json.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
@@ -152,14 +152,14 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     ]);
   });
 
-  test('a sensor that there is not is wrong usage, and the answer lists them', async () => {
+  test('an unknown sensor is a usage error that lists the known ones', async () => {
     const { status, stderr } = await parse(['--sensor', 'falc', 'alerts']);
     expect(status).toBe(2);
     expect(stderr).toMatch(/Allowed choices are .*tetragon.*falco/s);
     expect((await parse([], '')).stderr).toBe('standard input: is empty\n');
   });
 
-  test('a reader that has seen enough is no fault, also of what goes to standard error', async () => {
+  test('a reader that closes standard output or standard error early is not an error', async () => {
     const many = join(folder, 'many.json');
     writeFileSync(many, '{"no":"alert"}\n'.repeat(20_000));
     const child = spawn(process.execPath, [commandFile(), 'alerts', 'parse', many], { cwd: folder });
@@ -169,7 +169,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect((await once(child, 'close'))[0]).toBe(0);
   });
 
-  test('a reader that reads nothing holds it up: what is not read is not kept', async () => {
+  test('a reader that does not read pauses it, so that unread alerts do not pile up in memory', async () => {
     const line = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"${'x'.repeat(900)}"}\n`;
     const log = join(folder, 'long.jsonl');
@@ -193,7 +193,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(held).toBeLessThan(300e6);
   });
 
-  test('says what it cannot read, and goes on', async () => {
+  test('reports what it cannot read, and continues', async () => {
     const { status, alerts, stderr } = await parse(['nowhere.json', 'alerts/README.md', 'alerts/a.json']);
     expect(status).toBe(1);
     expect(alerts).toHaveLength(1);

@@ -53,8 +53,8 @@ async function reject(...bodies: readonly string[]): Promise<void> {
   for (const body of bodies) await door?.post(body);
 }
 
-describe('alerts rejected, where no cell of this configuration is', () => {
-  test('says so, rather than that nothing was rejected, and makes no spool', async () => {
+describe('alerts rejected, without a cell of this configuration', () => {
+  test('says so instead of that nothing was rejected, and creates no spool', async () => {
     const elsewhere = join(folder, 'elsewhere.yaml');
     writeFileSync(elsewhere, readFileSync(join(folder, 'firebreak.yaml'), 'utf8').replace('"state"', '"nowhere"'));
     const { status, stdout, stderr } = await firebreak('rejected', 'list', '--config', elsewhere);
@@ -65,7 +65,7 @@ describe('alerts rejected, where no cell of this configuration is', () => {
 });
 
 describe('alerts rejected, while the service runs', () => {
-  test('list and show say what came, from whom and why; what would steer the terminal is written out', async () => {
+  test('list and show say what came, from whom and why it was rejected; control characters are escaped', async () => {
     expect(linesOf(await asProcess('rejected', 'list'))).toEqual(['Nothing was rejected.']);
     await reject('{broken \u001b[31m', '{"nonsense": true}');
     const [head, newest, oldest, ...rest] = linesOf(await asProcess('rejected', 'list'));
@@ -80,13 +80,13 @@ describe('alerts rejected, while the service runs', () => {
     expect(json).toMatchObject({ id: 'r2', raw: '{"nonsense": true}', from: 'falco', bytes: 18 });
   });
 
-  test('replay says what became of each, and fails where something is still not taken', async () => {
+  test('replay reports the result for each, and fails if something is still not accepted', async () => {
     const again = await firebreak('rejected', 'replay', 'r2');
     expect(again).toMatchObject({ status: 1, stdout: 'r2  refused: `rule` is missing or not a string\n' });
     expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
   });
 
-  test('drop needs a reason and the ids; what was dropped is gone', async () => {
+  test('drop needs a reason and the ids, and removes what was dropped', async () => {
     expect(await firebreak('rejected', 'drop', 'r1')).toMatchObject({ status: 2, stderr: expect.stringContaining('--reason') });
     const endless = await firebreak('rejected', 'drop', 'r1', '--reason', 'x'.repeat(501));
     expect(endless).toMatchObject({ status: 2, stderr: expect.stringContaining('at most 500 characters') });
@@ -109,7 +109,7 @@ describe('alerts rejected, while the service runs', () => {
 });
 
 describe('alerts refused, while the service runs', () => {
-  test('what Temporal refused is listed and shown as it came, goes on its way by replay, or is dropped', async () => {
+  test('an alert that Temporal refused is listed and shown as it came, and can be replayed or dropped', async () => {
     for (const pod of ['web1', 'web2']) {
       const body = JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `${pod}-6d4cf56db6-xbcdf` }));
       await door?.post(body);
@@ -138,7 +138,7 @@ describe('alerts refused, while the service runs', () => {
 });
 
 describe('when no service runs', () => {
-  test('the spool itself is read: list, show and drop work, and a replay says what it needs', async () => {
+  test('the spool is read directly: list, show and drop work, and replay says what it needs', async () => {
     await reject('{"nonsense": 2}');
     await door?.intake.stop(100);
     door = undefined;

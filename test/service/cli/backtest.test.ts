@@ -57,7 +57,7 @@ beforeAll(async () => {
 });
 
 describe('firebreak backtest', () => {
-  test('reads what is proven of incidents since then, and with what they were found to be', async () => {
+  test('reads the proven records of incidents since then, with their verdicts', async () => {
     const { status, stdout } = await firebreak(['--since', '30d', '--json']);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -74,7 +74,7 @@ describe('firebreak backtest', () => {
     expect(JSON.parse((await firebreak(['--since', '120d', '--json'])).stdout)).toMatchObject({ alerts: 3 });
   });
 
-  test('matches by labels and command lines as they were, for as long as they are kept', async () => {
+  test('matches labels and command lines as they were, for as long as they are kept', async () => {
     const pack = join(folder, 'by-label');
     mkdirSync(pack);
     writeFileSync(
@@ -104,7 +104,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect((await firebreak([])).stdout).toContain('1 alert is known without its command line and labels');
   });
 
-  test('and so does a simulation of what is on record, one after another', async () => {
+  test('matches in the same way in a simulation of the alerts on record', async () => {
     const { stdout } = await run(['simulate', '--pack', join(folder, 'by-label'), '--records']);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/cart-1 +ours\/by-label +/m);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/web-1 +- +nothing answers it$/m);
@@ -117,7 +117,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     ).toEqual(['web-1']);
   });
 
-  test('an incident is told otherwise side by side with what is on record, and what is not known of it is said', async () => {
+  test('shows an alternative course of an incident next to the one on record, and says what is not known', async () => {
     const { status, stdout } = await run(['incidents', 'fork', 'shop/Deployment/cart', '--playbook', 'contain-dropped-binary']);
     expect(status).toBe(0);
     expect(stdout).toContain('It is not over: what comes next is unknown.');
@@ -128,7 +128,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect((await run(['incidents', 'fork', 'shop/Deployment/nobody'])).stderr).toContain('there are no proven records of');
   });
 
-  test('fails where a condition holds, and says which', async () => {
+  test('fails if a condition holds, and says which', async () => {
     const { status, stdout } = await firebreak(['--fail-on', 'touched benign > 0', '--fail-on', 'questions > 100']);
     expect(status).toBe(1);
     expect(stdout).toContain('fails: touched benign > 0');
@@ -137,7 +137,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect((await firebreak(['--since', 'long'])).status).toBe(2);
   });
 
-  test('reads normalised alerts from standard input, line by line, and says where a line is none', async () => {
+  test('reads normalised alerts from standard input line by line, and reports a line that is not one', async () => {
     const lines = [alertOf(), alertOf({ rule: 'Nobody knows it', severity: 'low' })].map((alert) => JSON.stringify(alert));
     const { stdout } = await firebreak(['-'], `${lines.join('\n')}\n`);
     expect(stdout).toMatch(/^ *1 +1 +1 +0 +firebreak\/contain-dropped-binary +quarantinePod 1/m);
@@ -156,17 +156,17 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect(broken.stderr).toContain('standard input, line 2: not a normalised alert');
   });
 
-  test('fails where what it is given has no alerts: of none no condition would hold', async () => {
+  test('fails if the input has no alerts, since no condition could hold then', async () => {
     const empty = mkdtempSync(join(folder, 'no-alerts-'));
     const ofFolder = await firebreak([empty, '--fail-on', 'touched benign > 0']);
     expect(ofFolder.status).toBe(1);
-    expect(ofFolder.stderr).toContain(`FB_ERR_ALERT_INVALID: The alert cannot be read: ${empty}: holds no .json, .jsonl`);
+    expect(ofFolder.stderr).toContain(`FB_ERR_ALERT_INVALID: The alert cannot be read: ${empty}: contains no .json, .jsonl`);
     const ofInput = await firebreak(['-', '--fail-on', 'touched benign > 0'], '\n');
     expect(ofInput.status).toBe(1);
     expect(ofInput.stderr).toContain('standard input: holds no alert');
   });
 
-  test('says how to give it alerts where there are none', async () => {
+  test('says how to supply alerts if there are none', async () => {
     const { status, stderr } = await firebreak(['--config', 'none.yaml']);
     expect(status).toBe(2);
     expect(stderr).toContain('no file was named, and there is no configuration none.yaml');

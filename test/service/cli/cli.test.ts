@@ -45,14 +45,14 @@ const firebreak = (args: readonly string[], env?: Readonly<Record<string, string
 const asProcess = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakProcess(args, around(env));
 
 describe('help', () => {
-  test('of no command shows a default as only the program knows it', async () => {
+  test('shows no internal default values for any command', async () => {
     const helpsOf = (command: Command): readonly string[] => [command.helpInformation(), ...command.commands.flatMap(helpsOf)];
     const helps = helpsOf(await createWholeProgram({ version: 'test' }));
     expect(helps.join('\n')).toMatch(/\(default:\s+30d\)/);
     expect(helps.filter((help) => /\(default:\s+(?:\[\]|\{\}|false|\d{4,})\)/.test(help))).toEqual([]);
   });
 
-  test('of the program names every command', async () => {
+  test('lists every command of the program', async () => {
     const { status, stdout } = await asProcess(['--help']);
     expect(status).toBe(0);
     for (const name of [
@@ -108,7 +108,7 @@ describe('help', () => {
     'run',
     'demo',
     'release',
-  ])('of %s has a usage line, --json and an example that begins with the command', async (command) => {
+  ])('for %s has a usage line, --json and an example that begins with the command', async (command) => {
     const { status, stdout } = await firebreak([...command.split(' '), '--help']);
     expect(status).toBe(0);
     expect(stdout).toContain(`Usage: firebreak ${command} `);
@@ -117,7 +117,7 @@ describe('help', () => {
   });
 });
 
-describe('wrong usage ends with code 2 and says what is wrong', () => {
+describe('wrong usage exits with code 2 and says what is wrong', () => {
   test.each([
     [['bogus'], "unknown command 'bogus'"],
     [['incidents', 'lst'], 'Did you mean list?'],
@@ -172,7 +172,7 @@ describe('completion', () => {
     expect(await offered('incidents', 'list', '--n')).toEqual(['--namespace']);
   });
 
-  test('leaves files to the shell where one belongs', async () => {
+  test('leaves file names to the shell where one is expected', async () => {
     for (const words of [
       ['incidents', 'list', '--config', ''],
       ['incidents', 'list', '--config=fire'],
@@ -194,7 +194,7 @@ describe('completion', () => {
 });
 
 describe('who decides', () => {
-  test('can be said once for all commands by FIREBREAK_AS and FIREBREAK_KEY', async () => {
+  test('can be set once for all commands with FIREBREAK_AS and FIREBREAK_KEY', async () => {
     const call = ['lease', 'extend', 'shop/Deployment/cart'];
     const nobody = await firebreak(call);
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--as <person>') });
@@ -205,7 +205,7 @@ describe('who decides', () => {
   });
 });
 
-test('bundle verify says which records say nothing any more', async () => {
+test('bundle verify says how many records had their content removed', async () => {
   writeFileSync(join(folder, 'bundle.json'), canonicalJson(await sampleBundle()));
   const { status, stdout } = await firebreak(['bundle', 'verify', 'bundle.json']);
   expect(status).toBe(0);
@@ -215,14 +215,14 @@ test('bundle verify says which records say nothing any more', async () => {
 });
 
 describe('errors', () => {
-  test('of a sample that is not there name the nearest, and where all are', async () => {
+  test('about an unknown sample name the nearest one, and where to find all', async () => {
     const { status, stderr } = await firebreak(['alerts', 'send', '--sample', 'falc', '--pod', 'shop/cart']);
     expect(status).toBe(1);
     expect(stderr).toContain('there is no sample falc; did you mean falco?');
     expect(stderr).toContain('→ Name one that `firebreak alerts send --list` shows.');
   });
 
-  test('say code, what and remedy, end with 1, and show no stack', async () => {
+  test('have a code, a message and a remedy, exit with 1, and show no stack', async () => {
     const { status, stderr } = await asProcess(['incidents', 'list', '--config', 'none.yaml']);
     expect(status).toBe(1);
     expect(stderr).toMatch(
@@ -246,31 +246,35 @@ describe('errors', () => {
 
   const inThreeLines: readonly (readonly [string, readonly string[], RegExp])[] = [
     [
-      'a kubeconfig',
+      'a missing kubeconfig',
       ['why', 'shop/cart', '--kubeconfig', 'none'],
       /the kubeconfig none cannot be read\n→ Name another kubeconfig/,
     ],
-    ['no kubeconfig', ['snapshot', 'x.json', '--kubeconfig', 'firebreak.yaml'], /no current context\n→ Correct the kubeconfig/],
+    [
+      'an invalid kubeconfig',
+      ['snapshot', 'x.json', '--kubeconfig', 'firebreak.yaml'],
+      /no current context\n→ Correct the kubeconfig/,
+    ],
     ['a pack', ['pack', 'check', 'none'], /there is no folder .*none\n→ Name the folder or the tarball of a pack/],
     ['rule files', ['playbooks', 'coverage', '--rules', 'none'], /there is no folder none\n→ Name the folder/],
     ['a key', ['bundle', 'keys', '--config', 'firebreak.yaml'], /the key file .* cannot be read\n→ Start `firebreak run` once/],
     ['the store', ['tune', '--config', 'firebreak.yaml'], /no audit store at .*\n→ Run this where the desk runs/],
     ['a folder for a pack', ['pack', 'new', 'taken'], /^FB_ERR_REFUSED: .*taken already exists: choose another name/],
   ];
-  test.each(inThreeLines)('that are about %s say what happened and what to do, in three lines at most', async (_, args, said) => {
+  test.each(inThreeLines)('about %s say what happened and what to do, in at most three lines', async (_, args, said) => {
     const { status, stderr } = await firebreak(args);
     expect([status, stderr.trimEnd()]).toEqual([1, expect.stringMatching(said)]);
     expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
   });
 
-  test('that are about a folder that cannot be made say why, and end', async () => {
+  test('about a folder that cannot be created say why, and exit', async () => {
     expect(await firebreakHere(['pack', 'new', 'nope'], { folder: '/proc' })).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/^FB_ERR_INCOMPLETE: .*nope cannot be written: there is no such folder\n→/),
     });
   });
 
-  test('that are about the usual kubeconfig say how to name another one', async () => {
+  test('about the default kubeconfig say how to name another one', async () => {
     const { status, stderr } = await firebreak(['why', 'shop/cart'], { KUBECONFIG: '/nowhere/config' });
     expect([status, stderr]).toEqual([
       2,
@@ -279,9 +283,9 @@ describe('errors', () => {
   });
 
   test.each([
-    ['that is there', 'taken.json', /taken\.json already exists\n/],
-    ['without a folder', 'none/cart.html', /none\/cart\.html cannot be written: there is no such folder\n/],
-    ['in a folder that takes none', '/proc/cart.html', /\/proc\/cart\.html cannot be written: /],
+    ['that already exists', 'taken.json', /taken\.json already exists\n/],
+    ['in a missing folder', 'none/cart.html', /none\/cart\.html cannot be written: there is no such folder\n/],
+    ['in a folder that cannot be written to', '/proc/cart.html', /\/proc\/cart\.html cannot be written: /],
   ])('about a file %s come before an export reads anything', async (_, out, said) => {
     writeFileSync(join(folder, 'taken.json'), '');
     const who = ['--as', 'ada', '--key', 'none.pem', '--reason', 'asked for', '--config', 'none.yaml'];
@@ -311,7 +315,7 @@ describe('errors', () => {
     expect(stderr).toContain(code);
   });
 
-  test('of an option that only a command below a group has name that command', async () => {
+  test('about an option that only a subcommand has name that subcommand', async () => {
     const { status, stderr } = await firebreak(['report', '--period', '2026-Q3', '--framework', 'nist-csf']);
     expect([status, stderr]).toEqual([
       2,
@@ -320,7 +324,7 @@ describe('errors', () => {
     expect((await firebreak(['report', '--nothing'])).stderr).not.toContain('Did you mean');
   });
 
-  test('of a configuration name all its problems, each with what to do, and how many they are', async () => {
+  test('about a configuration list all its problems with remedies, and count them', async () => {
     const path = join(folder, 'wrong.yaml');
     writeFileSync(
       path,
@@ -333,7 +337,7 @@ describe('errors', () => {
     expect(stderr).toMatch(/clustr: unknown key\. Did you mean cluster\?\n→ Correct these\. `firebreak config check` also/);
   });
 
-  test('of a Temporal that does not answer name its address', async () => {
+  test('about Temporal not answering name its address', async () => {
     const { status, stderr } = await asProcess(['incidents', 'list', '--config', config]);
     expect([status, stderr]).toEqual([1, expect.stringContaining('Temporal does not answer at 127.0.0.1:1')]);
   });
@@ -347,7 +351,7 @@ describe('config check', () => {
     return path;
   };
 
-  test('prints the effective configuration, never a secret, and last that it is valid', async () => {
+  test('prints the effective configuration without any secret, and finally that it is valid', async () => {
     const { status, stdout, stderr } = await asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
     expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
     expect(stdout).toContain('automaticFrom: critical');
@@ -356,12 +360,12 @@ describe('config check', () => {
     expect(stdout).not.toContain(Buffer.alloc(32, 1).toString('base64'));
   });
 
-  test('looks only for the secrets of the roles that are asked for', async () => {
+  test('looks only for the secrets of the requested roles', async () => {
     expect((await firebreak(['config', 'check'])).stderr).toContain('FALCO_TOKEN is not set');
     expect((await firebreak(['config', 'check', '--role', 'desk'])).status).toBe(0);
   });
 
-  test('tells all problems at once, whatever part they are in, and last that it is not valid', async () => {
+  test('reports all problems at once, whatever part they are in, and finally that it is not valid', async () => {
     const path = written(
       'bad.yaml',
       configText
@@ -386,7 +390,7 @@ describe('config check', () => {
     expect(json.problems[0]).toMatchObject({ path: 'guardrails.clusterCap', line: 8, remedy: expect.stringContaining('from 1') });
   });
 
-  test('a roster with which a question can never be answered as it needs it is an error; the response would start with it', async () => {
+  test('reports a roster that can never answer a question as required as an error, although the response would start', async () => {
     const path = written('alone.yaml', configText.replace('leads: [ada, grace]', 'leads: [ada]'));
     const { status, stderr } = await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
     expect(stderr).toMatch(
@@ -396,7 +400,7 @@ describe('config check', () => {
     expect((await firebreak(['roster', 'show', '--config', path])).status).toBe(0);
   });
 
-  test('tries with --connect what the file names: files, Temporal, the API server', async () => {
+  test('tries what the file names with --connect: files, Temporal, the API server', async () => {
     const path = written('away.yaml', `${configText}kubernetes: { kubeconfig: none }\nkeys: { cellKeyFile: /none/cell.key }\n`);
     expect((await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' })).status).toBe(0);
     const { status, stderr } = await firebreak(['config', 'check', '--config', path, '--connect'], { FALCO_TOKEN: 'f' });
@@ -420,7 +424,7 @@ describe('config check', () => {
 });
 
 describe('audit verify', () => {
-  test('says what no checkpoint covers yet, and ends with 1 when a record was changed', async () => {
+  test('says what no checkpoint covers yet, and exits with 1 if a record was changed', async () => {
     const state = join(folder, 'firebreak-state');
     const database = join(state, 'audit.db');
     mkdirSync(join(state, 'keys'), { recursive: true });
@@ -476,7 +480,7 @@ describe('audit verify', () => {
     ]);
   });
 
-  test('does not make the store that it is to check', async () => {
+  test('does not create the store that it should check', async () => {
     const other = join(folder, 'other.yaml');
     writeFileSync(other, `${configText}stateDir: nowhere\n`);
     const { status, stderr } = await firebreak(['audit', 'verify', '--config', other]);
@@ -488,7 +492,7 @@ describe('audit verify', () => {
 });
 
 describe('playbooks', () => {
-  test('say which rules of one’s own nobody answers, and write a layer', async () => {
+  test('show which custom rules nothing answers, and write a layer', async () => {
     const rules = mkdtempSync(join(folder, 'rules-'));
     const falco = (name: string) =>
       `- rule: ${name}\n  condition: x\n  output: x\n  priority: CRITICAL\n  tags: [container, T1611]\n`;
@@ -515,7 +519,7 @@ describe('playbooks', () => {
     );
   });
 
-  test('are listed with their next run, where they are scheduled and know what about', async () => {
+  test('are listed with their next run if they are scheduled and have a target', async () => {
     const file = join(folder, 'scheduled.yaml');
     const params = { 'firebreak/remind-of-rotation': { namespace: 'shop', secret: 'db' } };
     writeFileSync(file, `${configText}playbooks: ${JSON.stringify({ params })}\n`);
@@ -525,13 +529,13 @@ describe('playbooks', () => {
     expect(stdout).toMatch(/^firebreak\/drill-quarantine .* never: not enabled, or playbooks\.params names no target *$/m);
   });
 
-  test('nothing is coloured into a pipe', async () => {
+  test('are not coloured in a pipe', async () => {
     expect((await asProcess(['playbooks', 'list'])).stdout).not.toContain(String.fromCharCode(27));
   });
 });
 
 describe('rbac', () => {
-  test('says what there is where a name is wrong, and says it where a thief gains nothing', async () => {
+  test('lists the valid names if one is wrong, and says so if a thief gains nothing', async () => {
     expect((await firebreak(['rbac', 'manifests', '--actions', 'evict-pods'])).stderr).toMatch(
       /there is no action evict-pods; did you mean evictPod\?\n→ Name one that `firebreak actions list` shows\./,
     );
@@ -541,7 +545,7 @@ describe('rbac', () => {
     expect((await firebreak(['rbac', 'risks', '--pool', 'desk'])).stdout).toMatch(/^Nothing: /);
   });
 
-  test('is for the namespace of the configuration, or the one that is named', async () => {
+  test('uses the namespace of the configuration, or the one that is given', async () => {
     const file = join(folder, 'elsewhere.yaml');
     writeFileSync(file, `${configText}kubernetes: { ownNamespace: security }\n`);
     const namespaces = async (...more: readonly string[]) => {

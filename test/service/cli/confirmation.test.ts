@@ -158,12 +158,12 @@ function withoutTerminal(name: string, args: readonly string[]) {
   return firebreakHere([...name.split(' '), ...args], { folder });
 }
 
-describe('what destroys something or weakens the response', () => {
-  test('is told apart for every command: a new one has to be put into the table', () => {
+describe('a command that destroys something or weakens the response', () => {
+  test('is listed in the table, as is every other command', () => {
     expect(leaves.map(({ name }) => name).toSorted()).toEqual(Object.keys(table).toSorted());
   });
 
-  test('has --yes and --target, and nothing else has', () => {
+  test('has --yes and --target, and no other command has', () => {
     const asking = leaves.filter(({ command }) => {
       const options = command.options.map(({ long }) => long);
       return options.includes('--target') && options.includes('--yes');
@@ -172,7 +172,7 @@ describe('what destroys something or weakens the response', () => {
   });
 
   const always = Object.entries(table).flatMap(([name, args]) => (typeof args === 'string' ? [] : [{ name, args }]));
-  test.each(always)('without a terminal is not begun without both: $name', async ({ name, args }) => {
+  test.each(always)('does not start without both if there is no terminal: $name', async ({ name, args }) => {
     // Before the configuration is read and before anything is connected to: neither exists.
     const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
@@ -202,13 +202,13 @@ describe('what destroys something or weakens the response', () => {
     ['database back', 'the name of the cluster'],
     ['alerts rejected drop', 'the name of the cluster'],
     ['alerts refused drop', 'the name of the cluster'],
-  ])('without a terminal %s says of which name', async (name, ends) => {
+  ])('without a terminal: %s says which name it needs', async (name, ends) => {
     const args = table[name];
     if (args === undefined || typeof args === 'string') throw new Error('it decides nothing');
     expect((await withoutTerminal(name, args)).stderr).toContain(`with the last 4 characters of ${ends}\n`);
   });
 
-  test('without a terminal is told which of both is missing', async () => {
+  test('says which of the two is missing if there is no terminal', async () => {
     const args = ['shop/Deployment/cart', ...who];
     expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/without a terminal: add --target with/);
     expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(
@@ -256,7 +256,7 @@ process.exit();
   const decision = { lines: ['Answer by ada: Delete the pod'], ends: 'pod/shop/cart-x2X8', isUnreasoned: true };
   const target = 'Last 4 characters of cart-x2X8:';
 
-  test('the end of the name, the reason and a yes are asked for, after what would be decided', async () => {
+  test('the decision is shown first, then the end of the name, a reason and a yes are asked for', async () => {
     const shown = await typed(
       [
         { at: target, type: 'X2x8' },
@@ -281,12 +281,12 @@ process.exit();
       ],
       'the answer was no',
     ],
-    ['the end of what is typed', [{ at: target, type: undefined }], 'nobody answered'],
-  ])('%s is no', async (_name, lines, reason) => {
+    ['the end of the input', [{ at: target, type: undefined }], 'nobody answered'],
+  ])('%s means no', async (_name, lines, reason) => {
     expect(await typed(lines, decision, {})).toContain(`REFUSED FB_ERR_NOT_CONFIRMED ${reason}`);
   });
 
-  test('what was said already is not asked again', async () => {
+  test('what was already given as an option is not asked for', async () => {
     const shown = await typed([], { ...decision, isUnreasoned: false }, { yes: true, target: 'x2x8' });
     expect(shown).toContain('CONFIRMED');
     expect(shown).not.toContain('characters of');
@@ -300,24 +300,24 @@ process.exit();
     ],
   };
 
-  test.each([['2'], ['remove']])('which of several answers is meant is asked for, and %s says it', async (type) => {
+  test.each([['2'], ['remove']])('one of several answers has to be chosen, and %s chooses it', async (type) => {
     const shown = await typed([{ at: 'Which one? [1-2]', type }], choices, {}, 'pick');
     expect(shown).toContain('Is it yours?\r\n  1  Yes (release)\r\n  2  No (remove)\r\n');
     expect(shown).toContain('CONFIRMED remove');
   });
 
-  test.each([[''], ['3']])('“%s” is none of them', async (type) =>
+  test.each([[''], ['3']])('“%s” chooses none of them', async (type) =>
     expect(await typed([{ at: 'Which one?', type }], choices, {}, 'pick')).toContain(
       'REFUSED FB_ERR_NOT_CONFIRMED none of them was chosen',
     ),
   );
 
-  test('nobody is asked which where there is one, or where it was said not to ask', async () => {
+  test('there is no choice to make with a single answer, or with --yes', async () => {
     expect(await typed([], { ...choices, of: choices.of.slice(1) }, {}, 'pick')).toMatch(/^CONFIRMED\s*$/);
     expect(await typed([], choices, { yes: true }, 'pick')).toMatch(/^CONFIRMED\s*$/);
   });
 
-  test('nothing that ends nothing asks for a name', async () => {
+  test('a decision that ends nothing asks for no name', async () => {
     const shown = await typed([{ at: '[y/N]', type: 'yes' }], { lines: ['Extend it'] }, {});
     expect(shown).toContain('CONFIRMED');
     expect(shown).not.toContain('characters of');

@@ -26,7 +26,7 @@ describe('firebreak docs', () => {
     expect(await docs(written)).toMatchObject({ status: 0, stdout: page(file), stderr: '' });
   });
 
-  test('says which page was meant, and prints no other file', async () => {
+  test('suggests the page that was meant, and prints no other file', async () => {
     expect((await docs('operation')).stderr).toContain('there is no page operation; did you mean operations?');
     for (const other of ['../package.json', '../CONTRIBUTING', '/etc/hostname'])
       expect(await docs(other)).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('FB_ERR_UNKNOWN_ID') });

@@ -15,7 +15,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('a cluster without the definitions is told from one without incidents, and who looks is told what to do', async () => {
+test('a cluster without the CRDs is distinguished from one without incidents, with the remedy', async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;

@@ -21,7 +21,7 @@ const init = (...args: readonly string[]) => firebreakHere(['init', '--yes', '--
 const text = (name: string): string => readFileSync(join(folder, 'new', name), 'utf8');
 
 describe('firebreak init', () => {
-  test('writes a configuration that is valid, with a key for who has no account in Slack, and says what comes next', async () => {
+  test('writes a valid configuration with a key for anyone without a Slack account, and says what to do next', async () => {
     const { status, stdout } = await init(...two, '--cluster', 'prod-eu');
     expect([status, stdout]).toEqual([0, expect.stringContaining('Next:\n  firebreak config check --connect --config ')]);
     const checked = checkConfig({ path: join(folder, 'new', 'firebreak.yaml'), env: {} });
@@ -35,7 +35,7 @@ describe('firebreak init', () => {
       expect([secret, statSync(join(folder, 'new', secret)).mode & 0o777]).toEqual([secret, 0o600]);
   });
 
-  test('gives the sensors the token of the intake', async () => {
+  test('gives the intake token to the sensors', async () => {
     await init(...two);
     const token = text('alerts-token').trim();
     expect(token).toMatch(/^[0-9a-f]{48}$/);
@@ -44,7 +44,7 @@ describe('firebreak init', () => {
     expect(parse(text('falcosidekick-values.yaml')).config.webhook.customHeaders).toBe(`Authorization:Bearer ${token}`);
   });
 
-  test('writes the app for Slack with the address of the desk', async () => {
+  test('writes the Slack app manifest with the address of the desk', async () => {
     const ids = 'A0123456789,T0123456789,C0123456789';
     await init(
       ...two,
@@ -60,7 +60,7 @@ describe('firebreak init', () => {
     expect(parse(text('values.yaml')).config.slack).toMatchObject({ mode: 'socket', appId: 'A0123456789' });
   });
 
-  test('gives who answers without Slack a key in the values of the chart, too, and the same one each time', async () => {
+  test('also writes the key of anyone without Slack to the chart values, the same one each time', async () => {
     const there = ['--temporal', 'temporal-frontend.temporal.svc:7233'];
     const { stdout } = await init(...two, ...there);
     const roster = () => parse(text('values.yaml')).config.roster.people;
@@ -74,7 +74,7 @@ describe('firebreak init', () => {
     expect(roster()).toEqual(before);
   });
 
-  test('has the chart bring a Temporal where it is told so, and never gives a pod an address of this machine', async () => {
+  test('has the chart install Temporal if asked to, and never gives a pod an address of this machine', async () => {
     const told = await init(...two, '--temporal', 'install');
     expect(parse(text('values.yaml'))).toMatchObject({ temporal: { install: true } });
     expect(parse(text('values.yaml')).config).not.toHaveProperty('temporal');
@@ -89,7 +89,7 @@ describe('firebreak init', () => {
     expect(parse(text('values.yaml')).config.temporal.address).toBe('temporal-frontend.temporal.svc:7233');
   });
 
-  test('leaves what the doctor looks at, who says once what to do about a cluster that nobody has named', async () => {
+  test('writes what the doctor can check, which says once what to do about a missing cluster', async () => {
     await init(...two, '--temporal', '127.0.0.1:1');
     // In a separate process: the doctor ends it, even if connections are left.
     const { stdout } = await firebreakProcess(['doctor', '--config', 'new/firebreak.yaml', '--role', 'cell', '--json'], {
@@ -106,7 +106,7 @@ describe('firebreak init', () => {
     expect(ofCluster.filter(({ state }) => state === 'not tried').length).toBeGreaterThan(3);
   });
 
-  test('writes over nothing without --force, and even so keeps the token and the keys', async () => {
+  test('overwrites nothing without --force, and keeps the token and the keys even then', async () => {
     await init(...two);
     const before = { token: text('alerts-token'), key: text('ada.pem') };
     writeFileSync(join(folder, 'new', 'values.yaml'), 'mine: true\n');
@@ -118,7 +118,7 @@ describe('firebreak init', () => {
     expect({ token: text('alerts-token'), key: text('ada.pem') }).toEqual(before);
   });
 
-  test('writes nothing where it is not said who decides, or what is said cannot be read', async () => {
+  test('writes nothing if nobody is named to decide, or if an option is invalid', async () => {
     expect(await init()).toMatchObject({ status: 2, stderr: expect.stringContaining('name who decides') });
     expect((await init('--person', 'ada')).status).toBe(2);
     expect((await init(...two, '--slack', 'general')).status).toBe(2);
@@ -136,7 +136,7 @@ describe('firebreak init', () => {
     expect(existsSync(join(folder, 'new'))).toBe(false);
   });
 
-  test('says why nothing was looked at, and why nothing can be written', async () => {
+  test('says why nothing was checked, and why nothing can be written', async () => {
     const { stdout } = await init(...two, '--kubeconfig', 'none');
     expect(stdout).toMatch(/^The cluster does not answer \(.*none.*\): the cluster was not read\.$/m);
     writeFileSync(join(folder, 'file'), '');
@@ -169,7 +169,7 @@ describe('on a terminal', () => {
     return shown;
   }
 
-  test('it asks for what no option says, and takes what stands in brackets where nothing is typed', async () => {
+  test('it asks for whatever no option sets, and uses the default in brackets on an empty answer', async () => {
     const shown = await typed([
       ['Name of the cluster [lab]', 'prod-eu\n'],
       ['Address of Temporal, or install', 'temporal.example.org:7233\n'],
@@ -185,9 +185,9 @@ describe('on a terminal', () => {
   });
 
   test.each([
-    ['ends the input', '\u0004'],
-    ['interrupts it', '\u0003'],
-  ])('who %s writes nothing, and is told so', async (_, text) => {
+    ['ending the input', '\u0004'],
+    ['interrupting it', '\u0003'],
+  ])('%s writes nothing, and says so', async (_, text) => {
     const shown = await typed([
       ['Name of the cluster', 'prod-eu\n'],
       ['Address of Temporal, or install', text],

@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 describe('the keys of an installation', () => {
-  it('are named as each role looks for them in its state directory', async () => {
+  it('have the names that each role expects in its state directory', async () => {
     const file = join(folder, 'firebreak.yaml');
     const tokens = [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }];
     const people = { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } };
@@ -31,7 +31,7 @@ describe('the keys of an installation', () => {
     rmSync(file);
   });
 
-  it('are made once, the private ones for nobody else to read', async () => {
+  it('are created once, and the private ones are readable by their owner only', async () => {
     const made = await makeKeySet(folder);
     expect(made).toEqual(expect.arrayContaining(['codec.key', 'cell.pem', 'vote.pem', 'notary.pem', 'evidence-wrap.key']));
     for (const name of made) expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
@@ -40,7 +40,7 @@ describe('the keys of an installation', () => {
     expect(made.map(textOf)).toEqual(before);
   });
 
-  it('are a Secret for each reader, and the public halves are one for all, which vouch for what the private ones sign', async () => {
+  it('become a Secret for each reader and one with all public keys, which verify what the private ones sign', async () => {
     const manifests = await keyManifests({ folder, namespace: 'guard' });
     const secrets = manifests.filter(({ kind }) => kind === 'Secret');
     const readers = (name: string) =>

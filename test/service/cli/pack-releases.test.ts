@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const person = ['--as', 'ada', '--key', 'ada.pem', '--reason', 'shells in payments'];
 
-test('whoever looks for a pack under another name, or in a folder that is not there, is told so', async () => {
+test('a misspelt pack or a missing folder is reported as such', async () => {
   mkdirSync(join(folder, 'store/releases/acme'), { recursive: true });
   writeFileSync(join(folder, 'store/releases/acme/1.0.0.json'), '{}');
   const releases = (...args: readonly string[]) => firebreakHere(['pack', 'releases', ...args], { folder });
@@ -23,7 +23,7 @@ test('whoever looks for a pack under another name, or in a folder that is not th
   expect(missing.stderr).toContain(`there is no folder ${join(folder, 'stroe')}`);
 });
 
-test('whoever names no store is told how, before anything is built or replayed', async () => {
+test('a missing store is reported with the remedy, before anything is built or replayed', async () => {
   expect((await firebreakHere(['pack', 'releases', 'acme'], { folder })).stderr).toContain('Name a folder with --store');
   const pack = writePackFolder(join(folder, 'unpublished'));
   const { status, stdout, stderr } = await firebreakHere(['pack', 'publish', pack, '--key', 'none.pem'], { folder });
@@ -35,7 +35,7 @@ test('whoever names no store is told how, before anything is built or replayed',
 test.each([
   ['releases', 'acme@1.0.0', []],
   ['rollback', 'acme@1.0.0', person],
-] as const)('pack %s takes the name of a pack alone, and says which', async (command, written, more) => {
+] as const)('pack %s expects only the name of a pack, and says which', async (command, written, more) => {
   const refused = await firebreakHere(['pack', command, written, ...more], { folder });
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain('Expected only the name of the pack: acme.');

@@ -21,14 +21,14 @@ const firebreak = (args: readonly string[], input?: string) =>
   input === undefined ? firebreakHere(args, { folder }) : firebreakProcess(args, { folder, input });
 
 describe('firebreak simulate', () => {
-  test('says of each alert of a folder what would be done, and what nothing answers', async () => {
+  test('says what would be done about each alert of a folder, and which ones nothing answers', async () => {
     const { status, stdout } = await firebreak(['simulate', samples]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container .*quarantinePod.*quarantinePod in force$/m);
     expect(stdout).toMatch(/^low +Terminal shell in container /m);
   });
 
-  test('tells the story of one playbook with these answers, without any file', async () => {
+  test('tells the story of one playbook with the given answers, without any file', async () => {
     const args = ['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'remove', 'rotate', '--story'];
     const { status, stdout } = await firebreak(args);
     expect(status).toBe(0);
@@ -54,7 +54,7 @@ describe('firebreak simulate', () => {
     ]);
   });
 
-  test('fails where a step that is told to fail stops a playbook, and where there is nothing to read', async () => {
+  test('fails if a step that is made to fail stops a playbook, and if there is nothing to read', async () => {
     const { status, stdout } = await firebreak([
       'simulate',
       '--playbook',
@@ -77,7 +77,7 @@ describe('firebreak simulate', () => {
     const empty = mkdtempSync(join(tmpdir(), 'firebreak-no-alerts-'));
     expect(await firebreak(['simulate', empty])).toMatchObject({
       status: 1,
-      stderr: `${empty}: holds no .json, .jsonl, .ndjson or .log file\n`,
+      stderr: `${empty}: contains no .json, .jsonl, .ndjson or .log file\n`,
     });
     rmSync(empty, { recursive: true });
     const ordinary = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items: [] };
@@ -90,7 +90,7 @@ describe('firebreak simulate', () => {
     expect(unknown.stderr).toContain('FB_ERR_UNKNOWN_ID');
   });
 
-  test('walks every answer of the playbooks of a pack, and fails where it finds a problem', async () => {
+  test('walks every answer of the playbooks of a pack, and fails if it finds a problem', async () => {
     const pack = join(folder, 'pack');
     mkdirSync(pack);
     writeFileSync(
@@ -116,7 +116,7 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] })
     expect(stderr).toMatch(/there is no playbook cut; did you mean ours\/cuts\?\n→ Name one of: ours\/cuts\./);
   });
 
-  test('tries what counts alerts, or waits for what does not come, as if that were so, and says so', async () => {
+  test('tries playbooks that count alerts or wait for one as if that had happened, and says so', async () => {
     const pack = join(folder, 'counting');
     mkdirSync(pack);
     writeFileSync(
@@ -179,7 +179,7 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [broken] 
     expect(stdout).toMatch(/problem {2}it stops: not so, at \S+ \(firebreak\.pack\.ts:5:11\)$/m);
   });
 
-  test('walks every answer of one playbook after the other, and says before each which share is done', async () => {
+  test('walks every answer of one playbook after another, and reports progress before each', async () => {
     const simulations = new LocalSimulations(playbooks.filter(({ id }) => /drill-quarantine|ticket-api-change/.test(id)));
     const alerts = (await simulations.examples({ only: undefined })).flatMap(({ alert }) => alert ?? []);
     const shares: number[] = [];
@@ -190,7 +190,7 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [broken] 
     expect(found).toEqual([first, 0, second, 0.5]);
   });
 
-  describe('of a pack that somebody else has written', () => {
+  describe('of a pack written by somebody else', () => {
     const greedy = (body: string, head = ''): string => {
       const pack = mkdtempSync(join(folder, 'greedy-'));
       writeFileSync(
@@ -211,13 +211,13 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
       return pack;
     };
 
-    test('is told what it asks for in its code, and nothing of it runs', async () => {
+    test('reports what its code reaches for, and runs none of it', async () => {
       const { status, stderr } = await firebreak(['simulate', '--pack', greedy('', "import { readFileSync } from 'node:fs';")]);
       expect(status).toBe(1);
       expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID.*firebreak\.pack\.ts:3: .*node:fs/s);
     });
 
-    test('makes no code of texts, by which it would reach what its code may not name', async () => {
+    test('does not allow code from strings, which could reach what its code may not name', async () => {
       const { status, stdout } = await firebreak([
         'simulate',
         '--pack',
@@ -228,13 +228,13 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
       expect(stdout).toContain('Code generation from strings disallowed');
     });
 
-    test('is ended where it never waits, with the place: as live', async () => {
+    test('stops it if it never waits, with the place, as in production', async () => {
       const { status, stdout } = await firebreak(['simulate', '--pack', greedy('for (;;) await Promise.resolve();'), '--story']);
       expect(status).toBe(1);
       expect(stdout).toMatch(/it goes on without waiting for anything, at firebreak\.pack\.ts:7/);
     });
 
-    test('finds neither the environment nor a file of whoever tries it, whatever its code says', async () => {
+    test('gives it neither the environment nor files, whatever its code says', async () => {
       const key = join(folder, 'desk.pem');
       writeFileSync(key, 'the key of the desk');
       // Code that nobody has reviewed.
@@ -252,7 +252,7 @@ export default { name: 'ours', version: '1.0.0', playbooks: [{ id: 'ours/one', t
       await program.ended;
     });
 
-    test('prints for people beside the story; what it throws and drops is told', async () => {
+    test('prints its output apart from the story, and reports what it throws', async () => {
       const printing = await firebreak(['simulate', '--pack', greedy("console.log('seen \\u001b[2J');"), '--json']);
       expect(printing.stderr).toMatch(/^seen .+$/m);
       expect(printing.stderr).not.toContain('\u001b');
@@ -280,7 +280,7 @@ describe('firebreak playbooks graph', () => {
     expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(3);
   });
 
-  test('says where it is given an alert that the playbook does not answer, or no alert at all', async () => {
+  test('says so if the playbook does not answer the alert, or if there is no alert at all', async () => {
     const on = (name: string, text: string) => {
       writeFileSync(join(folder, name), text);
       return firebreak(['playbooks', 'graph', 'ask-about-shell', '--alert', name]);

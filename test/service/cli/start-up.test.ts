@@ -36,7 +36,7 @@ function loadedBy(...args: readonly string[]): Loaded {
   return JSON.parse(readFileSync(report, 'utf8'));
 }
 
-describe('a command loads what it needs, and no other command', () => {
+describe('a command loads only what it needs', () => {
   test.each([[['--version']], [['-V']], [['--help']], [['help']], [[]], [['bogus']]])(
     '%j: only what parses the command line',
     (args) => {
@@ -52,13 +52,13 @@ describe('a command loads what it needs, and no other command', () => {
     expect(own).toBeLessThan(125);
   });
 
-  test('config check: what reads the configuration; no client of anything until it is to be tried', () => {
+  test('config check: what reads the configuration; no clients unless connections are to be tried', () => {
     const { packages } = loadedBy('config', 'check', '--config', config);
     const reading = ['@noble/hashes', 'acorn', 'commander', 'fastest-levenshtein', 'ipaddr.js', 'yaml', 'zod'];
     expect(packages.filter((name) => !reading.includes(name))).toEqual([]);
   });
 
-  test('incidents list: a client of Temporal and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
+  test('incidents list: a Temporal client and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
     const { packages } = loadedBy('incidents', 'list', '--config', config);
     expect(packages).toEqual(expect.arrayContaining(['@temporalio/client', 'commander', 'yaml', 'zod']));
     const ofWorkers = ['@temporalio/activity', '@temporalio/worker', '@temporalio/core-bridge'];
@@ -66,7 +66,7 @@ describe('a command loads what it needs, and no other command', () => {
     expect(packages.filter((name) => costly.includes(name) || name.startsWith('@aws-sdk/'))).toEqual([]);
   });
 
-  test('incidents --help, and what asks a desk: no configuration, and no client of Temporal', () => {
+  test('incidents --help, and commands that ask a desk: no configuration, and no Temporal client', () => {
     const help = loadedBy('incidents', '--help');
     expect(help.packages.filter((name) => !['@noble/hashes', 'commander'].includes(name))).toEqual([]);
     expect(help.own).toBeLessThan(35);
@@ -75,7 +75,7 @@ describe('a command loads what it needs, and no other command', () => {
   });
 
   test.each([[['audit', 'verify', '--config', config]], [['report', '--help']]])(
-    '%j: what reads the configuration; nothing of PostgreSQL where the records are in a file, and no log',
+    '%j: what reads the configuration; no PostgreSQL if the records are in a file, and no log',
     (args) => {
       const { packages } = loadedBy(...args);
       expect(packages).toEqual(expect.arrayContaining(['commander', 'yaml', 'zod']));
@@ -91,21 +91,21 @@ function underOlder(program: string) {
   return spawnSync(process.execPath, ['--import', older, program, '--version'], { encoding: 'utf8' });
 }
 
-describe('a Node that is too old', () => {
+describe('a Node version that is too old', () => {
   const says = expect.stringMatching(/^Firebreak needs Node 22\.19 or newer, this is v20\.\d+\.\d+\. .*bin\/firebreak\.mjs/);
 
-  test('is told what is needed, in place of an error of its own', () => {
+  test('gets a message about the version needed instead of an error of its own', () => {
     const { status, stdout, stderr } = underOlder(cli);
     expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: says });
   });
 
-  test('and in a package of no file that would be the same again', () => {
+  test('gets no hint at another file in a package, where that would fail in the same way', () => {
     const { status, stderr } = underOlder(join(import.meta.dirname, '../../../dist/service/cli.js'));
     expect(status).toBe(1);
     expect(stderr).toBe('Firebreak needs Node 22.19 or newer, this is v20.11.0. Install a newer Node.\n');
   });
 
-  test('reads plain JavaScript, whatever the name says: it cannot read TypeScript', () => {
+  test('runs a plain JavaScript file, since it cannot read TypeScript', () => {
     expect(realpathSync(cli)).toMatch(/\.mjs$/);
     const real = ['/usr/bin/node', '/usr/local/bin/node'].filter(
       (node) => existsSync(node) && spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.startsWith('v20.'),

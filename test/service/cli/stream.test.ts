@@ -38,7 +38,7 @@ async function firebreak(...args: readonly string[]): Promise<{ readonly code: n
 }
 
 describe('firebreak stream', () => {
-  test('test sends one event that says that it is a test, and shows what the receiver answers', async () => {
+  test('test sends one event marked as a test, and shows the answer of the receiver', async () => {
     const taken = await firebreak('stream', 'test', 'siem');
     expect(taken.stdout).toMatch(/accepted the event test-.*: HTTP status 200/);
     expect(taken.code).toBe(0);
@@ -68,7 +68,7 @@ describe('firebreak stream', () => {
       { kafka: { brokers: ['127.0.0.1:1'], topic: 'fb', plaintext: true } },
       'the topic fb at 127.0.0.1:1 (Kafka) did not accept the event',
     ],
-  ])('test of %s where nobody is says so, and where that is', async (_, to, said) => {
+  ])('test of %s where nothing is listening says so, with its address', async (_, to, said) => {
     writeConfiguration(home);
     appendFileSync(config, `streams: ${JSON.stringify([{ name: 'siem', to }])}\n`);
     const { code, stdout } = await firebreak('stream', 'test', 'siem');
@@ -77,7 +77,7 @@ describe('firebreak stream', () => {
     expect(stdout).toContain('ECONNREFUSED');
   });
 
-  test('list and doctor tell how far it has come, and what holds it up', async () => {
+  test('list and doctor report its progress, and what holds it up', async () => {
     const database = await openDatabase({ url: `sqlite:${join(home, 'audit.db')}` });
     await createAuditStore(database).append(run('incident/c/shop/Deployment/cart@r1', 1, 4));
     const feed = createStreamFeed(database);

@@ -56,7 +56,7 @@ function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return { text: () => text, type: (typed: string) => child.stdin.write(typed), ended };
 }
 
-test('a command that waits says so on a terminal, how long already, and takes its line away before it says anything', async () => {
+test('a waiting command shows on a terminal for how long, and clears that line before it prints anything', async () => {
   const desk = await startSlowDesk();
   const { text, ended } = onTerminal(['login', '--desk', desk.url]);
   await eventually('the line', () => /firebreak login is at work, \d+ s/.test(text()));
@@ -78,7 +78,7 @@ registerHooks({
   },
 });`;
 
-test('the line is there also while a command is still being loaded, and counts from its start', async () => {
+test('the line also appears while a command is still loading, and counts from its start', async () => {
   const { text, ended } = onTerminal(['playbooks', 'list'], {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(slowLoading)}`,
   });
@@ -86,7 +86,7 @@ test('the line is there also while a command is still being loaded, and counts f
   expect(text()).toMatch(/firebreak playbooks list is at work, \d+ s.*contain-cryptominer/s);
 });
 
-test('Ctrl-C takes the line away, says in one line what was stopped, and ends the command as a signal does', async () => {
+test('Ctrl-C clears the line, says in one line what was stopped, and ends the command as by a signal', async () => {
   const desk = await startSlowDesk();
   const { text, type, ended } = onTerminal(['login', '--desk', desk.url]);
   await eventually('the line', () => text().includes('firebreak login is at work'));
@@ -97,7 +97,7 @@ test('Ctrl-C takes the line away, says in one line what was stopped, and ends th
   expect(after.replaceAll('^C', '').trim()).toBe('firebreak login: stopped');
 });
 
-test('a terminal has colours, unless NO_COLOR is set', async () => {
+test('output on a terminal is coloured unless NO_COLOR is set', async () => {
   const dim = '\u001b[2m';
   const [usual, plain] = [onTerminal(['playbooks', 'list']), onTerminal(['playbooks', 'list'], { NO_COLOR: '1' })];
   expect(await Promise.all([usual.ended, plain.ended])).toEqual([0, 0]);
@@ -113,7 +113,7 @@ function terminal(isTTY = true) {
   return { err, out: { write: err.write }, written };
 }
 
-describe('the line of a command at work', () => {
+describe('the progress line of a command', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -121,7 +121,7 @@ describe('the line of a command at work', () => {
     jest.useRealTimers();
   });
 
-  test('says how far it is, where that is known', () => {
+  test('shows the progress where it is known', () => {
     const { written, ...streams } = terminal();
     const done = showWork(['report', 'compliance'], streams);
     tellProgress('reading the records', 0.426);
@@ -133,7 +133,7 @@ describe('the line of a command at work', () => {
     expect(written.at(-1)).toBe('\r\u001b[2K');
   });
 
-  test('does not stand where a question waits for its answer', () => {
+  test('is hidden while a question waits for an answer', () => {
     const { written, ...streams } = terminal();
     const done = showWork(['restore'], streams);
     streams.err.write('Put it back? ');
@@ -146,9 +146,9 @@ describe('the line of a command at work', () => {
   });
 
   test.each([
-    ['is not written where a program reads it', ['audit', 'verify'], false],
-    ['is not for what stays', ['run', '--role', 'desk'], true],
-    ['is not for a view that is watched', ['incidents', 'watch', 'shop/cart'], true],
+    ['is not written if a program reads the output', ['audit', 'verify'], false],
+    ['is not written for a service', ['run', '--role', 'desk'], true],
+    ['is not written for a live view', ['incidents', 'watch', 'shop/cart'], true],
   ])('%s', (_, args, isTTY) => {
     const { written, ...streams } = terminal(isTTY);
     const done = showWork(args, streams);

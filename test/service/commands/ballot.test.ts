@@ -46,7 +46,7 @@ const asked: QuestionState = {
   plans: [],
 };
 
-test('what is printed before it is signed is what the question and its plans say', () => {
+test('the text printed before signing is that of the question and its plans', () => {
   expect(ballotLines({ question: asked, choice, person: 'ada' })).toEqual([
     'About: deployment/shop/cart, cluster lab, critical',
     'Question: Is it expected?',
@@ -58,7 +58,7 @@ test('what is printed before it is signed is what the question and its plans say
   ]);
 });
 
-test('what a form asks for is shown as it is typed', () => {
+test('a form field is shown as it has to be typed', () => {
   const form = { hours: field.number('For how many hours?', { min: 1, max: 72 }) };
   const open = { ...asked, levelUntil: '2026-05-01T00:15:00.000Z', question: { ...question, choices: [{ ...choice, form }] } };
   const about = { names: { person: String, actor: String }, restraints: [], deadlines: [] };
@@ -66,7 +66,7 @@ test('what a form asks for is shown as it is typed', () => {
   expect(questions.flat().at(-1)).toMatch(/; --set hours=… \(For how many hours\?: a number from 1 to 72\)\)$/);
 });
 
-test('no vote is signed on a question of another incident than the one that was named', async () => {
+test('no vote is signed on a question of an incident other than the named one', async () => {
   const state = { incident: { id: 'incident/lab/shop/Deployment/other', run: 'run-1' }, timeline: [], questions: [asked] };
   const ballot = { state, question: asked, choice, person: 'ada', keyFile: '/nowhere' };
   await expect(castVote(undefined as never, ballot)).rejects.toMatchObject({
@@ -75,7 +75,7 @@ test('no vote is signed on a question of another incident than the one that was 
   });
 });
 
-test('what came of a vote is told by that very vote, whoever else is refused in the same name meanwhile', () => {
+test('the result of a vote is matched to that very vote, even if another in the same name is refused meanwhile', () => {
   const of = (signature: string, kind: string, actor: string) => ({
     at: '2026-05-01T00:00:00Z',
     kind,
@@ -109,7 +109,7 @@ test('what came of a vote is told by that very vote, whoever else is refused in 
   });
 });
 
-describe('what a choice’s form asks for', () => {
+describe('a form field of a choice', () => {
   const form = {
     hours: field.number('For how many hours?', { min: 1, max: 72 }),
     who: field.people('Who looks?', { group: 'oncall' }),
@@ -130,7 +130,7 @@ describe('what a choice’s form asks for', () => {
     [['hours=4', 'who=eve'], 'Who looks? Use --set who=…: at most 10 people of oncall, by their ids, separated by commas'],
     [['hours'], 'write --set FIELD=VALUE, not hours'],
     [['hours=4', 'who=ada', 'other=1'], 'release does not ask for other'],
-  ])('%j: what is wrong is said with what to write', (set, says) => {
+  ])('%j: is refused with what to write instead', (set, says) => {
     expect(() => answersSet(asking, set, people)).toThrow(says);
   });
 });

@@ -73,7 +73,7 @@ async function rowsOf(name: string, more: readonly string[] = []) {
 }
 
 describe('the sign-in', () => {
-  test('says who it is, and keeps the token for its owner alone, and out of what it prints', async () => {
+  test('says who signed in, and keeps the token readable by its owner only and out of the output', async () => {
     const { stdout, stderr } = await login('again', 'sub-ana');
     expect(stdout).toContain(`Signed in at ${desk.url} as Ana (approver).`);
     expect(stderr).toContain(`sign in at ${desk.provider.issuer}`);
@@ -83,13 +83,13 @@ describe('the sign-in', () => {
     expect([statSync(file).mode & 0o777, statSync(signIns).mode & 0o777]).toEqual([0o600, 0o700]);
   });
 
-  test('of somebody without a role is not kept', async () => {
+  test('of somebody without a role is not stored', async () => {
     const { status, stderr } = await login('nobody');
     expect([status, stderr]).toEqual([1, expect.stringContaining('none of your groups has a role in the console')]);
     expect(existsSync(join(homeOf('nobody'), 'firebreak', 'sign-ins'))).toBe(false);
   });
 
-  test('is renewed where it ends soon, also by several commands at once', async () => {
+  test('is renewed when it is about to expire, even by several commands at once', async () => {
     const before = storedBy('viewer').text;
     const all = await Promise.all(
       [1, 2, 3].map(() =>
@@ -107,7 +107,7 @@ describe('the sign-in', () => {
     expect(locks.map((one) => statSync(join(storedBy('viewer').signIns, one)).size)).toEqual([0]);
   });
 
-  test('that has ended, with nothing to renew it, says what to do', async () => {
+  test('says what to do once it has expired and cannot be renewed', async () => {
     await login('ended', 'sub-viewer');
     const { file, text } = storedBy('ended');
     const { refreshToken: _, ...rest } = JSON.parse(text);
@@ -116,7 +116,7 @@ describe('the sign-in', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining(`has ended: run firebreak login --desk ${desk.url}`)]);
   });
 
-  test('ends here and at the provider: what renewed it renews nothing any more', async () => {
+  test('ends both locally and at the provider, where its refresh token is revoked', async () => {
     await login('leaving', 'sub-viewer');
     const { file, text } = storedBy('leaving');
     const out = await look('leaving', ['logout', '--json']);
@@ -132,8 +132,8 @@ describe('the sign-in', () => {
   });
 });
 
-describe('what is seen', () => {
-  test('incidents list: the rows that the command gives without a desk', async () => {
+describe('with a desk', () => {
+  test('incidents list shows the same rows as without a desk', async () => {
     expect((await rowsOf('viewer')).sort((a, b) => a.incident.localeCompare(b.incident))).toEqual(
       ['bank', 'shop'].map((namespace) => ({
         ...{ incident: `incident/c/${namespace}/Deployment/cart`, open: true, severity: 'critical', rules: ['Drop and execute'] },
@@ -145,7 +145,7 @@ describe('what is seen', () => {
     );
   });
 
-  test('a tenant’s own incidents alone, and of others not even that they are there', async () => {
+  test('a tenant sees only its own incidents, and not even that others exist', async () => {
     expect((await rowsOf('shop')).map(({ incident }) => incident)).toEqual(['incident/c/shop/Deployment/cart']);
     const { status, stderr } = await look('shop', ['incidents', 'show', 'bank/Deployment/cart']);
     expect([status, stderr]).toEqual([
@@ -154,7 +154,7 @@ describe('what is seen', () => {
     ]);
   });
 
-  test('incidents show: as people read it, and as JSON in the names that it has without a desk', async () => {
+  test('incidents show prints text for people, and JSON with the same names as without a desk', async () => {
     const { stdout } = await look('ana', ['incidents', 'show', 'shop/deployment/cart']);
     expect(stdout).toContain('The incident does not answer now: this is what its records say.');
     expect(stdout).toMatch(/critical {2}deployment\/shop\/cart {2}open/);
@@ -174,12 +174,12 @@ describe('what is seen', () => {
     });
   });
 
-  test('a name that is nearly right gets the right one suggested', async () => {
+  test('a misspelt name gets the right one suggested', async () => {
     const { stderr } = await look('viewer', ['incidents', 'show', 'shop/Deployment/crat']);
     expect(stderr).toMatch(/did you mean (one of )?(shop|bank)\/Deployment\/cart/);
   });
 
-  test('incidents watch: what comes, until the incident closes', async () => {
+  test('incidents watch shows what happens until the incident closes', async () => {
     const [first] = incidentRecords('shop', 'watched');
     if (!first) throw new Error('there is a first record');
     await desk.append(incidentRecords('shop', 'watched'));
@@ -223,7 +223,7 @@ describe('what is seen', () => {
     ]);
   });
 
-  test('playbooks: the same that the command says without a desk', async () => {
+  test('playbooks prints the same as without a desk', async () => {
     for (const args of [
       ['playbooks', 'list'],
       ['playbooks', 'show', 'firebreak/contain-dropped-binary'],
@@ -236,7 +236,7 @@ describe('what is seen', () => {
     }
   });
 
-  test('get: what is open, and what is held', async () => {
+  test('get shows open incidents, and what is held', async () => {
     const { stdout } = await look('shop', ['get', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({
       containments: expect.arrayContaining([expect.objectContaining({ namespace: 'shop' })]),
@@ -244,7 +244,7 @@ describe('what is seen', () => {
     expect(stdout).not.toContain('bank');
   });
 
-  test('get of one pod: what is open about it, and of other pods nothing', async () => {
+  test('get of one pod shows its open incidents, and nothing about other pods', async () => {
     const { stdout } = await look('viewer', ['get', 'shop/cart-1']);
     expect(stdout).toMatch(/deployment\/shop\/cart +open +critical +contained/);
     expect(stdout).toContain('deployment/shop/cart does not answer now');
@@ -258,7 +258,7 @@ describe('what is seen', () => {
     expect((await look('viewer', ['get', 'art-1'])).stdout).toBe('No open incident that you may see names art-1.\n');
   });
 
-  test('restraints and suppressions are not called none while the cell does not say', async () => {
+  test('restraints and suppressions are not reported as none while the cell does not report them', async () => {
     for (const noun of ['restraints', 'suppress']) {
       const { status, stderr } = await look('viewer', [noun, 'list']);
       expect([status, stderr]).toEqual([1, expect.stringContaining('the cell cannot report what is in force at the moment')]);
@@ -270,8 +270,8 @@ describe('what is seen', () => {
 const echo = `const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = (text, ...rest) => { process.stderr.write(text); return write(text, ...rest); };`;
 
-describe('which way', () => {
-  test('what a desk cannot answer says so, and what to do', async () => {
+describe('the choice of a desk', () => {
+  test('is refused by commands that a desk cannot answer, with the remedy', async () => {
     const approve = await look('ana', ['approve', 'shop/Deployment/cart']);
     expect([approve.status, approve.stderr]).toEqual([2, expect.stringContaining('firebreak approve cannot use --desk')]);
     expect(approve.stderr).toContain('Decide in Slack or in the console');
@@ -279,7 +279,7 @@ describe('which way', () => {
     expect([doctor.status, doctor.stderr]).toEqual([2, expect.stringContaining('Run it with --config where Firebreak runs')]);
   });
 
-  test('FIREBREAK_DESK stands for the option, and a configuration that is typed counts more', async () => {
+  test('can be made with FIREBREAK_DESK, and an explicit configuration takes precedence', async () => {
     const env = { ...aloneEnv('viewer'), FIREBREAK_DESK: desk.url };
     expect((await firebreakHere(['incidents', 'list', '--json'], { folder, env })).status).toBe(0);
     const typed = await firebreakHere(['incidents', 'list', '--config', 'none.yaml'], { folder, env });
@@ -288,12 +288,12 @@ describe('which way', () => {
     expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('cannot be combined')]);
   });
 
-  test('without TLS only this machine itself is asked', async () => {
+  test('is limited to this machine itself without TLS', async () => {
     const { status, stderr } = await firebreakHere(['incidents', 'list', '--desk', 'http://firebreak.example.com'], { folder });
     expect([status, stderr]).toEqual([2, expect.stringContaining('https is required, except on this machine itself')]);
   });
 
-  test('neither Temporal nor a database is so much as loaded, and no configuration is there', async () => {
+  test('needs no configuration, and does not even load Temporal or a database', async () => {
     const report = join(folder, 'loaded.json');
     const preload = pathToFileURL(join(import.meta.dirname, '../cli/loaded.mjs')).href;
     // The sources, because the build has its packages in separate files.
@@ -313,8 +313,8 @@ describe('which way', () => {
   });
 });
 
-describe('a token goes to its desk alone', () => {
-  test('not to where a desk leads it, and not to another desk that a file was copied for', async () => {
+describe('a token goes to its own desk only', () => {
+  test('not where a desk redirects to, and not to another desk that the file was copied for', async () => {
     const asked: (string | undefined)[] = [];
     const other = createServer((request, response) => {
       asked.push(request.headers.authorization);
@@ -342,7 +342,7 @@ describe('a token goes to its desk alone', () => {
   });
 });
 
-test('a certificate of an authority of one’s own is trusted only where a file names it', async () => {
+test('a certificate of a private authority is trusted only if a file names that authority', async () => {
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   const about = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];

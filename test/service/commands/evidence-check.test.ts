@@ -56,8 +56,8 @@ function copied(name: string): string {
 /** All output of the commands; they continue after one that fails, as in an interactive shell. */
 const check = (cwd: string): string => execFileSync('bash', ['-c', `{ ${fromGet}\n} 2>&1; true`], { cwd, encoding: 'utf8' });
 
-describe('the check with nothing of Firebreak, as the page has it', () => {
-  test('finds all in order with what was handed out', () => {
+describe('the documented check without Firebreak', () => {
+  test('finds exported evidence in order', () => {
     const said = check(whole);
     expect(said).toContain('artefacts/logs/app.log: OK\nartefacts/logs/sidecar.log: OK\n');
     expect(said).toContain('Signature Verified Successfully');
@@ -65,13 +65,13 @@ describe('the check with nothing of Firebreak, as the page has it', () => {
     expect(said).toContain(`${address}  manifest.json`);
   });
 
-  test('finds an artefact that was changed', () => {
+  test('finds a changed artefact', () => {
     const copy = copied('changed');
     writeFileSync(join(copy, 'artefacts/logs/app.log'), 'of somebody else');
     expect(check(copy)).toContain('artefacts/logs/app.log: FAILED');
   });
 
-  test('finds one that was changed together with its line in the list, and two that have changed their names', () => {
+  test('finds an artefact that was changed together with its line in the list, and two that swapped names', () => {
     const copy = copied('listed');
     writeFileSync(join(copy, 'artefacts/logs/app.log'), 'of somebody else');
     execFileSync('bash', ['-c', 'sha256sum artefacts/logs/* > SHA256SUMS'], { cwd: copy });
@@ -86,7 +86,7 @@ describe('the check with nothing of Firebreak, as the page has it', () => {
     expect(check(swapped)).toMatch(/not signed: artefacts\/logs\/app\.log\nnot signed: artefacts\/logs\/sidecar\.log/);
   });
 
-  test('finds a manifest that was changed', () => {
+  test('finds a changed manifest', () => {
     for (const [said, instead] of [
       ['2 logs', '3 logs'],
       ['"aheadMs":12', '"aheadMs":13'],
@@ -98,7 +98,7 @@ describe('the check with nothing of Firebreak, as the page has it', () => {
     }
   });
 
-  test('has the signed bytes and the signature from the stored manifest alone', () => {
+  test('gets the signed bytes and the signature from the stored manifest alone', () => {
     const copy = copied('alone');
     for (const name of ['manifest.signed', 'manifest.sig']) rmSync(join(copy, name));
     execFileSync('bash', ['-c', fromStore], { cwd: copy });

@@ -28,7 +28,7 @@ function configFile(stateDir: string): string {
   return file;
 }
 
-test('evidence of an incident that Temporal cannot tell of is found in the store, run by run, and verified', async () => {
+test('evidence of an incident that Temporal no longer knows is found in the store, run by run, and verified', async () => {
   const file = configFile('state');
   mkdirSync(join(folder, 'state'));
   const config = loadConfig({ path: file, env: {} });

@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const opensWith = '/nowhere/evidence-wrap.key';
 
-test('what is sealed is handed out as it was taken, so that sha256sum agrees; without the wrapping key it is not', async () => {
+test('sealed evidence is exported as it was collected, so that sha256sum agrees, but not without the wrapping key', async () => {
   const evidence = await folderEvidence(folder);
   const bytes = randomBytes(2_500_000);
   const context = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };

@@ -23,7 +23,7 @@ function printed(state: PrintedIncident): readonly string[] {
   return lines.flatMap((line) => line.split('\n'));
 }
 
-test('what is kept of each pod is told apart, by its manifest', () => {
+test('the evidence of each pod is listed separately, with its manifest', () => {
   const artefact = { name: 'pod.yaml', sha256: 'a'.repeat(64), bytes: 12 };
   const kept = ['pod/shop/web-1', 'pod/shop/web-2'].map((name, index) => ({
     manifestSha256: String(index).repeat(64),

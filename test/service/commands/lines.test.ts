@@ -23,7 +23,7 @@ class SlowReader extends Writable {
 }
 
 describe('lines', () => {
-  test('hold up who writes until they are read', async () => {
+  test('make the writer wait until they are read', async () => {
     const out = new SlowReader();
     const lines = new Lines({ out, error: new SlowReader() });
     expect(lines.add('out', 'one')).toBeUndefined();
@@ -42,7 +42,7 @@ describe('lines', () => {
     expect(lines.flush()).toBeUndefined();
   });
 
-  test('wait as soon as there is enough for a write', () => {
+  test('make the writer wait as soon as there is enough for a write', () => {
     const out = new SlowReader();
     const lines = new Lines({ out, error: new SlowReader() });
     const waits = Array.from({ length: 70 }, () => lines.add('out', 'x'.repeat(1_024)));
@@ -71,7 +71,7 @@ describe('lines', () => {
     expect(order).toEqual(['out a', 'error b\nc', 'out d']);
   });
 
-  test('wait for nobody who has gone', async () => {
+  test('do not wait for a reader that has gone', async () => {
     const out = new SlowReader();
     const lines = new Lines({ out, error: new SlowReader() });
     lines.add('out', 'one');

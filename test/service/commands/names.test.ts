@@ -7,7 +7,7 @@ const known = {
   people: roster.people.map((one) => (one.id === 'ana' ? { ...one, name: 'Ana Lopez', slackIds: ['U0ANA'] } : one)),
 };
 
-test('the command line calls people by name and id; whom the roster has lost keeps the id', () => {
+test('the command line shows people by name and id; anyone no longer on the roster keeps the id', () => {
   const { person, actor } = namesWithIds(known);
   expect(['ana', 'gone'].map(person)).toEqual(['Ana Lopez (ana)', 'gone']);
   expect(
@@ -29,11 +29,11 @@ test('the command line calls people by name and id; whom the roster has lost kee
   ]);
 });
 
-test('a name that two people have under one id is nobody’s', () => {
+test('a name is not shown if two people have the same id', () => {
   const twice = { ...known, people: [...known.people, { id: 'ana', name: 'Another', slackIds: [], keys: [] }] };
   expect(namesWithIds(twice).person('ana')).toBe('ana');
 });
 
-test('in Slack and on the pages people are called by name alone, as on the cards', () => {
+test('Slack and the pages show people by name only, as the cards do', () => {
   expect(['ana', 'gone'].map(personNames(known))).toEqual(['Ana Lopez', 'gone']);
 });

@@ -50,7 +50,7 @@ afterAll(async () => {
 });
 
 describe('firebreak report decisions', () => {
-  test('tells of the last 30 days, or of as long as is asked for', async () => {
+  test('covers the last 30 days, or the requested period', async () => {
     const shown = await firebreak('report', 'decisions');
     expect(shown).toMatch(/ASKED +DECIDED +SILENCE/);
     expect(shown).toMatch(/2 +1 +1 +0 +0 +3 s +3 s +1 +all/);
@@ -61,14 +61,14 @@ describe('firebreak report decisions', () => {
     expect(report.leftOut).toBe(madeUp.length);
   });
 
-  test('counts what a cell signed with a key of before, where that is given', async () => {
+  test('counts what a cell signed with an earlier key, if that is given', async () => {
     writeFileSync(join(folder, 'before.pem'), stranger.publicKey);
     const retired = ['--retired-key', `cell/lab=${join(folder, 'before.pem')}`];
     const report = JSON.parse(await firebreak('report', 'decisions', '--json', ...retired));
     expect(report).toMatchObject({ all: { asked: 3 }, leftOut: 0 });
   });
 
-  test('wants a span that it knows', async () => {
+  test('accepts only a valid period', async () => {
     await expect(firebreak('report', 'decisions', '--since', 'yesterday')).rejects.toMatchObject({
       stderr: expect.stringContaining('Expected hours, days or weeks'),
     });
@@ -79,7 +79,7 @@ describe('firebreak report compliance', () => {
   const compliance = (period: string): Promise<string> =>
     firebreak('report', 'compliance', '--framework', 'soc-2', '--period', period);
 
-  test('says the last day of its time, and counts what is proven', async () => {
+  test('states the last day of its period, and counts proven records', async () => {
     expect(await compliance('2026-01-01..2026-01-31')).toContain('2026-01-01 to 2026-01-31; 0 records');
     const begun = new Date(now - dayMs).getUTCFullYear();
     expect(await compliance(String(begun))).toMatch(new RegExp(`lab, ${begun}-01-01 to ${begun}-.*; [1-9]\\d* records`));
@@ -94,7 +94,7 @@ describe('firebreak report compliance', () => {
     await expect(firebreak('report', 'compliance', ...asked)).rejects.toMatchObject({ stderr: expect.stringMatching(said) });
   });
 
-  test('does not say that nothing happened in a time that has not begun', async () => {
+  test('does not claim that nothing happened in a period that has not begun', async () => {
     await expect(compliance(String(new Date(now).getUTCFullYear() + 1))).rejects.toMatchObject({
       stderr: expect.stringContaining('The period has not begun'),
     });
@@ -102,7 +102,7 @@ describe('firebreak report compliance', () => {
 });
 
 describe('the metrics of the desk', () => {
-  test('tell of the last seven days, and read the records once a minute at most', async () => {
+  test('cover the last seven days, and read the records at most once a minute', async () => {
     const store = createAuditStore(database);
     let reads = 0;
     let at = now;

@@ -35,7 +35,7 @@ async function silentTemporal() {
 }
 
 // The client retries a call that failed for lack of a server from a timer, where nobody can catch what it throws.
-test('a call that is under way when the connection is closed fails where it was made, and not in the midst of the process', async () => {
+test('a call that is under way when the connection closes fails at the caller, and not as an uncaught error', async () => {
   const temporal = await silentTemporal();
   const connection = await openConnection({
     config: { temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } },
@@ -48,7 +48,7 @@ test('a call that is under way when the connection is closed fails where it was 
   expect(await call).toBe(grpc.cancelled);
 });
 
-test('a call on a closed connection fails as one that was called off', async () => {
+test('a call on a closed connection fails as cancelled', async () => {
   const temporal = await silentTemporal();
   const connection = await openConnection({
     config: { temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } },

@@ -42,7 +42,7 @@ function atSignIn(name: string, ms: number): ChildProcess {
   return child;
 }
 
-test('several commands are at a stored sign-in one after the other, also where one was killed in the middle', async () => {
+test('several commands use a stored sign-in one after another, even if one is killed midway', async () => {
   const first = atSignIn('killed', 3_600_000);
   await eventually('it has begun', () => readFileSync(log, 'utf8') === 'begins killed\n');
   const names = ['a', 'b', 'c', 'd'];

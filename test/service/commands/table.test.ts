@@ -23,14 +23,14 @@ afterEach(() => {
 });
 
 describe('a table', () => {
-  test('is cut at the end of its last column where the terminal is too narrow', () => {
+  test('is truncated in its last column if the terminal is too narrow', () => {
     expect(printed(60).slice(1)).toEqual([
       'shop/Deployment/cart  a binary that was not in the image ra…',
       'shop/Job/mail         short',
     ]);
   });
 
-  test('has its last column below the others where too little would be left of it', () => {
+  test('puts its last column below the others if too little of it would be left', () => {
     expect(printed(30)).toEqual([
       'INCIDENT\n    WHAT',
       'shop/Deployment/cart\n    a binary that was not in …',
@@ -38,7 +38,7 @@ describe('a table', () => {
     ]);
   });
 
-  test('is a list of its columns where the others do not fit, either', () => {
+  test('becomes a list of its columns if the others do not fit either', () => {
     expect(printed(18)).toEqual([
       'INCIDENT  shop/Deployment/cart',
       'WHAT      a binary that was not in the image ran in cart-1',
@@ -48,13 +48,13 @@ describe('a table', () => {
     ]);
   });
 
-  test('is whole where it fits, and in a pipe', () => {
+  test('is complete if it fits, and in a pipe', () => {
     const whole = 'shop/Deployment/cart  a binary that was not in the image ran in cart-1';
     for (const within of [120, Number.POSITIVE_INFINITY]) expect(printed(within)[1]).toBe(whole);
   });
 });
 
-test('an error that holds words of others steers no terminal, neither as JSON nor with its stack', () => {
+test('an error with foreign text cannot control the terminal, neither as JSON nor with its stack', () => {
   const error = new FirebreakError('FB_ERR_NOT_FOUND', 'no \u{1b}[2J\u{202e}\u{e0041} there');
   for (const json of [false, true]) {
     const { lines } = faultOf(error, { json, debug: true });

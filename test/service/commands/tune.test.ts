@@ -132,14 +132,14 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('firebreak tune', () => {
-  test('goes by what a cell has signed alone, and says how much it leaves out', async () => {
+  test('uses only records that a cell has signed, and says how many it leaves out', async () => {
     expect(report.rules.map(({ name }) => name)).not.toContain('Escape');
     expect(report.rules.find(({ name }) => name === 'Noise')).toMatchObject({ benign: 0 });
     expect(report.leftOut).toBe(2 * 3 + 1);
     expect(await firebreak('tune')).toContain('7 records are left out');
   });
 
-  test('counts exactly, the noisiest first, and leaves out what is old', () => {
+  test('counts exactly, lists the noisiest first, and leaves out old records', () => {
     expect(report).toMatchObject({ incidents: 12, alerts: 400 + 100 + 7 + 3 + 101 + 9_000 + 42 + 60 });
     expect(report.rules.map(({ name, alerts }) => [name, alerts])).toEqual([
       ['Noise', 9_000],
@@ -151,12 +151,12 @@ describe('firebreak tune', () => {
     expect(report.workloads[0]).toMatchObject({ name: 'deployment/shop/loud', alerts: 9_000, incidents: 1 });
   });
 
-  test('the false-positive rate is of what was judged', () => {
+  test('bases the false-positive rate on judged incidents', () => {
     const rates = Object.fromEntries(report.rules.map(({ name, falsePositiveRate }) => [name, falsePositiveRate]));
     expect(rates).toEqual({ Noise: null, Shell: 2 / 3, Read: 2 / 3, Guess: null, Mount: 1 });
   });
 
-  test('proposes to hide only what was always harmless, each with what it would have hidden', () => {
+  test('proposes to hide only what was always harmless, with what each proposal would have hidden', () => {
     expect(report.proposals.map(({ kind, rule }) => [kind, rule])).toEqual([
       ['suppression', 'Shell'],
       ['playbook-condition', 'Mount'],
@@ -171,7 +171,7 @@ describe('firebreak tune', () => {
     expect(report.proposals[1]).toMatchObject({ workloads: ['deployment/shop/host'], wouldHaveHidden: { alerts: 42 } });
   });
 
-  test('tries each on the alerts on record: what it would have been about of what was harmless, and of what was not', async () => {
+  test('tries each proposal on the alerts on record, and counts the harmless and other ones it would have matched', async () => {
     const tried = { alerts: 3, benign: 2, true_positive: 0, suspicious: 0, unknown: 1, undecided: 0 };
     expect(report.proposals.map(({ backtest }) => backtest)).toEqual([tried, { ...tried, alerts: 2, unknown: 0 }]);
     expect(report.proposals[1]?.match).toEqual({
@@ -184,19 +184,19 @@ describe('firebreak tune', () => {
     expect(text).toContain('on.match: {"not":{"rule":"Mount"');
   });
 
-  test('names the rules for which a playbook is missing', async () => {
+  test('lists the rules that have no playbook', async () => {
     expect(report.unanswered).toEqual([{ rule: 'Escape', upTo: 'critical', incidents: 2, benign: 0, bad: 1 }]);
     expect(await firebreak('tune')).toContain('“Escape” (critical at worst): 2 incidents, 0 harmless, 1 not');
   });
 
-  test('more is asked for with --min-benign, and longer ago with --days', async () => {
+  test('requires more incidents with --min-benign, and looks further back with --days', async () => {
     const strict: TuneReport = JSON.parse(await firebreak('tune', '--json', '--min-benign', '3'));
     expect(strict.proposals).toEqual([]);
     const long: TuneReport = JSON.parse(await firebreak('tune', '--json', '--days', '120'));
     expect(long.incidents).toBe(13);
   });
 
-  test('holds no more records at once than two pages have, of however many incidents', async () => {
+  test('holds at most two pages of records in memory, however many incidents there are', async () => {
     const held = new ReachableObjects();
     const trust: Trust = {
       senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
@@ -228,7 +228,7 @@ describe('firebreak tune', () => {
     expect(await held.count()).toBe(0);
   });
 
-  test('holds nothing of what somebody wrote into one incident, however much that is, and counts a copy once', async () => {
+  test('keeps no foreign records of an incident in memory, however many there are, and counts a copy once', async () => {
     const held = new ReachableObjects();
     const trust: Trust = {
       senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
@@ -260,7 +260,7 @@ describe('firebreak tune', () => {
     expect(most).toBeLessThanOrEqual(20);
   });
 
-  test('checks one signature of an incident whose records name one another, also where others lie between', async () => {
+  test('checks one signature of an incident whose records are chained, even with others in between', async () => {
     let checks = 0;
     const trust: Trust = {
       senderOf: (signed) => {
@@ -289,7 +289,7 @@ describe('firebreak tune', () => {
     expect(checks).toBe(1);
   });
 
-  test('people get tables and the command that would propose it; nothing is changed', async () => {
+  test('prints tables and the command for each proposal, and changes nothing', async () => {
     const text = await firebreak('tune');
     expect(text).toContain('FALSE POSITIVES');
     expect(text).toContain(

@@ -53,13 +53,13 @@ test.each([
   ['https://10.0.0.1:6443', '127.0.0.1:7233', /the cluster is at 10\.0\.0\.1:6443/],
   ['https://127.0.0.1:6443', 'temporal.example:7233', /Temporal is at temporal\.example:7233/],
   ['https://localhost.example', '127.0.0.1.example:7233', /Temporal is at .*, and the cluster is at/],
-])('packs without a pin are run with %s and %s only on this machine', async (server, address, refused) => {
+])('unpinned packs with %s and %s run only if both are on this machine', async (server, address, refused) => {
   const looked = requireLocal(loadConfig(configWith(server, address)));
   if (refused) await expect(looked).rejects.toThrow(refused);
   else await looked;
 });
 
-test('what is saved is tried once, a mistake is told with its place, and what can run is built', async () => {
+test('a saved pack is tried once; a mistake is reported with its place, and a working version is built', async () => {
   const pack = writePackFolder(join(folder, 'acme'));
   const source = { ...configWith('https://127.0.0.1:6443'), watched: [pack] };
   const running = loadConfig(source);
@@ -103,7 +103,7 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   expect(await ended).toBe(false);
 });
 
-test('a change of what a body does is begun with beside what runs; of an envelope, or an action of the pack, the service starts anew', async () => {
+test('a changed playbook body starts next to the running code; a changed envelope restarts the service', async () => {
   const pack = writePackFolder(join(folder, 'in-place'));
   const source = { ...configWith('https://127.0.0.1:6443'), watched: [pack] };
   const said: string[] = [];
@@ -142,7 +142,7 @@ test('a change of what a body does is begun with beside what runs; of an envelop
   expect(adopted).toHaveLength(3);
 });
 
-test('commands go by what the service has taken of a watched pack, pinned or not, whatever is saved there; a service never does', async () => {
+test('commands use the version of a watched pack that the service accepted, pinned or not, whatever is saved; a service never does', async () => {
   const pack = writePackFolder(join(folder, 'taken'));
   const first = readPack({ folder: pack }).integrity;
   const of = (entry: object | undefined, stateDir: string) => {
@@ -182,7 +182,7 @@ test('commands go by what the service has taken of a watched pack, pinned or not
   }
 });
 
-test('what stands ready says of a pack what the check would, once for each save, and leaves what is wrong with it to that', async () => {
+test('the warm process describes a pack as the check would, once per save, and leaves mistakes to the check', async () => {
   const pack = writePackFolder(join(folder, 'ahead'));
   const stateDir = join(folder, 'ahead-state');
   const kept = () => readdirSync(join(stateDir, 'packs')).map((file) => readFileSync(join(stateDir, 'packs', file), 'utf8'));
@@ -209,7 +209,7 @@ test('what stands ready says of a pack what the check would, once for each save,
   expect(kept()).toHaveLength(before);
 });
 
-test('the bundler that stays makes of one save after another what one that is started for it makes, and a mistake does not end it', async () => {
+test('the warm bundler builds the same as a fresh one, save after save, and survives a mistake', async () => {
   const pack = writePackFolder(join(folder, 'bundled'));
   const engine = await bundlePath();
   const of = (stateDir: string) => {
@@ -225,7 +225,7 @@ test('the bundler that stays makes of one save after another what one that is st
   }
 });
 
-test('a bundler that was ended is started again with the next job', async () => {
+test('a stopped bundler starts again with the next job', async () => {
   const bundler = new WarmBundler();
   try {
     const pack = writePackFolder(join(folder, 'again'));

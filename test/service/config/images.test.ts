@@ -24,7 +24,7 @@ const problems = (images: object) => {
 };
 const repositories = ['registry.example.com/shop/*'];
 
-test('keys, roots and authorities are read from files beside the configuration', async () => {
+test('keys, roots and authorities are read from files next to the configuration', async () => {
   const { trustedRoot } = await openSigstore();
   const { publicPem } = new KeySigner();
   writeFileSync(join(folder, 'cosign.pub'), publicPem);
@@ -50,7 +50,7 @@ test.each([
   expect(() => readImageTrust(images)).toThrow(/images\.trust\[0\]\.keys\[0\]/);
 });
 
-test('what trusts nobody, or everybody, is refused', () => {
+test('an entry that trusts nobody or everybody is refused', () => {
   expect(problems({ trust: [{ repositories }] })).toEqual([expect.stringContaining('at least one of keys and keyless')]);
   const keyless = [{ issuer: 'https://i', identity: '*' }];
   expect(problems({ trust: [{ repositories, keyless, trustedRoot: 'root.json' }] })).toEqual([

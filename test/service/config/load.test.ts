@@ -34,7 +34,7 @@ function problems(text: string): readonly ConfigProblem[] {
 }
 
 describe('a minimal file', () => {
-  test('gets every default, in the state directory beside it', () => {
+  test('gets every default, with the state directory next to it', () => {
     const config = loadConfig({ path: write(minimal), env: {} });
     expect(config.stateDir).toBe(join(folder, 'firebreak-state'));
     expect(config.audit.url).toBe(`sqlite:${join(folder, 'firebreak-state/audit.db')}`);
@@ -56,7 +56,7 @@ describe('a minimal file', () => {
     expect(config.playbooks.enabled).toBe('all');
   });
 
-  test('takes from the environment only what it leaves open', () => {
+  test('takes only what it does not set from the environment', () => {
     const env = { TEMPORAL_ADDRESS: 'temporal:7233', FIREBREAK_STATE_DIR: '/var/lib/firebreak' };
     expect(loadConfig({ path: write(minimal), env })).toMatchObject({
       stateDir: '/var/lib/firebreak',
@@ -70,7 +70,7 @@ describe('a minimal file', () => {
 describe('tickets and paging', () => {
   const jira = "url: 'https://acme.atlassian.net', email: a@acme.com, token: { env: JIRA }, project: SEC";
 
-  test('have their secrets beside them, for the desk alone', () => {
+  test('have their own secrets, for the desk only', () => {
     const text = `${minimal}tickets: { jira: { ${jira}, fields: { summary: '{{title}}', customfield_1: { value: '{{cluster}}' } } } }
 paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { env: PD_LEADS } } } }
 temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
@@ -86,7 +86,7 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
     expect([cell.tickets, cell.paging]).toEqual([undefined, undefined]);
   });
 
-  test('name the secret that is not there by its place, however deep; what only looks like one stays a field', () => {
+  test('report a missing secret with its place, however deep; a field that only looks like a secret stays a field', () => {
     const text = `${minimal}tickets: { jira: { ${jira}, fields: { customfield_1: { file: notes.txt } }, inbound: { secrets: [{ file: hook }] } } }
 paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { file: leads } } } }
 temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
@@ -102,13 +102,13 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
     expect(missing).toEqual(['tickets.jira.inbound.secrets[0]', 'paging.pagerduty.groups.leads']);
   });
 
-  test('know their placeholders', () => {
+  test('accept only known placeholders', () => {
     const found = problems(`${minimal}tickets: { jira: { ${jira}, fields: { customfield_1: [{ value: '{{titel}}' }] } } }\n`);
     expect(found.map(({ path }) => path)).toEqual(['tickets.jira.fields.customfield_1']);
     expect(found[0]?.problem).toContain('{{title}}');
   });
 
-  test('are one system each', () => {
+  test('allow only one system each', () => {
     const webhook = "webhook: { url: 'https://x.example.com', secret: { env: W } }";
     expect(problems(`${minimal}tickets: { jira: { ${jira} }, ${webhook} }\n`)).toMatchObject([{ path: 'tickets' }]);
     expect(problems(`${minimal}paging: { pagerduty: { routingKey: { env: PD } }, ${webhook} }\n`)).toMatchObject([
@@ -117,14 +117,14 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
   });
 });
 
-describe('a wrong file', () => {
-  test('names path, line and the nearest known name of an unknown key', () => {
+describe('an invalid file', () => {
+  test('reports an unknown key with its path, its line and the nearest known name', () => {
     expect(problems(`${minimal}guardrails:\n  automaticFrm: critical\n`)).toEqual([
       { path: 'guardrails.automaticFrm', line: 9, problem: 'unknown key', remedy: 'Did you mean automaticFrom?' },
     ]);
   });
 
-  test('says all problems at once, in the order of the file', () => {
+  test('reports all problems at once, in file order', () => {
     const found = problems(`${minimal}guardrails: { ownerShare: 3 }\naudit: { everySeconds: 90 }\nslack: { appId: x }\n`);
     expect(found.map(({ path, line }) => `${line} ${path}`)).toEqual([
       '8 guardrails.ownerShare',
@@ -137,7 +137,7 @@ describe('a wrong file', () => {
     for (const problem of found) expect(problem.remedy).not.toBe('');
   });
 
-  test('says what the mode of Slack still needs', () => {
+  test('says what the Slack mode still needs', () => {
     const slack = 'appId: A1, teamId: T1, channel: C1, botToken: { env: BOT }';
     const missing = (more: string) => problems(`${minimal}slack: { ${slack}${more} }\n`).map(({ path }) => path);
     expect(missing('')).toEqual(['slack.signingSecrets']);
@@ -145,7 +145,7 @@ describe('a wrong file', () => {
     expect(missing(', mode: socket, appToken: { env: APP }')).toEqual([]);
   });
 
-  test('is refused when a secret is written into it, and the message does not repeat the secret', () => {
+  test('is refused if it contains a secret, which the message does not repeat', () => {
     const text = minimal.replace('{ env: FALCO_TOKEN }', 'hunter2');
     const [problem] = problems(`${text}audit: { url: 'postgres://u:hunter2@host/db' }\n`);
     expect(problem?.problem).toBe('a secret must not be written into this file');
@@ -155,19 +155,19 @@ describe('a wrong file', () => {
   test.each([
     ['two people with one id', 'slack: [U01ADA] }', 'slack: [U01ADA] }\n    - { id: ada, name: Bob }', 'roster.people[1].id'],
     [
-      'one Slack id for two people',
+      'two people with one Slack id',
       'slack: [U01ADA] }',
       'slack: [U01ADA] }\n    - { id: bob, name: Bob, slack: [U01ADA] }',
       'roster.people[1].slack[0]',
     ],
-    ['Firebreak’s own name for a sender', 'name: falco', 'name: firebreak', 'intake.tokens[0].name'],
-    ['one Slack id twice for one person', 'slack: [U01ADA]', 'slack: [U01ADA, U01ADA]', 'roster.people[0].slack[1]'],
-    ['a group with a stranger', 'oncall: [ada]', 'oncall: [mallory]', 'roster.groups.oncall[0]'],
+    ['a sender with Firebreak’s own name', 'name: falco', 'name: firebreak', 'intake.tokens[0].name'],
+    ['a person with the same Slack id twice', 'slack: [U01ADA]', 'slack: [U01ADA, U01ADA]', 'roster.people[0].slack[1]'],
+    ['a group with an unknown person', 'oncall: [ada]', 'oncall: [mallory]', 'roster.groups.oncall[0]'],
     ['a cluster name with a slash', 'cluster: lab', 'cluster: lab/x', 'cluster'],
-    ['no token for the intake', '[{ name: falco, token: { env: FALCO_TOKEN } }]', '[]', 'intake.tokens'],
+    ['an intake without a token', '[{ name: falco, token: { env: FALCO_TOKEN } }]', '[]', 'intake.tokens'],
     ['a secret from two places', '{ env: FALCO_TOKEN }', '{ env: A, file: b }', 'intake.tokens[0].token'],
-    ['a key file that is not there', 'slack: [U01ADA]', 'keys: [nope.pem]', 'roster.people[0].keys[0]'],
-  ])('%s is found', (_name, from, to, path) => {
+    ['a missing key file', 'slack: [U01ADA]', 'keys: [nope.pem]', 'roster.people[0].keys[0]'],
+  ])('with %s is refused', (_name, from, to, path) => {
     expect(minimal).toContain(from);
     const found = problems(minimal.replace(from, to));
     expect(found.map((problem) => problem.path)).toEqual([path]);
@@ -175,20 +175,20 @@ describe('a wrong file', () => {
   });
 
   test.each([
-    ['a key twice', `${minimal}cluster: other\n`],
+    ['a duplicate key', `${minimal}cluster: other\n`],
     ['broken indentation', `${minimal}  x\n y: [`],
-  ])('YAML with %s is refused with its line', (_name, text) => {
+  ])('with a YAML error is refused with the line: %s', (_name, text) => {
     expect(problems(text)[0]).toMatchObject({ problem: expect.stringContaining('not valid YAML'), line: expect.any(Number) });
   });
 
-  test('that does not exist says how to name one', () => {
+  test('that does not exist is reported with how to name one', () => {
     expect(() => loadConfig({ path: join(folder, 'none.yaml'), env: {} })).toThrow(FirebreakError);
     expect(checkConfig({ path: join(folder, 'none.yaml'), env: {} })).toMatchObject({
       problems: [{ problem: expect.stringContaining('ENOENT'), remedy: expect.stringContaining('--config') }],
     });
   });
 
-  test('a bomb of aliases does not grow', () => {
+  test('with an alias bomb is refused', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c]\n`;
     expect(problems(bomb)[0]?.problem).toContain('alias');
   });
@@ -198,7 +198,7 @@ describe('keys of the roster', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
-  test('are read from a file beside the configuration, or taken as they stand', () => {
+  test('are read from a file next to the configuration, or given inline', () => {
     write(pem, 'ada.pem');
     const inline = `${minimal.replace('slack: [U01ADA]', 'keys: [ada.pem]')}    `;
     expect(loadConfig({ path: write(inline), env: {} }).roster.people[0]?.keys).toEqual([pem]);
@@ -206,7 +206,7 @@ describe('keys of the roster', () => {
     expect(loadConfig({ path: write(written), env: {} }).roster.people[0]?.keys).toEqual([pem]);
   });
 
-  test('a private key is refused', () => {
+  test('must not be private', () => {
     write(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'private.pem');
     expect(problems(minimal.replace('slack: [U01ADA]', 'keys: [private.pem]'))[0]).toMatchObject({
       path: 'roster.people[0].keys[0]',
@@ -237,7 +237,7 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
     expect([...(resolveSecrets({ config, env: {}, roles: [] }).codecKeys[0]?.key ?? [])]).toEqual(Array(32).fill(7));
   });
 
-  test('of a service that has never run, the key that its first start makes is no lost file', () => {
+  test('of a service that has never run include the key that its first start creates, which is not reported as lost', () => {
     const config = loadConfig({ path: write(`${minimal}stateDir: never-run\n`), env: {} });
     const asked = () => resolveSecrets({ config, env: {}, roles: [] });
     expect(asked).toThrow(/no service has run with the state directory \S+never-run yet: its first start creates \S+codec\.key/);
@@ -247,7 +247,7 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
     rmSync(config.stateDir, { recursive: true });
   });
 
-  test('all that are missing are named together', () => {
+  test('are all named together if several are missing', () => {
     write('c2hvcnQ=', 'codec.key');
     const config = loadConfig({ path: write(text), env: {} });
     expect(() => resolveSecrets({ config, env: { GH: 'ghp_value' }, roles: ['desk', 'cell'] })).toThrow(

@@ -25,7 +25,7 @@ actions: ${JSON.stringify(actions)}
 const env = { CODEC_KEY: Buffer.alloc(32).toString('base64'), FALCO_TOKEN: 'token-of-falco' };
 const nodeIsolation = { webhook: { url: 'https://nodes.example.com/firebreak', secret: { file: 'node.secret' } } };
 
-test('the secret of the provider’s hook lies beside the configuration, and is read for the cell alone', () => {
+test('the secret of the provider’s hook is next to the configuration, and is read for the cell only', () => {
   const config = read({ nodeIsolation });
   writeFileSync(join(folder, 'node.secret'), 'node-secret\n');
   const secrets = resolveSecrets({ config, env, roles: ['cell'] });

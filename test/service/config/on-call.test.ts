@@ -41,7 +41,7 @@ const away = `
   delegations: [{ person: ana, to: lea, from: 2026-03-06T00:00, until: 2026-03-07T00:00 }]`;
 
 describe('who is on call', () => {
-  test('is read by the wall clock of the schedule, and a delegation by that of its person', () => {
+  test('follows the time zone of the schedule, and a delegation that of its person', () => {
     const { roster } = loadConfig({ path: write(weekly + away), env: {} });
     const who = (time: string) => answerersOf(roster, 'oncall', Date.parse(time)).map(({ person }) => person);
     expect(who('2026-03-02T07:59:59Z')).toEqual([]);
@@ -54,43 +54,43 @@ describe('who is on call', () => {
     expect(who('2026-03-30T07:00:00Z')).toEqual(['ana']);
   });
 
-  test('without a schedule is the whole group, as before', () => {
+  test('is the whole group without a schedule', () => {
     const { roster } = loadConfig({ path: write(''), env: {} });
     expect(roster.schedules).toBeUndefined();
     expect(answerersOf(roster, 'oncall', 0).map(({ person }) => person)).toEqual(['ana', 'ben']);
   });
 });
 
-describe('what is wrong is named with its place and what to do', () => {
+describe('a problem is reported with its place and remedy', () => {
   const schedule = (text: string): string => `\n  schedules:\n    oncall: { timeZone: UTC, ${text} }`;
   test.each([
     [
-      'a time zone that is none',
+      'an invalid time zone',
       '\n  schedules:\n    oncall: { timeZone: Europe/Atlantis, rotations: [{ people: [ana], from: 2026-03-02 }] }',
       /^roster\.schedules\.oncall\.timeZone: not an IANA time zone\. Write its name/,
     ],
     [
-      'a group that is none',
+      'an unknown group',
       '\n  schedules:\n    night: { timeZone: UTC, rotations: [{ people: [ana], from: 2026-03-02 }] }',
       /^roster\.schedules\.night: there is no such group\. Name a group: oncall, leads\./,
     ],
     [
-      'a schedule of nobody',
+      'an empty schedule',
       schedule('rotations: []'),
       /^roster\.schedules\.oncall: it never puts anybody on call\. Add a rotation/,
     ],
     [
-      'a turn of a stranger',
+      'a rotation with somebody outside the group',
       schedule('rotations: [{ people: [ana, lea], from: 2026-03-02 }]'),
       /^roster\.schedules\.oncall\.rotations\[0\]\.people\[1\]: lea is not in the group oncall.*Add lea to/,
     ],
     [
-      'a day that is on no calendar',
+      'a day that does not exist',
       schedule('rotations: [{ people: [ana], from: 2026-02-30 }]'),
       /^roster\.schedules\.oncall\.rotations\[0\]\.from: not a wall-clock time\. Write/,
     ],
     [
-      'a turn that begins in UTC',
+      'a rotation that starts at a UTC time',
       schedule('rotations: [{ people: [ana], from: 2026-03-02T09:00Z }]'),
       /rotations\[0\]\.from: not a wall-clock time/,
     ],
@@ -100,7 +100,7 @@ describe('what is wrong is named with its place and what to do', () => {
       /overrides\[0\]\.until: its end is not after its beginning\. Correct/,
     ],
     [
-      'an override in place of a stranger',
+      'an override that replaces somebody outside the group',
       schedule('overrides: [{ person: ana, replaces: eve, from: 2026-03-01, until: 2026-03-02 }]'),
       /overrides\[0\]\.replaces: eve is not in the group/,
     ],
@@ -113,30 +113,30 @@ describe('what is wrong is named with its place and what to do', () => {
     `{ person: ${person}, to: ${to}, from: 2026-03-0${first}, until: 2026-03-0${last} }`;
   test.each([
     [
-      'to nobody',
+      'to an unknown person',
       handed(from('ana', 'eve')),
       /^roster\.delegations\[0\]\.to: eve is not the id of anyone in people\. Name one of: ana, ben, lea\./,
     ],
     ['to oneself', handed(from('ana', 'ana')), /^roster\.delegations\[0\]\.to: a right cannot be handed to oneself/],
     [
-      'to two at once',
+      'to two people at once',
       handed(from('ana', 'ben', 1, 4), from('ana', 'lea', 3, 5)),
       /^roster\.delegations\[1\]\.from: ana has already handed the right over/,
     ],
     [
-      'to somebody who is away',
+      'to somebody who has handed it on',
       handed(from('ana', 'ben', 1, 4), from('ben', 'lea', 3, 5)),
       /^roster\.delegations\[0\]\.to: ben has also handed the right over.*such as lea/,
     ],
-  ])('a right handed %s', (_what, rest, expected) => {
+  ])('a right handed over %s', (_what, rest, expected) => {
     expect(problems(rest)).toEqual([expect.stringMatching(expected)]);
   });
 
-  test('rights that are handed on one after the other are right', () => {
+  test('rights handed over one after another are no problem', () => {
     expect(problems(handed(from('ana', 'ben', 1, 3), from('ana', 'lea', 3, 5), from('ben', 'lea', 4, 5)))).toEqual([]);
   });
 
-  test('a key that two people have', () => {
+  test('a key that belongs to two people', () => {
     const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
     writeFileSync(join(folder, 'key.pem'), pem);
     const both = `\n    - { id: ana, name: Ana, keys: [key.pem] }\n    - { id: ben, name: Ben, keys: [${JSON.stringify(pem)}] }\n    - { id: lea, name: Lea }`;
@@ -148,7 +148,7 @@ describe('what is wrong is named with its place and what to do', () => {
   test.each([
     ['night', 'there is no such group. Name a group: oncall, leads.'],
     ['oncall', 'nobody in the group oncall has a PagerDuty id. Add pagerduty: ID to the people of the group in roster.people.'],
-  ])('an outside schedule of the group %s that finds nobody', (group, expected) => {
+  ])('an external schedule for the group %s that matches nobody', (group, expected) => {
     const pagerduty = `{ routingKey: { env: A }, onCall: { token: { env: B }, schedules: { ${group}: PI7DH85 } } }`;
     expect(problems(`\npaging: { pagerduty: ${pagerduty} }`)).toEqual([
       `paging.pagerduty.onCall.schedules.${group}: ${expected}`,
@@ -156,7 +156,7 @@ describe('what is wrong is named with its place and what to do', () => {
   });
 });
 
-describe('a user group of Slack', () => {
+describe('a Slack user group', () => {
   const slack = (group: string, userGroup = 'S0123456789') =>
     `\nslack: { appId: A01, teamId: T01, channel: C01, botToken: { env: B }, signingSecrets: [{ env: S }], userGroups: { ${group}: ${userGroup} } }`;
   const listed = people.replace('name: Ben', 'name: Ben, slack: [U02]');
@@ -165,7 +165,7 @@ describe('a user group of Slack', () => {
     expect(loadConfig({ path: write(slack('oncall'), listed), env: {} }).slack?.userGroups).toEqual({ oncall: 'S0123456789' });
   });
 
-  test('is refused by name, for a group that there is not, and where nobody of the group is in Slack', () => {
+  test('is refused if given by name, for an unknown group, or if nobody in the group is in Slack', () => {
     expect(problems(slack('oncall', 'oncall-team'), listed)[0]).toMatch(/slack.userGroups.oncall: not a Slack user group id/);
     expect(problems(slack('night'), listed)).toEqual([
       'slack.userGroups.night: there is no such group. Name a group: oncall, leads.',
@@ -176,12 +176,12 @@ describe('a user group of Slack', () => {
   });
 });
 
-describe('the identity provider of the widest steps', () => {
+describe('the identity provider for the widest steps', () => {
   const stepUp = (issuer: string, publicUrl = 'https://firebreak.example.com/') =>
     `stepUp: { issuer: '${issuer}', clientId: firebreak, publicUrl: '${publicUrl}' }\n`;
   const known = people.replace('name: Ben', 'name: Ben, subject: sub-ben');
 
-  test('knows people by their subject, and is asked about what acts wide', () => {
+  test('knows people by their subject, and is asked for wide-reaching actions', () => {
     const config = loadConfig({ path: write(stepUp('https://login.example.com'), known), env: {} });
     expect(config.stepUp).toMatchObject({
       publicUrl: 'https://firebreak.example.com',
@@ -191,7 +191,7 @@ describe('the identity provider of the widest steps', () => {
     expect(config.roster.people.find(({ id }) => id === 'ben')).toMatchObject({ subject: 'sub-ben' });
   });
 
-  test('knows at least one, each by a subject of their own', () => {
+  test('must know at least one person, each by a unique subject', () => {
     expect(problems(stepUp('https://login.example.com'))).toEqual([
       expect.stringContaining('stepUp: nobody in the roster is known to the identity provider'),
     ]);
@@ -200,7 +200,7 @@ describe('the identity provider of the widest steps', () => {
     ]);
   });
 
-  test('is reached over TLS, but for one on this machine', () => {
+  test('is reached over TLS unless it is on this machine', () => {
     expect(problems(stepUp('http://login.example.com'), known)).toEqual([expect.stringContaining('https is needed')]);
     expect(problems(stepUp('http://127.0.0.1.example.com'), known)).toHaveLength(1);
     expect(problems(stepUp('https://login.example.com', 'http://firebreak.example.com'), known)).toHaveLength(1);
@@ -208,7 +208,7 @@ describe('the identity provider of the widest steps', () => {
   });
 });
 
-test('the command line has a client of its own at the provider: one whose tokens prove answers is refused', () => {
+test('the command line needs its own client at the provider, not the one whose tokens prove answers', () => {
   const own = 'ana, subject: s1';
   const listed = people.replace('ana,', `${own},`);
   const step = "stepUp: { issuer: 'https://login.example.com', clientId: firebreak, publicUrl: 'https://f.example.com' }";

@@ -29,7 +29,7 @@ function read(more: string, podIn: string | undefined) {
 const closed = { own: 'security', security: [true, false], shop: [false, true] };
 const open = { own: 'firebreak', security: [false, true], shop: [false, true] };
 
-test('where Firebreak runs is what the pod says, and nothing is done or watched there', () => {
+test('Firebreak’s own namespace comes from its pod, and is neither watched nor acted on', () => {
   expect(read('', 'security')).toEqual(closed);
   expect(read('kubernetes: { ownNamespace: security }\n', 'security')).toEqual(closed);
   expect(read('kubernetes: { ownNamespace: firebreak }\n', 'security')).toEqual([
@@ -37,7 +37,7 @@ test('where Firebreak runs is what the pod says, and nothing is done or watched 
   ]);
 });
 
-test('it is what the file says outside of a cluster, and with a kubeconfig, which may be of another', () => {
+test('it comes from the file outside a cluster, and with a kubeconfig, which may belong to another cluster', () => {
   expect(read('', undefined)).toEqual(open);
   expect(read('kubernetes: { ownNamespace: security }\n', undefined)).toEqual(closed);
   expect(read('kubernetes: { kubeconfig: k }\n', 'security')).toEqual(open);

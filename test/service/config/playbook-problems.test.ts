@@ -41,7 +41,7 @@ function playbook(id: string, more: Partial<AnyPlaybook> = {}): AnyPlaybook {
 
 const toolsImage = `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}`;
 
-describe('is refused, with its place and what to do', () => {
+describe('is refused, with its place and a remedy', () => {
   const rows: readonly (readonly [string, object, readonly AnyPlaybook[], string, string])[] = [
     [
       'an unknown playbook',
@@ -50,8 +50,14 @@ describe('is refused, with its place and what to do', () => {
       'playbooks.enabled.0',
       'Did you mean contain-its?',
     ],
-    ['one that is named twice', { playbooks: { enabled: ['a', 'a'] } }, [playbook('a')], 'playbooks.enabled.1', 'Remove one'],
-    ['an id that two playbooks have', {}, [playbook('a'), playbook('b'), playbook('a')], 'playbooks', 'another id'],
+    [
+      'a playbook that is listed twice',
+      { playbooks: { enabled: ['a', 'a'] } },
+      [playbook('a')],
+      'playbooks.enabled.1',
+      'Remove one',
+    ],
+    ['two playbooks with one id', {}, [playbook('a'), playbook('b'), playbook('a')], 'playbooks', 'another id'],
     [
       'a change window for an unknown playbook',
       {
@@ -64,36 +70,42 @@ describe('is refused, with its place and what to do', () => {
       'Did you mean a?',
     ],
     [
-      'a group that a playbook asks and the roster lacks',
+      'a playbook that asks a group missing from the roster',
       {},
       [playbook('a', { levels: [{ group: 'security', within: '15m' }] })],
       'roster.groups',
       'Add it to roster.groups (it has: oncall, leads)',
     ],
     [
-      'a group that leases ask and the roster lacks',
+      'a lease level with a group missing from the roster',
       { incidents: { levels: [{ group: 'oncal', withinMinutes: 5 }] } },
       [playbook('a')],
       'incidents.levels.0.group',
       'Did you mean oncall?',
     ],
     [
-      'a group of stewards that the roster lacks',
+      'a steward group missing from the roster',
       { evidence: { stewards: ['records'] } },
       [playbook('a')],
       'evidence.stewards.0',
       'Name one of',
     ],
-    ['an action without its tools', {}, [playbook('a', { uses: { killProcess } })], 'playbooks.enabled', 'forensics.toolsImage'],
     [
-      'an action that is turned on without its tools',
+      'an action without its tools image',
+      {},
+      [playbook('a', { uses: { killProcess } })],
+      'playbooks.enabled',
+      'forensics.toolsImage',
+    ],
+    [
+      'an action that is turned on without its tools image',
       { actions: { optIn: ['cutConnections'] } },
       [playbook('a')],
       'actions.optIn.0',
       'forensics.toolsImage',
     ],
     [
-      'an action that a playbook uses and nobody turned on',
+      'a playbook that uses an action nobody turned on',
       { forensics: { toolsImage } },
       [playbook('a', { uses: { cutConnections } })],
       'actions.optIn',
@@ -107,7 +119,7 @@ describe('is refused, with its place and what to do', () => {
   });
 });
 
-test('what is shipped is not refused, and nothing is asked of a playbook that does not run', () => {
+test('the shipped playbooks have no problems, and a disabled playbook is not checked', () => {
   expect(playbookProblems(fileWith({}))).toEqual([]);
   expect(quorumProblemsOf(fileWith({}))).toEqual([]);
   const off = playbook('off', { levels: [{ group: 'nobody', within: '15m' }], uses: { killProcess } });
@@ -115,7 +127,7 @@ test('what is shipped is not refused, and nothing is asked of a playbook that do
   expect(playbookProblems(fileWith({ forensics: { toolsImage } }), [playbook('a', { uses: { killProcess } })])).toEqual([]);
 });
 
-test('an id of Slack answers nothing where no Slack is configured', () => {
+test('a Slack id cannot answer if Slack is not configured', () => {
   const file = fileWith({ roster: { people: [people[0], people[1]], groups: { oncall: ['ada', 'grace'], leads: ['grace'] } } });
   const asked = [playbook('a', { levels: [{ group: 'oncall', within: '15m' }] })];
   expect(quorumProblemsOf(file, asked)).toEqual([]);
@@ -140,15 +152,15 @@ function quorumProblemsOf(file: ReturnType<typeof fileWith>, playbooks: readonly
   return quorumProblems({ ...file, slack, roster: rosterOf(file) }, playbooks);
 }
 
-describe('questions that can never be answered as they need it are told', () => {
+describe('questions that can never be answered as required are reported', () => {
   const levels = [
     { group: 'oncall', within: '15m' as const },
     { group: 'leads', within: '1h' as const },
   ];
   test.each([
     ['one person in all groups', { oncall: ['ada'], leads: ['ada'] }, 'only ada can answer in leads and oncall'],
-    ['a second one with neither a key nor a Slack id', { oncall: ['ada'], leads: ['tom'] }, 'only ada can answer'],
-    ['nobody who could', { oncall: ['tom'], leads: ['tom'] }, 'nobody can answer'],
+    ['a second person with neither a key nor a Slack id', { oncall: ['ada'], leads: ['tom'] }, 'only ada can answer'],
+    ['nobody able to answer', { oncall: ['tom'], leads: ['tom'] }, 'nobody can answer'],
   ])('%s', (_name, groups, problem) => {
     const found = quorumProblemsOf(fileWith({ roster: { people, groups } }), [
       playbook('a', { levels }),
@@ -159,7 +171,7 @@ describe('questions that can never be answered as they need it are told', () => 
     expect(found[0]?.problem).toMatch(/asked about leases, by a, by b$/);
   });
 
-  test('a playbook that asks a group of one person, where others ask two', () => {
+  test('a playbook that asks a group of one person while others ask two', () => {
     const narrow = playbook('narrow', { levels: [{ group: 'oncall', within: '15m' }] });
     expect(quorumProblemsOf(fileWith({}), [narrow, playbook('a', { levels })])).toMatchObject([
       { problem: expect.stringMatching(/^only ada can answer in oncall, .*: asked by narrow$/) },
@@ -167,7 +179,7 @@ describe('questions that can never be answered as they need it are told', () => 
   });
 });
 
-test('evidence that cannot be kept as it is configured stops no playbook', () => {
+test('evidence that cannot be collected with this configuration does not block a playbook', () => {
   const keeps = playbook('keeps', { uses: { captureProcesses, checkpointContainer } });
   expect(playbookProblems(fileWith({}), [keeps])).toEqual([]);
   expect(playbookProblems(fileWith({ actions: { optIn: ['checkpointContainer'] } }), [keeps])).toMatchObject([

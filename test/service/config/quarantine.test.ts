@@ -18,11 +18,11 @@ function written(quarantine: object): string {
 }
 const read = (quarantine: object) => loadConfig({ path: written(quarantine), env: {} }).actions.quarantine;
 
-test('a quarantine has no exceptions until they are named', () => {
+test('a quarantine has no exceptions by default', () => {
   expect(read({})).toEqual({});
 });
 
-test('{} stands for the usual DNS, and a single address for a block of one', () => {
+test('{} means the usual DNS, and a single address means a block of one', () => {
   expect(read({ dns: {} })).toEqual({
     dns: { namespace: 'kube-system', podLabels: { 'k8s-app': 'kube-dns' }, addresses: [] },
   });
@@ -39,7 +39,7 @@ test.each([
   [{ dns: { podLabels: { app: 'not a value' } } }, 'not a valid label value'],
   [{ dns: { podLabels: { 'not/a/name': 'dns' } } }, 'podLabels'],
   [{ forensics: {} }, 'actions.quarantine.forensics.namespace'],
-])('what is too wide is refused: %j', (quarantine, problem) => {
+])('an exception that is too wide is refused: %j', (quarantine, problem) => {
   const checked = checkConfig({ path: written(quarantine), env: {} });
   const problems = checked.ok ? [] : checked.problems.map((one) => `${one.path}: ${one.problem}`);
   expect(problems).toEqual([expect.stringContaining(problem)]);

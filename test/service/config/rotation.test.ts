@@ -37,7 +37,7 @@ rotation: { ${vault}secrets: [${entries}] }
     ['the same Secret twice', `${db}, ${db}`, 'rotation.secrets[1]: this Secret is already listed above'],
     ['a successor’s name', db.replace('db,', 'db-fb0123456789,'), 'rotation.secrets[0].secret: this is the name of a successor'],
     [
-      'two roles that nothing tells apart',
+      'two indistinguishable roles',
       db.replace('[shop]', '[a, b]'),
       'rotation.secrets[0].postgresRole.keys: with two roles the Secret must say which one it is',
     ],
@@ -48,32 +48,28 @@ rotation: { ${vault}secrets: [${entries}] }
       'a secret must not be written into this file',
     ],
     [
-      'what Vault lends, from elsewhere too',
+      'a Vault lease together with another provider',
       db.replace(' } }', ' }, vaultLease: { path: database/creds/shop } }'),
       'rotation.secrets[0].vaultLease: what Vault leases comes from nowhere else',
     ],
     [
-      'Vault without one',
+      'a Secret in Vault without a Vault address',
       '{ namespace: shop, secret: db, vaultKv: { path: shop/db } }',
       'rotation.vault: a Secret is in Vault, but no Vault',
     ],
+    ['a path traversal', '{ namespace: shop, secret: db, vaultKv: { path: a/../b } }', 'vaultKv.path: not a valid Vault path'],
     [
-      'a path that leads out',
-      '{ namespace: shop, secret: db, vaultKv: { path: a/../b } }',
-      'vaultKv.path: not a valid Vault path',
-    ],
-    [
-      'a password that is kept nowhere',
+      'a password that is not stored',
       db.replace(' } }', ' }, vaultKv: { path: shop/db, properties: { DB: db } } }'),
       'rotation.secrets[0].vaultKv.properties: what changes is not kept',
     ],
     [
-      'AWS without an account',
+      'an AWS key without an AWS account',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }',
       'rotation.aws: a Secret is of AWS, but no AWS account',
     ],
     [
-      'a user of AWS in two Secrets',
+      'an AWS user in two Secrets',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }, { namespace: pay, secret: s3, awsAccessKey: { user: shop } }',
       'rotation.secrets[1].awsAccessKey.user: this user is already listed above',
     ],
@@ -83,18 +79,18 @@ rotation: { ${vault}secrets: [${entries}] }
       'rotation.secrets[0].awsAccessKey: it already belongs to PostgreSQL',
     ],
     [
-      'a secret key of AWS that is kept nowhere',
+      'an AWS secret key that is not stored',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop }, vaultKv: { path: s3, properties: { AWS_ACCESS_KEY_ID: id } } }',
       'rotation.secrets[0].vaultKv.properties: what changes is not kept',
     ],
     ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: unknown key'],
-  ])('%s is a problem that is named', (_, entries, problem) => {
+  ])('%s is reported as a problem', (_, entries, problem) => {
     const found = problemsOf(entries);
     expect(found.join('\n')).toContain(problem);
     expect(found.join('\n')).not.toContain('canary');
   });
 
-  test('Vault’s providers are made with its token, and a store of the value is one that External Secrets read', () => {
+  test('Vault’s providers use its token, and stored values can be read by External Secrets', () => {
     const kept = db.replace(' } }', ' }, vaultKv: { path: shop/db } }');
     const lent = '{ namespace: shop, secret: lent, vaultLease: { path: database/creds/shop } }';
     const path = fileWith(`${kept}, ${lent}`, 'vault: { address: "https://vault:8200", token: { env: VAULT } }, ');
@@ -109,7 +105,7 @@ rotation: { ${vault}secrets: [${entries}] }
     expect(missingSecrets({ config, env: { DB: env.DB }, roles: ['secrets'] })).toMatchObject([{ path: 'rotation.vault.token' }]);
   });
 
-  test('AWS is asked with a key that is read, or with a role and a token that is not', () => {
+  test('AWS is called with an access key that is read, or with a role and a token file that is not', () => {
     const s3 = '{ namespace: shop, secret: s3, awsAccessKey: { user: shop-uploads } }';
     const key = 'aws: { region: eu-central-1, accessKey: { id: { env: ID }, secret: { env: KEY } } }, ';
     const byKey = loadConfig({ path: fileWith(s3, key), env: {} });
@@ -137,7 +133,7 @@ rotation: { ${vault}secrets: [${entries}] }
     expect(checked.ok ? [] : checked.problems.map(({ path }) => path)).toEqual(['rotation.aws']);
   });
 
-  test('is read by the secrets pool only, and what is no URL of PostgreSQL is said without it', () => {
+  test('is read by the secrets pool only, and an invalid PostgreSQL URL is reported without its value', () => {
     const config = loadConfig({ path: fileWith(db), env: {} });
     const env = { DB: 'postgres://rotator:canary@db/shop' };
     expect(resolveSecrets({ config, env: { FALCO: 'f' }, roles: ['cell'] }).rotation).toBeUndefined();

@@ -18,7 +18,7 @@ function written(to: object): string {
   return path;
 }
 
-test('a stream into Kafka is read with its brokers, its account and its certificates', () => {
+test('a Kafka stream is read with its brokers, account and certificates', () => {
   const sasl = { username: { env: 'LAKE_USER' }, password: { env: 'LAKE_PASSWORD' } };
   const kafka = { brokers: ['kafka-1.example.com:9093', '[fd00::1]:9094'], topic: 'events', sasl, tls: { caFile: 'ca.pem' } };
   const [stream] = loadConfig({ path: written({ kafka }), env: {} }).streams;
@@ -41,15 +41,15 @@ test('a stream into Kafka is read with its brokers, its account and its certific
 const broker = { brokers: ['kafka-1.example.com:9093'], topic: 'events' };
 const account = { username: { env: 'LAKE_USER' }, password: { env: 'LAKE_PASSWORD' } };
 
-test('the network policy lets the desk out to its brokers', async () => {
+test('the network policy lets the desk reach its brokers', async () => {
   const config = written({ kafka: { ...broker, brokers: ['kafka-1.example.com:19093'] } });
   const { stdout } = await firebreakHere(['rbac', 'network', '--config', config], { folder });
   expect(stdout).toContain('port: 19093');
 });
 
 test.each<[string, object, string]>([
-  ['a password that goes over the network as it is', { plaintext: true, sasl: { ...account, mechanism: 'plain' } }, 'needs TLS'],
-  ['certificates where there is no TLS', { plaintext: true, tls: { caFile: 'ca.pem' } }, 'plaintext and tls cannot be combined'],
+  ['a password sent in plaintext', { plaintext: true, sasl: { ...account, mechanism: 'plain' } }, 'needs TLS'],
+  ['certificates without TLS', { plaintext: true, tls: { caFile: 'ca.pem' } }, 'plaintext and tls cannot be combined'],
   ['a key without its certificate', { tls: { keyFile: 'key.pem' } }, 'needed together'],
   ['a broker without a port', { brokers: ['kafka-1.example.com'] }, 'not HOST:PORT'],
   ['a topic that Kafka would not make', { topic: 'a topic' }, 'not a valid topic name'],

@@ -26,19 +26,19 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
 
 const ofFiles = { ca: 'the ca.pem', cert: 'the client.pem', key: 'the client.key', serverName: 'temporal.example.com' };
 
-describe('the way to Temporal', () => {
-  test('is plain where nobody says otherwise', () => {
+describe('the connection to Temporal', () => {
+  test('is plaintext by default', () => {
     expect(accessOf('')()).toEqual({});
     expect(accessOf('', { TEMPORAL_TLS: 'false' })()).toEqual({});
   });
 
-  test('is encrypted with the authorities of the system, or with what the file names', () => {
+  test('is encrypted with the system’s authorities, or with what the file names', () => {
     expect(accessOf('tls: true,')()).toEqual({ tls: {} });
     const tls = 'tls: { caFile: ca.pem, certFile: client.pem, keyFile: client.key, serverName: temporal.example.com },';
     expect(accessOf(tls)()).toEqual({ tls: ofFiles });
   });
 
-  test('is what Temporal’s own environment variables say', () => {
+  test('follows Temporal’s own environment variables', () => {
     const paths = {
       TEMPORAL_TLS_SERVER_CA_CERT_PATH: file('ca.pem'),
       TEMPORAL_TLS_CLIENT_CERT_PATH: file('client.pem'),
@@ -53,7 +53,7 @@ describe('the way to Temporal', () => {
     expect(accessOf('tls: false,', paths)()).toEqual({});
   });
 
-  test('is opened with what a file holds when it is asked', () => {
+  test('uses the current content of a file whenever it is opened', () => {
     const access = accessOf(`apiKey: { file: ${file('api.key')} },`.replace('api.key', 'client.key'));
     expect(access()).toEqual({ tls: {}, apiKey: 'the client.key' });
     writeFileSync(file('client.key'), 'renewed\n');
@@ -63,14 +63,14 @@ describe('the way to Temporal', () => {
   test.each([
     ['half of a client certificate', 'tls: { certFile: client.pem },', {}, /certFile and keyFile are needed together/],
     [
-      'half of one in the environment',
+      'half of a client certificate in the environment',
       '',
       { TEMPORAL_TLS_CLIENT_CERT_PATH: '/c' },
       /sets only one of the client certificate and its key/,
     ],
     ['an API key without TLS', 'tls: false,', { TEMPORAL_API_KEY: 'k' }, /could be read on the way/],
-    ['any server', '', { TEMPORAL_TLS: 'true', TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: 'true' }, /trust any server/],
-    ['a file that is not there', 'tls: { caFile: nowhere.pem },', {}, /temporal\.tls\.caFile.*nowhere\.pem cannot be read/],
+    ['trust in any server', '', { TEMPORAL_TLS: 'true', TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: 'true' }, /trust any server/],
+    ['a missing file', 'tls: { caFile: nowhere.pem },', {}, /temporal\.tls\.caFile.*nowhere\.pem cannot be read/],
   ])('%s is refused, with the remedy', (_what, temporal, env, message) => {
     expect(() => accessOf(temporal, env)).toThrow(message);
   });

@@ -22,11 +22,11 @@ function written(forensics: object): string {
 const read = (forensics: object) => loadConfig({ path: written(forensics), env: {} });
 const log = createLog({ log: { ...read({}).log, level: 'error' } });
 
-test('nothing listens for uploads until an address is named', async () => {
+test('nothing listens for uploads unless an address is set', async () => {
   expect(await openDoor({ config: read({}), log })).toBeUndefined();
 });
 
-test('where one is named the process listens, and says so where it cannot', async () => {
+test('the process listens if an address is set, and reports if it cannot', async () => {
   const address = 'https://firebreak-forensics.firebreak.svc:9443';
   const door = await openDoor({ config: read({ uploads: { address, listen: { port: 0 } } }), log });
   expect(door?.origin).toBe(address);
@@ -48,13 +48,13 @@ test.each([
   'https://10.20.0.5:9443/',
   'https://a@10.20.0.5:9443',
   'https://Pool:9443',
-])('an address is a host and a port, and no more: %s', (address) => {
+])('an address must be just a host and a port: %s', (address) => {
   const checked = checkConfig({ path: written({ uploads: { address } }), env: {} });
   const problems = checked.ok ? [] : checked.problems.map((one) => `${one.path}: ${one.problem}`);
   expect(problems).toEqual([expect.stringContaining('forensics.uploads.address: not https://HOST:PORT')]);
 });
 
-test('processes that share the streams of a cluster take one each at least', () => {
+test('processes that share the streams of a cluster get at least one each', () => {
   expect(read({ streams: { processes: 2 } }).forensics.streams).toMatchObject({ atATime: 2, processes: 2 });
   expect(() => read({ streams: { atATime: 2, processes: 3 } })).toThrow(
     expect.objectContaining({

@@ -15,7 +15,7 @@ const all = ruleSets.flatMap(({ rules }) => rules);
 const places = all.flatMap((rule) => rule.places.map((place) => [`${rule.set}: ${rule.name}`, place, rule] as const));
 
 describe('the rule sets', () => {
-  test('have their names, whence they are and at which version', () => {
+  test('have a name, a source and a version', () => {
     expect(ruleSets.map(({ id, rules }) => [id, rules.length > 30])).toEqual(
       ['falco', 'falco-plugins', 'tetragon', 'tracee', 'kubearmor'].map((id) => [id, true]),
     );
@@ -23,7 +23,7 @@ describe('the rule sets', () => {
       expect([from, version]).toEqual([expect.stringMatching(/\w\/\w/), expect.stringMatching(/20\d\d-/)]);
   });
 
-  test('each give an alert that arrives under the rule’s own name, where it happened', () => {
+  test('each give an alert under the rule’s own name, with the place where it happened', () => {
     const wrong = places.flatMap(([what, place, rule]) => {
       const alert = alertOfRule(rule, place);
       const where = alert?.pod ? 'pod' : alert?.node ? 'node' : 'cluster';
@@ -65,15 +65,15 @@ describe('coverage', () => {
     });
   });
 
-  test('of one below the severity that the playbook begins at is not its', () => {
+  test('of a rule below the minimum severity of a playbook does not include that playbook', () => {
     const found = coveredOf(falco({ name: 'Drop and execute new binary in container', severity: 'DEBUG' }));
     expect(found?.answers[0]?.playbooks).not.toContain('firebreak/contain-dropped-binary');
   });
 
-  test('of one that only what takes the rest takes is not counted', () =>
+  test('of a rule that only a catch-all playbook answers does not count', () =>
     expect(coveredOf(falco({ severity: 'CRITICAL' }))).toMatchObject({ covered: 'rest', answers: [{ playbooks: [] }] }));
 
-  test('of the public rule sets is as wide as is said', () => {
+  test('of the public rule sets is as high as documented', () => {
     const shares = new Map<string, number>();
     for (const { set, rules } of coverageOf(playbooks, ruleSets)) {
       shares.set(set.id, percentCovered(rules));
@@ -90,7 +90,7 @@ describe('coverage', () => {
       expect({ name, isEnough: (shares.get(name) ?? 0) >= least }).toEqual({ name, isEnough: true });
   });
 
-  test('comes to the same in turns, between which others have theirs and are told how far it is', async () => {
+  test('gives the same result in turns, which let others run and report progress', async () => {
     const others: number[] = [];
     const timer = setInterval(() => others.push(told.length), 0);
     const told: number[] = [];
@@ -102,7 +102,7 @@ describe('coverage', () => {
     expect(new Set(others).size).toBeGreaterThan(5);
   });
 
-  test('as a layer has the version of ATT&CK, and each technique once with its share', () => {
+  test('as a layer has the ATT&CK version, and each technique once with its share', () => {
     const layer = navigatorLayer(coverageOf(playbooks, ruleSets));
     expect(layer).toMatchObject({ domain: 'enterprise-attack', versions: { attack: '19', layer: '4.5' } });
     const { techniques } = layer as { techniques: readonly { techniqueID: string; score: number; comment: string }[] };
@@ -112,8 +112,8 @@ describe('coverage', () => {
   });
 });
 
-describe('rule files of one’s own', () => {
-  test('are read: rules of Falco, TracingPolicies, policies of KubeArmor', () => {
+describe('custom rule files', () => {
+  test('are read: Falco rules, TracingPolicies and KubeArmor policies', () => {
     writeFileSync(
       join(folder, 'own.yaml'),
       `- macro: is_shell
@@ -148,7 +148,7 @@ spec: { severity: 7, tags: [T1053.003], action: Block }
     ]);
   });
 
-  test('that are no YAML, or not there, are named', () => {
+  test('that are missing or not YAML are named', () => {
     expect(() => ruleSetInFolder(join(folder, 'none'))).toThrow(/there is no folder/);
     const broken = mkdtempSync(join(folder, 'broken-'));
     writeFileSync(join(broken, 'broken.yaml'), '- rule: [');

@@ -211,7 +211,7 @@ async function checked(signed: SignedVote, reads = true, asked = question) {
 }
 
 describe('the page of a question', () => {
-  test('shows what the card shows, made harmless, and begins nothing by being looked at', async () => {
+  test('shows what the card shows, escaped, and changes nothing when viewed', async () => {
     const response = await fetch(link);
     const text = await response.text();
     expect(response.status).toBe(200);
@@ -230,7 +230,7 @@ describe('the page of a question', () => {
     expect(sent).toEqual([]);
   });
 
-  test('asks for what a choice’s form asks for, and has it signed for, too', async () => {
+  test('asks for the fields of a choice’s form, and the sign-in covers them', async () => {
     expect(await (await fetch(link)).text()).toContain('In how many &lt;hours&gt;? <input type="number" name="form:later:hours"');
     const later = { choice: 'later', person: 'ana', 'form:later:hours': '400', 'form:later:who': 'ben' };
     const refused = await sendOff(later);
@@ -249,7 +249,7 @@ describe('the page of a question', () => {
     expect(await checked({ ...signVote(other), idToken })).toMatchObject({ ok: false });
   });
 
-  test('lets who signs in decide, by a vote that the cell believes for the provider’s word alone', async () => {
+  test('lets whoever signs in decide, with a vote that the cell believes on the provider’s word alone', async () => {
     const page = await answer(filled, 'sub-ana');
     expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Received: “No, delete it”.') });
     const [vote] = sent;
@@ -267,7 +267,7 @@ describe('the page of a question', () => {
     });
   });
 
-  test('needs the word also for what changes nothing: nobody else says who it is', async () => {
+  test('needs that word even for a choice that changes nothing: nothing else says who it is', async () => {
     await answer({ choice: 'keep', person: 'ben' }, 'sub-ben');
     const [vote] = sent;
     if (!vote) throw new Error('no vote');
@@ -276,21 +276,25 @@ describe('the page of a question', () => {
     expect(await checked(bare)).toMatchObject({ ok: false });
   });
 
-  test('decides nothing where somebody else signs in', async () => {
+  test('decides nothing if somebody else signs in', async () => {
     expect(await answer(filled, 'sub-ben')).toMatchObject({ status: 403 });
     expect([sent, refusals]).toEqual([[], ['signed in as somebody else: sub-ben']]);
   });
 
   test.each([
     ['no answer', { ...filled, choice: '' }, 'Choose an answer.'],
-    ['an answer that is none', { ...filled, choice: 'x' }, 'Choose an answer.'],
+    ['an answer that does not exist', { ...filled, choice: 'x' }, 'Choose an answer.'],
     ['nobody', { ...filled, person: '' }, 'Say who you are.'],
-    ['somebody whom the provider does not know', { ...filled, person: 'eve' }, 'Say who you are.'],
+    ['somebody the provider does not know', { ...filled, person: 'eve' }, 'Say who you are.'],
     ['no reason', { ...filled, reason: '' }, ''],
-    ['more of a reason than is read', { ...filled, reason: 'x'.repeat(501) }, 'characters; this one has 501'],
-    ['that much of one where none is needed', { choice: 'keep', person: 'ben', reason: 'x'.repeat(501) }, 'this one has 501'],
+    ['a reason that is too long', { ...filled, reason: 'x'.repeat(501) }, 'characters; this one has 501'],
+    [
+      'a reason that is too long where none is needed',
+      { choice: 'keep', person: 'ben', reason: 'x'.repeat(501) },
+      'this one has 501',
+    ],
     ['another target', { ...filled, target: 'zzzz' }, 'These are not the last four characters'],
-  ])('is not taken with %s, and keeps what was typed', async (_what, form, problem) => {
+  ])('is not accepted with %s, and keeps what was typed', async (_what, form, problem) => {
     const response = await sendOff(form);
     const text = await response.text();
     expect(response.status).toBe(422);
@@ -299,19 +303,19 @@ describe('the page of a question', () => {
     if (form.reason) expect(text).toContain(`${form.reason}</textarea>`);
   });
 
-  test('is not for who may not answer', async () => {
+  test('refuses whoever may not answer', async () => {
     const response = await sendOff({ ...filled, person: 'lea' });
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('Only oncall may answer this')]);
     expect(refusals).toHaveLength(1);
   });
 
-  test('is no other site’s to send off', async () => {
+  test('cannot be submitted by another site', async () => {
     expect((await sendOff(filled, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await sendOff(filled, { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
     expect((await sendOff(filled, { origin: desk.publicUrl, 'sec-fetch-site': 'same-origin' })).status).toBe(303);
   });
 
-  test('has its own link: that of an answer, a made-up one and another method open nothing', async () => {
+  test('has its own link: an answer’s link, a made-up one and another method open nothing', async () => {
     const [other] = (await cards.buttonsOf(question.id)).filter(({ choice }) => choice === 'remove');
     for (const id of [other?.buttonId, `b_${'A'.repeat(24)}`, 'x', '../../metrics', ''])
       expect((await fetch(`${desk.publicUrl}${answerPrefix}${id}`)).status).toBe(404);
@@ -319,7 +323,7 @@ describe('the page of a question', () => {
     expect((await sendOff({ ...filled, reason: 'x'.repeat(20_000) })).status).toBe(403);
   });
 
-  test('says what became of it, and asks nothing more then', async () => {
+  test('says how it was decided, and then asks nothing more', async () => {
     timeline.push(
       { at: '2026-03-01T14:05:00Z', kind: 'vote.refused', actor: 'person/ana', text: 'The person who asks may not answer.' },
       { at: '2026-03-01T14:06:00Z', kind: 'vote.accepted', actor: 'person/lea', text: 'Lea: remove: I never said so' },
@@ -339,7 +343,7 @@ describe('the page of a question', () => {
     expect(text).not.toContain('<form');
   });
 
-  test('says so where the incident does not answer, and takes the answer all the same', async () => {
+  test('says so if the incident does not respond, and still accepts the answer', async () => {
     current = undefined;
     expect(await (await fetch(link)).text()).toContain('The incident does not answer at the moment');
     expect((await sendOff(filled)).status).toBe(303);
@@ -350,7 +354,7 @@ describe('the page about what is in force', () => {
   const linkOf = async () =>
     (await createAnswerLinks({ cards, publicUrl: desk.publicUrl })({ question: leaseAsked.id, incident })) ?? '';
 
-  test('has a link that stays the same, and is found from the page of what was asked', async () => {
+  test('has a stable link, and is linked from the page of the question', async () => {
     const url = await linkOf();
     expect(await linkOf()).toBe(url);
     expect(url).not.toContain('0123456789abcdef');
@@ -360,7 +364,7 @@ describe('the page about what is in force', () => {
     );
   });
 
-  test('says what holds and until when, and what each answer does', async () => {
+  test('says what is in force, until when, and what each answer does', async () => {
     const text = await (await fetch(await linkOf())).text();
     for (const shown of [
       'cart-x2x8k quarantined: extend it, keep it for good, or end it?',
@@ -375,7 +379,7 @@ describe('the page about what is in force', () => {
     expect(sent).toEqual([]);
   });
 
-  test('lets who signs in extend it, for the provider’s word alone', async () => {
+  test('lets whoever signs in extend it, on the provider’s word alone', async () => {
     await answer({ choice: 'extend', person: 'ana' }, 'sub-ana', await linkOf());
     const [vote] = sent;
     if (!vote) throw new Error('no vote');
@@ -385,7 +389,7 @@ describe('the page about what is in force', () => {
     expect(await checked(bare, true, leaseAsked)).toMatchObject({ ok: false });
   });
 
-  test('wants a reason for a release, and takes nothing from who is not asked', async () => {
+  test('requires a reason for a release, and accepts nothing from whoever is not asked', async () => {
     const url = await linkOf();
     const unreasoned = await sendOff({ choice: 'release', person: 'ana' }, {}, url);
     expect([unreasoned.status, await unreasoned.text()]).toEqual([422, expect.stringContaining('Give a reason')]);
@@ -394,7 +398,7 @@ describe('the page about what is in force', () => {
     expect(sent).toEqual([]);
   });
 
-  test('is bound to the question as it is asked now: what was signed in for before is worth nothing on the next', async () => {
+  test('is bound to the current question: an earlier sign-in does not count for the next one', async () => {
     await answer({ choice: 'extend', person: 'ana' }, 'sub-ana', await linkOf());
     const [vote] = sent;
     if (!vote) throw new Error('no vote');
@@ -407,7 +411,7 @@ describe('the page about what is in force', () => {
     expect(await checked(again, true, next)).toMatchObject({ ok: true });
   });
 
-  test('signs no other question than the one that was on it', async () => {
+  test('signs no question but the one that it showed', async () => {
     const url = await linkOf();
     const form = { choice: 'release', person: 'ana', reason: 'our own job' };
     const text = await (await fetch(url)).text();
@@ -425,15 +429,9 @@ describe('the page about what is in force', () => {
   test.each([
     ['of another incident', { incident: { ...incident, id: 'incident/lab/shop/Deployment/other' } }],
     ['of another run', { incident: { ...incident, run: 'run-2' } }],
-    [
-      'that releases where it says that it extends',
-      { choices: [{ id: 'extend', label: 'Extend it', plans: [undo], quorum: 1 }] },
-    ],
-    [
-      'that deletes where it says that it releases',
-      { choices: [{ id: 'release', label: 'Release it', plans: [remove], quorum: 1 }] },
-    ],
-  ] satisfies readonly (readonly [string, Partial<Question>])[])('shows and signs none %s', async (_what, changes) => {
+    ['that releases but says that it extends', { choices: [{ id: 'extend', label: 'Extend it', plans: [undo], quorum: 1 }] }],
+    ['that deletes but says that it releases', { choices: [{ id: 'release', label: 'Release it', plans: [remove], quorum: 1 }] }],
+  ] satisfies readonly (readonly [string, Partial<Question>])[])('shows and signs no question %s', async (_what, changes) => {
     const url = await linkOf();
     const other: Question = { ...leaseAsked, ...changes };
     lease = { ...leaseState, question: other, digest: questionDigest(other) };
@@ -443,7 +441,7 @@ describe('the page about what is in force', () => {
     expect(sent).toEqual([]);
   });
 
-  test('asks nothing when it is over, and says so where the incident does not answer', async () => {
+  test('asks nothing once it is over, and says so if the incident does not respond', async () => {
     const url = await linkOf();
     lease = { ...leaseState, status: { state: 'void', why: 'given back', at: '2026-03-01T15:00:00Z' } };
     const text = await (await fetch(url)).text();
@@ -467,7 +465,7 @@ describe('the link', () => {
     details: { alerts: '3' },
   };
 
-  test('comes with the call that wakes people, whole, and no call waits long for it or goes without', async () => {
+  test('is whole in the page that wakes people, and no page is held up when there is no link', async () => {
     const routingKey = 'a'.repeat(32);
     const fake = await startPagerDutyFake({ routingKeys: [routingKey] });
     const pager = linkingPager(redactedPager(createPagerDuty({ apiUrl: fake.url, routingKey })), {
@@ -482,7 +480,7 @@ describe('the link', () => {
     await fake.stop();
   });
 
-  test('of a key that is not ours makes no vote count', async () => {
+  test('does not make a vote with a foreign key count', async () => {
     const { privateKey } = generateKeyPairSync('ed25519');
     await answer(filled, 'sub-ana');
     const [vote] = sent;

@@ -4,7 +4,7 @@ import { withNames } from '../../../service/desk/desk.ts';
 import { questionCard } from '../../integrations/slack/fixture.ts';
 import { roster } from '../../workflows/people.ts';
 
-test('a card names who has voted and who has decided, as it names those who may; whom the roster has lost keeps the id', async () => {
+test('a card names voters and deciders just as it names those who may answer; anyone no longer in the roster appears by id', async () => {
   const shown: QuestionCard[] = [];
   const desk = withNames(
     {

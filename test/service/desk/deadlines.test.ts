@@ -113,7 +113,7 @@ describe('deadlines of notifications', () => {
     ...{ kind: 'deadline.sent', ...about, stage, sentAt: new Date(now).toISOString(), reference: 'CSIRT-4711' },
   });
 
-  test('call people four hours and one hour before each, and when its time is over, each once, whatever is started anew', async () => {
+  test('page people four hours and one hour before each and when it has passed, once each, whatever is restarted', async () => {
     await order(start);
     const looks: number[] = [];
     for (const hours of [0, 19.9, 20, 20.1, 22.9, 23, 23.5, 24, 24.1, 30]) {
@@ -126,7 +126,7 @@ describe('deadlines of notifications', () => {
     expect(new Set((await called()).map(({ key }) => key)).size).toBe(3);
   });
 
-  test('call people before the notification of a trust service provider is due, which is 24 hours after becoming aware', async () => {
+  test('page people before a trust service provider’s notification is due, 24 hours after becoming aware', async () => {
     await order(start);
     const provider = () => desk({ entity: 'trust-service-provider' });
     at(19.9);
@@ -169,7 +169,7 @@ describe('deadlines of notifications', () => {
     ]);
   });
 
-  test('wait for no Slack: people are called, and the thread is told when it can be', async () => {
+  test('do not wait for Slack: people are paged, and the thread is told when possible', async () => {
     await order(start);
     at(20);
     let isDown = true;
@@ -189,7 +189,7 @@ describe('deadlines of notifications', () => {
     expect(posts).toHaveLength(2);
   });
 
-  test('call nobody for what was sent, and end the call that is open; what comes next is counted from when it was sent', async () => {
+  test('page nobody for what was sent, and resolve the open page; the next one counts from when it was sent', async () => {
     await order(start);
     at(20);
     await desk().look();
@@ -211,7 +211,7 @@ describe('deadlines of notifications', () => {
     ]);
   });
 
-  test('call for the most pressing one alone where all desks were away', async () => {
+  test('page only for the most pressing one after all desks were down', async () => {
     await order(start);
     at(71.5);
     await desk().look();
@@ -221,7 +221,7 @@ describe('deadlines of notifications', () => {
     ]);
   });
 
-  test('are not quietened by a record that no person has signed, nor by who started them', async () => {
+  test('are not silenced by a record that no person signed, nor by whoever started them', async () => {
     await order(start);
     await order({ kind: 'deadline.stop', ...about, reason: 'a test' }, 'ana');
     await order({ kind: 'deadline.stop', ...about, reason: 'a test' }, 'ben', 'ana');
@@ -238,7 +238,7 @@ describe('deadlines of notifications', () => {
     expect(await desk().linesOf(incident)).toEqual([expect.stringContaining('no notification needed, by Ben')]);
   });
 
-  test('run although their start’s signer is not known any more, and count from the earliest moment that anybody named', async () => {
+  test('run even if the signer of their start is no longer known, and count from the earliest moment that anybody named', async () => {
     await order(start, 'ana', 'ben');
     const later = new Date(begin + 12 * hourMs).toISOString();
     await order({ ...start, awareAt: later }, 'ben');
@@ -247,7 +247,7 @@ describe('deadlines of notifications', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  test('go by no record of another cluster’s cell, nor by one of a desk', async () => {
+  test('ignore records of another cluster’s cell, and those of a desk', async () => {
     const given: DeadlineOrder = { version: 1, person: 'ana', at: new Date(now).toISOString(), cluster: 'c', ...start };
     const signed = { order: given, keyId: people.ana.keyId, signature: await people.ana.sign(orderBytes(given)) };
     await write('desk/c', { kind: 'deadline.started', actor: 'person/ana', body: { order: signed } });
@@ -257,7 +257,7 @@ describe('deadlines of notifications', () => {
     expect(calls()).toEqual([]);
   });
 
-  test('try again where the pager does not answer, and say so as a number', async () => {
+  test('page again if the pager does not answer, and report that as a metric', async () => {
     await order(start);
     at(20);
     pagerDuty.inject({ method: 'POST', path: /enqueue/, what: 'fail', status: 503 });
@@ -269,7 +269,7 @@ describe('deadlines of notifications', () => {
     expect(await called()).toHaveLength(1);
   });
 
-  test('are numbers, also once their time is over; and where nobody can be called, the thread and the record say so', async () => {
+  test('are metrics, even once they have passed; and if nobody can be paged, the thread and the record say so', async () => {
     await order(start);
     at(25);
     const one = desk({ pager: undefined });
@@ -283,7 +283,7 @@ describe('deadlines of notifications', () => {
     expect(posts.map(({ text }) => text).join()).toContain('Nobody can be called: no paging is configured.');
   });
 
-  test('of a vulnerability has its last one from when a measure is available', async () => {
+  test('of a vulnerability count the last one from when a measure is available', async () => {
     const cra = { ...about, regime: 'cra-vulnerability' } as const;
     await order({ ...start, ...cra });
     expect((await desk().linesOf(incident))[2]).toContain('the due date is not known yet');

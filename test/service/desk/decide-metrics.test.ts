@@ -6,7 +6,7 @@ const at = (seconds: number): string => new Date(Date.parse('2026-11-27T10:00:00
 const asked = (id: string) => ({ kind: 'question.asked', chain, at: at(0), body: { question: { id } } });
 const ended = (kind: string, question: string, seconds: number) => ({ kind, chain, at: at(seconds), body: { question } });
 
-test('questions are counted as they end, with the time that people took; what has no beginning here is left out', async () => {
+test('questions are counted when they end, with the time that people took; those that did not start here are left out', async () => {
   const metrics = createDeskMetrics({
     store: { async *eachOfKinds() {} },
     trust: { senderOf: () => undefined },

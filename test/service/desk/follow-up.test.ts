@@ -68,7 +68,7 @@ paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { env: LEADS } 
   expect(JSON.stringify(pagerduty.alerts)).not.toContain('secretpass');
 });
 
-test('only what the configuration has secrets for may tell something back', async () => {
+test('only systems with configured secrets may report back', async () => {
   const jira = 'jira: { url: https://acme.atlassian.net, email: a@acme.com, token: { env: JIRA }, project: SEC';
   const pagerduty = 'pagerduty: { routingKey: { env: PD }';
   const env = { JIRA: 'jira-token', PD: 'a'.repeat(32), HOOK: 'hook-secret', OLD: 'old-secret' };
@@ -79,7 +79,7 @@ test('only what the configuration has secrets for may tell something back', asyn
   expect(both.inbound).toEqual(['jira', 'pagerduty']);
 });
 
-test('without either there is neither, and incidents are told so', async () => {
+test('without configuration there is neither, and incidents are told so', async () => {
   const { config, tickets, pager } = await desk('', {});
   expect([tickets, pager, followUpOf(config)]).toEqual([undefined, undefined, { tickets: false, pages: false }]);
 });

@@ -69,7 +69,7 @@ async function post({ headers, body }: Delivery, path = 'github', method = 'POST
 
 const words = async () => (await mailbox.after(incident, 0, 100)).map((news) => news.words);
 
-test('an event is kept for the incident of its ticket, which is told; the same one again is the same one', async () => {
+test('an event is kept for the incident of its ticket, which is told; a redelivery is recognized', async () => {
   const delivery = githubDelivery(closed);
   expect(await post(delivery)).toBe(204);
   // Sent again by GitHub, or by somebody who recorded it: with another delivery id, which is not signed.
@@ -79,7 +79,7 @@ test('an event is kept for the incident of its ticket, which is told; the same o
   expect(await mailbox.after(incident, 1, 100)).toEqual([]);
 });
 
-test('a comment is one line without secrets, and what turns text round is written out', async () => {
+test('a comment is one line without secrets, and bidirectional controls are spelled out', async () => {
   const comment = 'ours:\n‮ mysql -psecretpass <@U01ADA>';
   await post(githubDelivery({ ...closed, event: 'issue_comment', action: 'created', comment }));
   const [told = ''] = await words();
@@ -97,12 +97,12 @@ test('while the incident cannot be told, the event is kept, and the sender is as
   expect(nudged).toEqual([incident]);
 });
 
-test('a ticket of nobody tells nobody', async () => {
+test('a ticket of no incident reaches no incident', async () => {
   expect(await post(githubDelivery({ ...closed, number: 8 }))).toBe(204);
   expect([nudged, await words()]).toEqual([[], []]);
 });
 
-test('what is not signed, too large, of another system or no POST is refused', async () => {
+test('anything unsigned, too large, from another system or not a POST is refused', async () => {
   expect(await post(githubDelivery({ ...closed, secret: 'another' }))).toBe(401);
   expect(refused).toEqual(['X-Hub-Signature-256 is missing or not valid']);
   const large = githubDelivery({ ...closed, login: 'a'.repeat(300_000) });
@@ -112,7 +112,7 @@ test('what is not signed, too large, of another system or no POST is refused', a
   expect(await words()).toEqual([]);
 });
 
-test('bodies that come too slowly are cut off, and leave their places to others', async () => {
+test('bodies that arrive too slowly are cut off, and make room for others', async () => {
   const impatient = await serve({ readWithinMs: 500 });
   const port = portOf(impatient);
   const head = 'POST /inbound/github HTTP/1.1\r\nhost: desk\r\ncontent-length: 10\r\n\r\n';
@@ -128,7 +128,7 @@ test('bodies that come too slowly are cut off, and leave their places to others'
   }
 });
 
-test('of one incident no more than 500 events are kept', async () => {
+test('at most 500 events are kept per incident', async () => {
   for (let index = 0; index < 510; index += 1)
     await mailbox.put('github', `delivery-${index}`, { ticket: '7', deed: 'commented', by: 'eve', text: String(index) });
   expect(await mailbox.after(incident, 0, 1_000)).toHaveLength(500);

@@ -30,6 +30,6 @@ test('the details of a closed incident say in full what a version that was obser
   );
 });
 
-test('where nothing was observed nothing is said of it', () => {
+test('the details say nothing of observations if there were none', () => {
   expect(incidentText({ ...closed, timeline: closed.timeline.slice(1) }, roster)).not.toContain('observed');
 });

@@ -65,7 +65,7 @@ async function answered(shown: QuestionState, now: QuestionState, choice = 'rele
   return { draft, told, votes };
 }
 
-test('the dialog of a release shows its plan and the quorum, and its sending off is a vote on exactly that question', async () => {
+test('the release dialog shows its plan and the quorum, and submitting it is a vote on exactly that question', async () => {
   const { draft, told, votes } = await answered(asked(), asked());
   expect(draft.choice).toMatchObject({ weakens: true, quorum: 2, blastRadius: [pod] });
   expect(draft.card.incident).toMatchObject({ severity: 'critical', cluster: 'lab' });
@@ -75,7 +75,7 @@ test('the dialog of a release shows its plan and the quorum, and its sending off
 
 test.each<[string, Partial<Question>]>([
   ['was asked again', { text: 'quarantinePod lasts until much later' }],
-  ['means something else in silence', { onSilence: 'It is released.' }],
+  ['means something else by silence', { onSilence: 'It is released.' }],
   [
     'releases something else',
     { choices: [{ id: 'release', label: '', plans: [{ ...release, blastRadius: [pod, 'pod/shop/other'] }], quorum: 2 }] },
@@ -85,13 +85,13 @@ test.each<[string, Partial<Question>]>([
     { choices: [{ id: 'release', label: '', plans: [{ ...release, action: 'deletePod' }], quorum: 1 }] },
   ],
   ['is another one', { id: 'lease:fedcba9876543210-l' }],
-])('nothing is signed where the question %s since', async (_how, over) => {
+])('nothing is signed if the question meanwhile %s', async (_how, over) => {
   const { told, votes } = await answered(asked(), asked(over));
   expect(told.text).toContain('Nothing was decided');
   expect(votes).toEqual([]);
 });
 
-test('where the widest step needs a sign-in, it leads there', async () => {
+test('if the widest step needs a sign-in, it leads there', async () => {
   const stepUp = asked({ choices: [{ id: 'release', label: '', plans: [release], quorum: 2, stepUp: true }] });
   const { told, votes } = await answered(stepUp, stepUp);
   expect(told.text).toBe('Sign in first.');
@@ -108,7 +108,7 @@ describe('while a question of the incident offers the same release', () => {
     ],
   });
 
-  test('the dialog that was open signs nothing, and says where it is asked', async () => {
+  test('a dialog that was already open signs nothing, and says where to answer', async () => {
     const { told, votes } = await answered(asked(), asked(), 'release', [card]);
     expect(told.text).toMatch(
       /^An open question decides whether this is released: “Is the new binary in .cart. expected\?” Answer that question/u,
@@ -117,7 +117,7 @@ describe('while a question of the incident offers the same release', () => {
     expect(votes).toEqual([]);
   });
 
-  test('the lease is still extended', async () => {
+  test('the lease can still be extended', async () => {
     expect((await answered(asked(), asked(), 'extend', [card])).votes).toMatchObject([{ button: { choice: 'extend' } }]);
   });
 
@@ -137,7 +137,7 @@ describe('while a question of the incident offers the same release', () => {
         { at: 0 },
       ),
     ],
-  ])('but not where that question %s', async (_how, other) => {
+  ])('but not if that question %s', async (_how, other) => {
     expect((await answered(asked(), asked(), 'release', [other])).votes).toHaveLength(1);
   });
 });

@@ -56,7 +56,7 @@ const shift = (user: string, from: number, until: number, schedule = 'PSCHED1') 
 });
 
 describe('PagerDuty’s on-call', () => {
-  test('narrows the group to who is on call, now and after the hand-over, and puts nobody on call who is not of it', async () => {
+  test('narrows the group to whoever is on call, before and after the hand-over, and adds nobody from outside the group', async () => {
     fake.shifts.push(
       shift('PANA000', -4, 4),
       shift('PBEN000', 4, 12),
@@ -73,14 +73,14 @@ describe('PagerDuty’s on-call', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('a stand-in answers on the right of the one who is on call', async () => {
+  test('lets a stand-in answer for whoever is on call', async () => {
     fake.shifts.push(shift('PBEN000', -4, 48));
     const { who } = await follow();
     now = Date.parse('2026-03-02T20:30:00Z');
     expect(who()).toEqual(['lea']);
   });
 
-  test('is down: the last answer holds with its age, over a hand-over too, and after two days the roster alone', async () => {
+  test('is down: the last answer stays valid with its age, even across a hand-over, and after two days the roster alone decides', async () => {
     fake.shifts.push(shift('PANA000', -4, 24), shift('PBEN000', 24, 400));
     const { duty, who } = await follow();
     fake.inject({ method: 'GET', path: /oncalls/, what: 'fail', status: 503, times: 100 });
@@ -102,7 +102,7 @@ describe('PagerDuty’s on-call', () => {
     ['hangs', () => fake.inject({ method: 'GET', path: /oncalls/, what: 'hang', times: 100 }), 'pd-token'],
     ['does not know the key', () => fake.shifts.push(shift('PANA000', -4, 4)), 'another'],
     ['has nobody on call', () => undefined, 'pd-token'],
-  ])('%s: the roster alone decides, and it is in the log', async (_what, make, token) => {
+  ])('%s: the roster alone decides, and the log says so', async (_what, make, token) => {
     make();
     const { who } = await follow(token);
     expect(who()).toEqual(['ana', 'ben']);
@@ -110,7 +110,7 @@ describe('PagerDuty’s on-call', () => {
     expect(JSON.stringify(warnings)).not.toContain(token === 'another' ? 'token=another' : 'pd-token');
   });
 
-  test('that is answered with something else is an outage, and not “nobody”', async () => {
+  test('gives an unexpected answer, which is an outage and not “nobody”', async () => {
     fake.shifts.push(shift('PANA000', 0, 24));
     const { duty, who } = await follow();
     const before = who();
@@ -128,7 +128,7 @@ describe('PagerDuty’s on-call', () => {
   });
 });
 
-test('whatever an outside schedule says, nobody answers whom the roster does not let answer', () => {
+test('whatever an outside schedule says, nobody may answer whom the roster does not allow', () => {
   const shifts = fc.array(fc.record({ user: fc.constantFrom('PANA000', 'PEVE000', 'PX'), from: fc.nat(20), until: fc.nat(40) }));
   fc.assert(
     fc.property(shifts, fc.nat(50), fc.constantFrom('ana', 'ben', 'eve', 'lea'), (list, at, person) => {

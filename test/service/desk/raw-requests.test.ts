@@ -130,25 +130,25 @@ const doubtful: readonly (readonly [string, (path: string, head: string) => stri
 describe.each(places)('%s', (_what, port, path) => {
   const head = `Host: x\r\n${json}${path.startsWith('/slack') ? signed(body) : ''}`;
 
-  test.each(doubtful)('takes no request with %s, signed or not', async (_which, made) => {
+  test.each(doubtful)('refuses a request with %s, signed or not', async (_which, made) => {
     expect(await statusesOf(port(), [made(path, head)])).toEqual([400]);
     expect(found).toEqual([]);
   });
 
-  test('answers once what has another request in its body', async () => {
+  test('answers only once if a body contains another request', async () => {
     const sent = `POST ${path}x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`;
     const answered = await statusesOf(port(), [sent]);
     expect(answered).toHaveLength(1);
     expect(answered[0]).toBeGreaterThanOrEqual(400);
   });
 
-  test('reads no head without end', async () => {
+  test('does not read an endless head', async () => {
     expect(await statusesOf(port(), [`GET ${path} HTTP/1.1\r\n${head}X: ${'x'.repeat(9_000)}\r\n\r\n`])).toEqual([431]);
     const many = Array.from({ length: 3_000 }, (_, n) => `a${n}:b\r\n`).join('');
     expect(await statusesOf(port(), [`GET ${path} HTTP/1.1\r\n${head}${many}\r\n`])).toEqual([431]);
   });
 
-  test('reads no body without end', async () => {
+  test('does not read an endless body', async () => {
     const endless = Array.from({ length: 60 }, () => `10000\r\n${'x'.repeat(65_536)}\r\n`);
     const [status] = await statusesOf(port(), [
       `POST ${path} HTTP/1.1\r\n${head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -157,7 +157,7 @@ describe.each(places)('%s', (_what, port, path) => {
     expect([undefined, 401, 404, 413]).toContain(status);
   });
 
-  test('does not go by another method or address than it was asked with', async () => {
+  test('does not answer to a disguised method or address', async () => {
     const close = 'Connection: close\r\n';
     for (const [asked, more] of [
       [`POST http://other${path}`, ''],
@@ -174,7 +174,7 @@ describe.each(places)('%s', (_what, port, path) => {
     expect(await statusesOf(port(), [`CONNECT x:80 HTTP/1.1\r\n${head}\r\n`])).toEqual([]);
   });
 
-  test('is not filled by one connection that asks without waiting, nor by many that do not ask', async () => {
+  test('is not exhausted by one connection that pipelines without end, nor by many silent ones', async () => {
     const flood = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(3_000);
     const answered = await statusesOf(port(), [flood]);
     expect(answered.length).toBeLessThanOrEqual(33);
@@ -206,28 +206,32 @@ describe('what Slack has signed', () => {
     ['a quarter of a million fields', 'a=1&'.repeat(250_000), form],
     ['a payload of a megabyte', `payload=${'x'.repeat(1_040_000)}`, form],
     ['two payloads', 'payload={}&payload={}', form],
-    ['fields of every object', `__proto__=1&payload=${encodeURIComponent('{"__proto__":{"type":"x"},"constructor":1}')}`, form],
     [
-      'a form in parts',
+      'names of prototype fields',
+      `__proto__=1&payload=${encodeURIComponent('{"__proto__":{"type":"x"},"constructor":1}')}`,
+      form,
+    ],
+    [
+      'a multipart form',
       '--x\r\nContent-Disposition: form-data; name="payload"\r\n\r\n{}\r\n--x--',
       'multipart/form-data; boundary=x',
     ],
-    ['no object', '[]', 'application/json'],
+    ['something other than an object', '[]', 'application/json'],
     ['half a character', '{"type":"\\ud800"}', 'application/json'],
     ['nothing', '', form],
-  ])('with %s is refused, and is no fault', async (_what, content, type) => {
+  ])('with %s is refused, and causes no internal error', async (_what, content, type) => {
     const [status] = await post(content, type);
     expect([200, 400]).toContain(status);
     expect(found).toEqual(['of Slack: malformed']);
     expect(faults).toEqual([]);
   });
 
-  test('is not unpacked: what is signed is what is read', async () => {
+  test('is not decompressed: what is signed is what is read', async () => {
     await post(gzipSync('{"type":"x"}'.repeat(1_000)), 'application/json', 'Content-Encoding: gzip\r\n');
     expect(found).toEqual(['bad_signature']);
   });
 
-  test('is taken once, however its time is written', async () => {
+  test('is accepted once, however its timestamp is written', async () => {
     const at = String(Math.floor(Date.now() / 1_000));
     const once = '{"type":"once"}';
     const send = (written: string): Promise<readonly number[]> =>
@@ -238,7 +242,7 @@ describe('what Slack has signed', () => {
     for (const written of [at, `0${at}`, `00${at}`, `${at}.0`, `+${at}`]) expect(await send(written)).toEqual([401]);
   });
 
-  test('and comes too slowly is not waited for', async () => {
+  test('is not waited for if it arrives too slowly', async () => {
     expect(
       await statusesOf(atDesk(), [`POST /slack/events HTTP/1.1\r\nHost: x\r\n${signed('{')}Content-Length: 9\r\n\r\n{`]),
     ).toEqual([]);
@@ -246,7 +250,7 @@ describe('what Slack has signed', () => {
   });
 });
 
-test('who asks the console without end and is not signed in takes nothing from another address', async () => {
+test('flooding the console without a sign-in costs other addresses nothing', async () => {
   const ask = (from: string): Promise<readonly number[]> =>
     statusesOf(atConsole(), ['GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'], from);
   expect(await ask('127.0.0.3')).toEqual([401]);

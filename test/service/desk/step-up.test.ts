@@ -140,7 +140,7 @@ async function checked(signed: SignedVote, asked = question) {
 }
 
 describe('the way from the click to the vote', () => {
-  test('goes by the provider, and the token that comes with the vote proves it to the cell', async () => {
+  test('goes through the provider, and the token sent with the vote proves it to the cell', async () => {
     const vote = await signIn('ana');
     expect(vote.vote).toMatchObject({ id: 'click-ana', person: 'ana', choice: 'drain', reason: 'a rootkit' });
     expect(await checked(vote)).toMatchObject({
@@ -150,7 +150,7 @@ describe('the way from the click to the vote', () => {
     });
   });
 
-  test('shows what would be decided, with everything in it made harmless, and begins nothing by being looked at', async () => {
+  test('shows what would be decided, with everything escaped, and changes nothing when viewed', async () => {
     const link = await linkFor('ana');
     const response = await fetch(link);
     const text = await response.text();
@@ -162,7 +162,7 @@ describe('the way from the click to the vote', () => {
     expect(sent).toEqual([]);
   });
 
-  test('ends where somebody else signs in, and is on record', async () => {
+  test('ends if somebody else signs in, which is recorded', async () => {
     desk.provider.person = 'sub-ben';
     const page = await new Browser().go(await linkFor('ana'), 'POST');
     expect(page).toMatchObject({ status: 403, text: expect.stringContaining('somebody other than') });
@@ -170,7 +170,7 @@ describe('the way from the click to the vote', () => {
     expect(refusals).toEqual(['signed in as somebody else: sub-ben']);
   });
 
-  test('ends in the browser where it has begun', async () => {
+  test('ends in the browser where it began', async () => {
     desk.provider.person = undefined;
     const [own, other] = [new Browser(), new Browser()];
     const link = await linkFor('ana');
@@ -184,7 +184,7 @@ describe('the way from the click to the vote', () => {
     expect(sent).toEqual([]);
   });
 
-  test('is gone once, and again only where the vote was not delivered', async () => {
+  test('can be taken once, and again only if the vote was not delivered', async () => {
     desk.provider.person = 'sub-ana';
     const link = await linkFor('ana');
     deliverable = false;
@@ -196,7 +196,7 @@ describe('the way from the click to the vote', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('is not open to who may not answer, nor to whom the roster does not know at the provider', async () => {
+  test('is closed to whoever may not answer or has no account at the provider in the roster', async () => {
     expect(await desk.flow.open({ ...clickOf('ana'), slackUser: 'U9' }, shown)).toEqual({ text: 'You are not on call.' });
     const unknown = await desk.flow.open(clickOf('eve'), shown);
     expect(unknown).toEqual({ text: expect.stringContaining('does not link you to an account') });
@@ -206,7 +206,7 @@ describe('the way from the click to the vote', () => {
 });
 
 describe('the cell', () => {
-  test('refuses a vote without the provider’s word, and one with a word for something else', async () => {
+  test('refuses a vote without the provider’s word, or with its word for something else', async () => {
     const { idToken, ...bare } = await signIn('ana');
     if (idToken === undefined) throw new Error('the vote carries no token');
     expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in'), signed: true });
@@ -224,13 +224,13 @@ describe('the cell', () => {
     expect(await checked(later)).toMatchObject({ ok: false });
   });
 
-  test('asks for nothing besides the vote where nothing wide is done', async () => {
+  test('asks for nothing but the vote if nothing far-reaching is done', async () => {
     const { vote } = await signIn('ana');
     const no = signVote({ ...vote, id: 'no', choice: 'leave' });
     expect(await checked(no)).toMatchObject({ ok: true });
   });
 
-  test('does the step only with the word for each of the votes, whatever the workflow says', async () => {
+  test('runs the step only with the provider’s word for each vote, whatever the workflow says', async () => {
     const done: string[] = [];
     const action = {
       declaration: {

@@ -104,7 +104,7 @@ describe('what strangers send to Slack’s address', () => {
     ]);
   });
 
-  test('and what is Slack’s own, and cannot be taken, is a record each', async () => {
+  test('is separate from what Slack itself sends and cannot be handled, which gets a record each', async () => {
     for (const body of ['{"type":"nothing","n":1}', '{"type":"nothing","n":2}']) await post(body, signed(body));
     await expect(recorded()).resolves.toHaveLength(2);
   });
@@ -116,7 +116,7 @@ describe('what strangers send to Slack’s address', () => {
   });
 });
 
-test('counts are told once in a while, from the first to the last', async () => {
+test('counts are reported now and then, with the times of the first and the last', async () => {
   const told: RefusedAtDoor[] = [];
   let now = Date.parse('2026-06-01T10:00:00Z');
   const counts = new RefusalCounts({ tell: (refused) => told.push(refused), everyMs: 20, now: () => now });
@@ -134,13 +134,13 @@ test('counts are told once in a while, from the first to the last', async () => 
   expect(told).toHaveLength(2);
 });
 
-describe('what the desk says of itself', () => {
-  test('is nothing that the door for the outside answers', async () => {
+describe('the desk’s own status', () => {
+  test('is not served on the public port', async () => {
     for (const path of ['/metrics', '/healthz', '/readyz', '/', '/slack'])
       expect((await fetch(`${urlOf(server)}${path}`)).status).toBe(404);
   });
 
-  test('is at the door for status, of a process without a cluster too', async () => {
+  test('is served on the status port, even without a cluster', async () => {
     let isAtWork = false;
     const desk = { contentType: 'text/plain', text: async () => 'firebreak_questions 1\n', read: async () => [] };
     const at = { host: '127.0.0.1', port: 0 };

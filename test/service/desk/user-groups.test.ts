@@ -68,8 +68,8 @@ async function refusal(duty: OutsideDuty | undefined, slackUser: string, groups 
   return (await votes.mayAnswer({ clickId: 'c', slackUser, button, channel })).refusal;
 }
 
-describe('a user group of Slack that a group of the roster is bound to', () => {
-  test('lets those answer who are in both, and puts nobody into the roster', async () => {
+describe('a Slack user group that a roster group is bound to', () => {
+  test('lets only those in both answer, and adds nobody to the roster', async () => {
     slack.world.userGroups.set('S0ONCALL', ['U0GRACE', 'U0MALLORY', 'U0LEA']);
     const duty = await follow();
     expect(await refusal(duty, 'U0GRACE')).toBeUndefined();
@@ -78,13 +78,13 @@ describe('a user group of Slack that a group of the roster is bound to', () => {
     expect(await refusal(duty, 'U0LEA')).toMatch(/Only oncall may answer/);
   });
 
-  test('binds no other group', async () => {
+  test('limits no other group', async () => {
     const duty = await follow();
     expect(await refusal(duty, 'U0LEA', ['leads'])).toBeUndefined();
     expect(await refusal(duty, 'U0ADA', ['leads'])).toMatch(/^Only leads may answer this, while they are on call\. /);
   });
 
-  test('binds the right and not the one who stands in for it', async () => {
+  test('applies to the person with the right, not to their stand-in', async () => {
     const duty = await follow();
     now = begun + 61 * minute;
     await duty.refresh();
@@ -94,7 +94,7 @@ describe('a user group of Slack that a group of the roster is bound to', () => {
     expect(await refusal(duty, 'U0LEA')).toMatch(/user group/);
   });
 
-  test('loses who is taken out of it', async () => {
+  test('no longer lets those answer who were removed from it', async () => {
     const duty = await follow();
     slack.world.userGroups.set('S0ONCALL', ['U0ADA']);
     await duty.refresh();
@@ -102,7 +102,7 @@ describe('a user group of Slack that a group of the roster is bound to', () => {
     expect(await refusal(duty, 'U0ADA')).toBeUndefined();
   });
 
-  test('holds for fifteen minutes while Slack cannot be asked, and then lets nobody answer there', async () => {
+  test('stays valid for fifteen minutes while Slack is unreachable, and then lets nobody answer there', async () => {
     const duty = await follow();
     slack.fail('usergroups.users.list', { status: 503, times: 9 });
     now = begun + 15 * minute;
@@ -114,7 +114,7 @@ describe('a user group of Slack that a group of the roster is bound to', () => {
   });
 
   test.each(['hang', 'fail', 'unknown group', 'missing scope'])(
-    'never read (%s), lets nobody answer: in doubt it is a no',
+    'never read (%s), lets nobody answer: doubt means no',
     async (fault) => {
       if (fault === 'hang') slack.hang('usergroups.users.list', 2_000, 2);
       if (fault === 'fail') slack.fail('usergroups.users.list', { status: 500, times: 2 });
@@ -125,7 +125,7 @@ describe('a user group of Slack that a group of the roster is bound to', () => {
     },
   );
 
-  test('narrows beside an outside on-call: both have to agree', async () => {
+  test('narrows an outside on-call further: both have to agree', async () => {
     const onCall: OutsideDuty = { isOnCall: (person) => person === 'ada', stop: () => {} };
     const both = bothDuties(onCall, await follow());
     expect(await refusal(both, 'U0GRACE')).toBeDefined();

@@ -77,7 +77,7 @@ async function found({ chosen, config = configured(), env = {}, roles = all, nam
 }
 
 describe('the doctor', () => {
-  test('gives up on a check that hangs, which holds up no other', async () => {
+  test('gives up on a hanging check, which does not block the others', async () => {
     const order: string[] = [];
     const chosen: readonly DoctorCheck[] = [
       { name: 'hangs', withinMs: 20, run: () => new Promise(() => {}) },
@@ -98,7 +98,7 @@ describe('the doctor', () => {
     expect(worstOf(diagnoses)).toBe('error');
   });
 
-  test('takes what a check throws for what is wrong, without the words of a stranger', async () => {
+  test('reports what a check throws as the problem, without foreign text', async () => {
     const fault = new Error('password=hunter2');
     const chosen: readonly DoctorCheck[] = [{ name: 'throws', run: () => Promise.reject(fault) }];
     const diagnoses = await found({ chosen });
@@ -106,7 +106,7 @@ describe('the doctor', () => {
     expect(JSON.stringify(diagnoses)).not.toContain('hunter2');
   });
 
-  test('asks of nothing that the roles do not need', async () => {
+  test('checks nothing that the roles do not need', async () => {
     expect(await found({ chosen: [...deskChecks, ...sensorChecks], roles: ['secrets'] })).toEqual([]);
   });
 
@@ -114,12 +114,12 @@ describe('the doctor', () => {
     [{ aheadMs: 300, withinMs: 400 }, 'ok'],
     [{ aheadMs: -5_000, withinMs: 500 }, 'warning'],
     [{ aheadMs: 60_000, withinMs: 500 }, 'error'],
-  ])('judges a clock by what is sure: %j is %s', ({ aheadMs, withinMs }, state) => {
+  ])('judges a clock by what is certain: %j is %s', ({ aheadMs, withinMs }, state) => {
     expect(clockResult('theirs', aheadMs, withinMs).state).toBe(state);
   });
 });
 
-describe('of what has to be there it says', () => {
+describe('about required files and secrets it says', () => {
   test('which secret is not set, and which file cannot be read', async () => {
     const config = configured('trust: { secrets: [nowhere.pem.pub] }');
     const diagnoses = await found({ chosen: reachChecks, config, env: { FALCO_TOKEN: '' } });
@@ -134,7 +134,7 @@ describe('of what has to be there it says', () => {
   });
 });
 
-test('of an API server that is not reached it says where, and which of the chart’s ports may be another, and claims nothing of the rest', async () => {
+test('about an unreachable API server it says where, and which chart port may differ, and claims nothing about the rest', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -160,8 +160,8 @@ test('of an API server that is not reached it says where, and which of the chart
   expect(new Set(others.map(({ state }) => state))).toEqual(new Set(['not tried']));
 });
 
-describe('of Temporal it says', () => {
-  test('why no connection comes about, as soon as that is known, and claims nothing of the rest', async () => {
+describe('about Temporal it says', () => {
+  test('why it cannot connect, as soon as that is known, and claims nothing about the rest', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -182,20 +182,20 @@ describe('of Temporal it says', () => {
 
   test.each([
     [
-      'pages',
+      'a web server',
       'false',
       (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
       'what listens there does not speak gRPC (HTTP/2)',
     ],
     [
-      'pages, where TLS is set',
+      'a web server, with TLS configured',
       'true',
       (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
       'what listens there does not speak gRPC (HTTP/2)',
     ],
-    ['one that hangs up', 'false', (socket: Socket) => socket.end(), 'what listens there does not speak gRPC (HTTP/2)'],
-    ['one that says nothing', 'false', () => {}, 'something listens there, but says nothing within 8 s'],
-  ])('that an address is of something else: %s', async (_what, tls, answer, why) => {
+    ['a server that hangs up', 'false', (socket: Socket) => socket.end(), 'what listens there does not speak gRPC (HTTP/2)'],
+    ['a server that says nothing', 'false', () => {}, 'something listens there, but says nothing within 8 s'],
+  ])('that an address belongs to something else: %s', async (_what, tls, answer, why) => {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket.on('error', () => {}));
@@ -216,9 +216,9 @@ describe('of Temporal it says', () => {
   });
 
   test.each([
-    ['from the beginning', '16', ''],
-    ['by the namespace', '7', 'GetSystemInfo'],
-  ])('that we are not let in: %s', async (_what, code, answered) => {
+    ['on the first call', '16', ''],
+    ['on the call for the namespace', '7', 'GetSystemInfo'],
+  ])('that access is denied: %s', async (_what, code, answered) => {
     const server = createHttp2Server()
       .on('stream', (stream, headers) => {
         const isAnswered = answered !== '' && String(headers[':path']).endsWith(answered);
@@ -242,7 +242,7 @@ describe('of Temporal it says', () => {
   });
 });
 
-describe('of the network the probe says', () => {
+describe('about the network the probe says', () => {
   const seen = { node: 'node-1', control: 'connected', into: 'silent', out: 'silent' } as const;
   test.each([
     ['ok', {}, 'are enforced on node-1'],
@@ -253,12 +253,12 @@ describe('of the network the probe says', () => {
     ['warning', { control: 'silent' }, 'nothing is proven'],
     ['warning', { into: 'refused' }, 'nothing is proven'],
     ['warning', { out: undefined }, 'nothing is proven'],
-  ] as const)('%s of %j', (state, changes, words) => {
+  ] as const)('%s for %j', (state, changes, words) => {
     expect(probeVerdict({ ...seen, ...changes })).toMatchObject({ state, text: expect.stringContaining(words) });
   });
 });
 
-describe('what was found, in numbers', () => {
+describe('the findings as metrics', () => {
   const diagnoses: readonly Diagnosis[] = [
     { check: 'rights', ...failure('may not', 'Let it.') },
     { check: 'rights', ...failure('may not either', 'Let it.') },
@@ -267,7 +267,7 @@ describe('what was found, in numbers', () => {
   const numbers = (cluster: string) =>
     doctorMetrics({ found: diagnoses, roles: ['cell'], cluster, now: () => 1_800_000_000_000 });
 
-  test('is a file that Prometheus reads, with a nought for what is in order, and takes the place of the last', async () => {
+  test('become a file for Prometheus, with a zero for what is in order, which replaces the previous one', async () => {
     const file = join(folder, 'firebreak.prom');
     for (const cluster of ['old', 'prod-eu']) await writeMetrics(file, numbers(cluster));
     const text = readFileSync(file, 'utf8');
@@ -280,7 +280,7 @@ describe('what was found, in numbers', () => {
     );
   });
 
-  test('is sent once to the OpenTelemetry collector of the configuration', async () => {
+  test('are sent once to the configured OpenTelemetry collector', async () => {
     const bodies: string[] = [];
     const collector = createHttpServer((request, response) => {
       void text(request).then((body) => {
@@ -300,8 +300,8 @@ describe('what was found, in numbers', () => {
   });
 });
 
-describe('of the stores it says', () => {
-  test('that they answer, and what the first start makes', async () => {
+describe('about the stores it says', () => {
+  test('that they answer, and what the first start creates', async () => {
     mkdirSync(join(folder, 'firebreak-state'));
     const fresh = await found({ chosen: storeChecks, name: 'database' });
     expect(fresh).toMatchObject([{ state: 'not tried', text: expect.stringContaining('first start') }]);
@@ -316,7 +316,7 @@ describe('of the stores it says', () => {
     ]);
   });
 
-  test('how far the transparency log goes, and that a witness and a copy know nothing of it', async () => {
+  test('how far the transparency log goes, and that a witness and a copy do not know it', async () => {
     mkdirSync(join(folder, 'firebreak-state'));
     const key: NoteKey = {
       name: 'witness.example.com',
@@ -355,7 +355,7 @@ describe('of the stores it says', () => {
     ]);
   });
 
-  test('that PostgreSQL is away, without its password', async () => {
+  test('that PostgreSQL is unavailable, without its password', async () => {
     const config = configured('audit: { url: { env: AUDIT_URL } }');
     const env = { AUDIT_URL: 'postgres://firebreak:hunter2@127.0.0.1:1/audit' };
     const diagnoses = await found({ chosen: storeChecks, config, env, name: 'database' });
@@ -371,7 +371,7 @@ describe('of the stores it says', () => {
     ]);
   });
 
-  test('that nobody answers for the bucket, without a word about what was asked of it', async () => {
+  test('that the bucket does not answer, without details of the request', async () => {
     const config = configured(
       "evidence: { s3: { endpoint: 'http://127.0.0.1:1', bucket: evidence, accessKeyId: { env: ID }, secretAccessKey: { env: ID } } }",
     );
@@ -381,7 +381,7 @@ describe('of the stores it says', () => {
     ]);
   });
 
-  test('that a key of the evidence is damaged', async () => {
+  test('that an evidence key is damaged', async () => {
     await ensureKeys({ config: configured(), roles: all });
     const wrap = join(folder, 'firebreak-state', 'keys', 'evidence-wrap.key');
     chmodSync(wrap, 0o600);
@@ -392,7 +392,7 @@ describe('of the stores it says', () => {
   });
 });
 
-describe('of Slack it says', () => {
+describe('about Slack it says', () => {
   let slack: SlackEmulator;
   let narrow: SlackEmulator;
   beforeAll(async () => {
@@ -438,14 +438,14 @@ describe('of Slack it says', () => {
     ]);
   });
 
-  test('which scopes are lacking', async () => {
+  test('which scopes are missing', async () => {
     expect(await said(withSlack({ apiUrl: narrow.apiUrl }))).toMatchObject([
       { state: 'error', text: 'the app lacks the scopes users:read, commands' },
     ]);
   });
 });
 
-describe('of the other services it says', () => {
+describe('about the other services it says', () => {
   test('whether the credentials of the ticket system are valid, and files nothing', async () => {
     const jira = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'right' });
     try {
@@ -467,7 +467,7 @@ describe('of the other services it says', () => {
       { state: 'error', text: 'the identity provider does not answer' },
     ]);
   });
-  test('whether `firebreak login` can begin: the provider has it, and knows its client', async () => {
+  test('whether `firebreak login` can start: the provider supports it, and knows its client', async () => {
     const redirectUri = () => 'https://firebreak.example/sign-in/callback';
     const [able, unable] = [
       await startIdentityProvider({ clientId: 'firebreak', redirectUri, device: { clientId: 'firebreak-cli' } }),
@@ -505,8 +505,8 @@ describe('of the other services it says', () => {
   });
 });
 
-describe('of sensors it says', () => {
-  test('who is silent, who drops events, and from whom nothing came', async () => {
+describe('about sensors it says', () => {
+  test('which ones are silent, drop events, or have never sent anything', async () => {
     const dir = join(folder, 'firebreak-state', 'spool');
     mkdirSync(dir, { recursive: true });
     let now = Date.now() - 2 * dayMs;
@@ -528,7 +528,7 @@ describe('of sensors it says', () => {
     }
   });
 
-  test('which rules cannot apply, since the sensor does not show what they look at', async () => {
+  test('which rules cannot match because the sensor does not send what they look at', async () => {
     const dir = join(folder, 'firebreak-state', 'spool');
     mkdirSync(dir, { recursive: true });
     const health = new SensorHealth(Date.now);
@@ -550,7 +550,7 @@ describe('of sensors it says', () => {
     }
   });
 
-  test('how any sensor sends where a token is for none of that name', async () => {
+  test('how to send from any sensor if the name of a token is not that of a sensor', async () => {
     const dir = join(folder, 'firebreak-state', 'spool');
     mkdirSync(dir, { recursive: true });
     const control = await startControl({ directory: dir, health: new SensorHealth(Date.now) });
@@ -564,12 +564,12 @@ describe('of sensors it says', () => {
     }
   });
 
-  test('that it cannot say anything where no intake runs', async () => {
+  test('that it cannot tell if no intake is running', async () => {
     expect(await found({ chosen: sensorChecks })).toMatchObject([{ state: 'not tried' }]);
   });
 });
 
-describe('says of releases', () => {
+describe('about releases it says', () => {
   const refused = (n: number) => ({
     incident: `incident/lab/shop/Deployment/cart-${n}`,
     lease: `${n}`,
@@ -590,7 +590,7 @@ describe('says of releases', () => {
     }
   };
 
-  test('which are refused, since when and in whose words, the oldest first', async () => {
+  test('which are refused, since when and with what reason, the oldest first', async () => {
     expect(await saidOf(2)).toMatchObject([
       {
         check: 'releases',
@@ -604,24 +604,24 @@ describe('says of releases', () => {
     ]);
   });
 
-  test('of very many how many there are besides', async () => {
+  test('how many more there are if there are very many', async () => {
     const said = await saidOf(25);
     expect(said).toHaveLength(21);
     expect(said.at(-1)).toMatchObject({ state: 'error', text: '5 more releases are refused' });
   });
 
-  test('that none is, and that it cannot say where no cell runs', async () => {
+  test('that none is refused, and that it cannot tell if no cell is running', async () => {
     expect(await saidOf(0)).toMatchObject([{ state: 'ok' }]);
     expect(await found({ chosen: releaseChecks })).toMatchObject([{ state: 'not tried' }]);
   });
 });
 
-describe('of keys and certificates it says', () => {
+describe('about keys and certificates it says', () => {
   test.each([
     ['ok', 0],
     ['warning', 355],
     ['error', 400],
-  ])('%s of a certificate for a year that was made %i days ago', async (state, ago) => {
+  ])('%s for a one-year certificate that was created %i days ago', async (state, ago) => {
     const { certificate, key } = makeOwnCertificate({ now: new Date(Date.now() - ago * dayMs) });
     writeFileSync(join(folder, 'cert.pem'), certificate);
     writeFileSync(join(folder, 'key.pem'), key);
@@ -629,7 +629,7 @@ describe('of keys and certificates it says', () => {
     expect(await found({ chosen: certificateChecks, config, name: 'certificates' })).toMatchObject([{ state }]);
   });
 
-  test('whether an authority is left in a bundle of them, and which certificate of a chain ends first', async () => {
+  test('whether a bundle still has a valid authority, and which certificate of a chain expires first', async () => {
     const ended = makeOwnCertificate({ now: new Date(Date.now() - 500 * dayMs) });
     const fresh = makeOwnCertificate();
     const both = `${ended.certificate}${fresh.certificate}`;
@@ -646,7 +646,7 @@ describe('of keys and certificates it says', () => {
     ]);
   });
 
-  test('that our own certificate in the kubeconfig has ended', async () => {
+  test('that our own certificate in the kubeconfig has expired', async () => {
     const { certificate, key } = makeOwnCertificate({ now: new Date(Date.now() - 400 * dayMs) });
     const data = (pem: string): string => Buffer.from(pem).toString('base64');
     const kubeconfig = {
@@ -689,7 +689,7 @@ describe('of keys and certificates it says', () => {
       'cell',
       (port) => ({ telemetry: { otlp: { endpoint: `https://127.0.0.1:${port}`, metrics: false } } }),
     ],
-  ])('that what %s shows the role %s is about to end, or has ended (%#)', async (path, role, section) => {
+  ])('that the certificate %s presents to the role %s is about to expire, or has expired (%#)', async (path, role, section) => {
     let shown = makeOwnCertificate({ now: new Date(Date.now() - 360 * dayMs) });
     const server = createTlsServer({ cert: shown.certificate, key: shown.key }, (socket) => socket.on('error', () => {})).listen(
       0,
@@ -721,7 +721,7 @@ describe('of keys and certificates it says', () => {
     }
   });
 
-  test('what the running intake, Temporal and others show, whatever their files say, and who shows none', async () => {
+  test('which certificates the running intake, Temporal and others present, whatever their files say, and who presents none', async () => {
     const daysAgo = (days: number) => makeOwnCertificate({ now: new Date(Date.now() - days * dayMs) });
     const serving = async ({ certificate, key }: ReturnType<typeof makeOwnCertificate>) => {
       const server = createTlsServer({ cert: certificate, key, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) =>
@@ -774,7 +774,7 @@ describe('of keys and certificates it says', () => {
     ]);
   });
 
-  test('that Slack’s signing secret is older than a year, where it is in a file', async () => {
+  test('that Slack’s signing secret is older than a year, if it is in a file', async () => {
     const secret = join(folder, 'signing-secret');
     const past = new Date(Date.now() - 400 * dayMs);
     writeFileSync(secret, 'a-secret');

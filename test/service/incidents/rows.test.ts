@@ -82,7 +82,7 @@ function temporalWith(incidents: readonly Incident[], intakes: readonly IntakeRe
 
 const idsOf = (incidents: readonly { readonly id: string }[]): string[] => incidents.map(({ id }) => id);
 
-test('what cells have said a moment ago is shown without a question to each incident', async () => {
+test('what cells have just reported is shown without querying each incident', async () => {
   const incidents = many(50);
   const { session, asked } = temporalWith(incidents, [reportOf(incidents.map(toldOf))]);
   const { rows, notes } = await rowsOf(session, { limit: 50 });
@@ -95,7 +95,7 @@ test('what cells have said a moment ago is shown without a question to each inci
   );
 });
 
-test('of five hundred only those are asked that may be shown and that no cell has named yet', async () => {
+test('of five hundred, only those that may be shown and that no cell has named yet are queried', async () => {
   const incidents = many(500);
   const fresh = many(3).map((one, n) => ({ ...one, id: `${one.id}-fresh`, openedAt: at(n) }));
   const { session, asked } = temporalWith([...fresh, ...incidents], [reportOf(incidents.map(toldOf))]);
@@ -105,7 +105,7 @@ test('of five hundred only those are asked that may be shown and that no cell ha
   expect(asked).toEqual(idsOf(fresh));
 });
 
-test('with a severity nobody is asked whom a cell has left out as less bad than all that it has named', async () => {
+test('with a severity, incidents that a cell left out as less severe than those it named are not queried', async () => {
   const critical = many(120, { severity: 'critical' }).slice(0, 20);
   const low = many(500, { severity: 'low' }).slice(20);
   const { session, asked } = temporalWith([...critical, ...low], [reportOf([...critical, ...low].map(toldOf))]);
@@ -121,7 +121,7 @@ test('with a severity nobody is asked whom a cell has left out as less bad than 
   expect(more.asked).toHaveLength(100);
 });
 
-describe('an incident is asked itself', () => {
+describe('an incident is queried itself', () => {
   const [one, other] = many(2) as [Incident, Incident];
 
   test.each<[string, readonly Incident[], readonly IntakeReport[]]>([
@@ -132,9 +132,13 @@ describe('an incident is asked itself', () => {
     ],
     ['that Temporal does not list as open', [{ ...one, isOver: true }, other], [reportOf([toldOf(one), toldOf(other)])]],
     ['that no cell has named', [one, other], [reportOf([toldOf(other)])]],
-    ['of whose rules a cell has said too few', [one, other], [reportOf([{ incident: one.id, severity: 'high' }, toldOf(other)])]],
     [
-      'that two cells say another has begun',
+      'of whose rules a cell has reported too few',
+      [one, other],
+      [reportOf([{ incident: one.id, severity: 'high' }, toldOf(other)])],
+    ],
+    [
+      'that two cells say another cell has started',
       [one, other],
       [
         reportOf([toldOf(one), toldOf(other)]),
@@ -142,7 +146,7 @@ describe('an incident is asked itself', () => {
       ],
     ],
     [
-      'of which one of the cells has not spoken for a while',
+      'of which one of the cells has not reported for a while',
       [one, other],
       [reportOf([toldOf(one)], { source: 'two', at: at(10 * 60) }), reportOf([toldOf(one), toldOf(other)])],
     ],
@@ -155,7 +159,7 @@ describe('an incident is asked itself', () => {
     );
   });
 
-  test('each of them, where the cells have said last what is open too long ago', async () => {
+  test('if the cells’ last report of what is open is too old', async () => {
     const { session, asked } = temporalWith([one, other], [reportOf([toldOf(one), toldOf(other)], { at: at(8 * 60) })]);
     const { notes } = await rowsOf(session, { limit: 50 });
     expect(asked).toEqual([one.id, other.id]);
@@ -163,7 +167,7 @@ describe('an incident is asked itself', () => {
   });
 });
 
-test('is as bad, and has the rules, that any of its cells has said', async () => {
+test('an incident has the highest severity and all the rules that any of its cells reported', async () => {
   const [one] = many(1) as [Incident];
   const worse = { incident: one.id, severity: 'critical', rules: ['Another rule'] } as const;
   const { session, asked } = temporalWith(
@@ -175,7 +179,7 @@ test('is as bad, and has the rules, that any of its cells has said', async () =>
   expect(rows).toMatchObject([{ severity: 'critical', rules: ['A rule', 'Another rule'], confirmed: true }]);
 });
 
-test('what Temporal leaves out is shown all the same, and what somebody has made up comes last, as not confirmed', async () => {
+test('what Temporal leaves out is still shown, and what somebody made up comes last, as unconfirmed', async () => {
   const [hidden, seen] = many(2) as [Incident, Incident];
   const invented = {
     id: 'incident/lab/shop/Deployment/invented',

@@ -45,7 +45,7 @@ const signatures = [
 ];
 
 describe('tokens', () => {
-  test('two of one sender open while they are rotated', async () => {
+  test('of one sender both work while they are rotated', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
       access: {
         tokens: [
@@ -62,7 +62,7 @@ describe('tokens', () => {
 });
 
 describe('signatures', () => {
-  test('of the body, with either secret, open without a token, also over packed bytes', async () => {
+  test('of the body, with either secret, work without a token, even over compressed bytes', async () => {
     const { post } = await door(new FakeIncidentGateway(), { access: { signatures } });
     const body = event();
     expect((await post(body, { headers: signed(body) })).json).toMatchObject({ accepted: 1 });
@@ -79,11 +79,11 @@ describe('signatures', () => {
     ['with another secret', (body: string) => signed(body, { secret: 'guess' })],
     ['six minutes old', (body: string) => signed(body, { at: nowSeconds() - 360 })],
     ['six minutes ahead', (body: string) => signed(body, { at: nowSeconds() + 360 })],
-    ['of another time', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': String(nowSeconds() - 1) })],
-    ['without a time', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': '' })],
+    ['with another timestamp', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': String(nowSeconds() - 1) })],
+    ['without a timestamp', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': '' })],
     ['in another form', (body: string) => ({ ...signed(body), 'x-firebreak-signature': 'v2=00' })],
-    ['wrong, beside a token that is right', (body: string) => ({ ...signed(`${body} `), authorization: `Bearer ${token}` })],
-  ])('%s does not', async (_what, headersOf) => {
+    ['that are wrong, with a correct token', (body: string) => ({ ...signed(`${body} `), authorization: `Bearer ${token}` })],
+  ])('%s do not', async (_what, headersOf) => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway, { access: { signatures } });
     const body = event();
@@ -91,7 +91,7 @@ describe('signatures', () => {
     expect(gateway.calls).toBe(0);
   });
 
-  test('that nobody has made yet has only so much kept of all bodies together: the oldest goes, and who has signed comes in', async () => {
+  test('not yet checked share a limited memory for bodies: the oldest is dropped, and a valid one gets through', async () => {
     const { post, intake } = await door(new FakeIncidentGateway(), { access: { signatures } });
     const { hostname, port } = new URL(intake.url);
     const part = Buffer.alloc(15 * 1_048_576, 0x20);
@@ -110,7 +110,7 @@ describe('signatures', () => {
     for (const socket of held) socket.destroy();
   });
 
-  test('opens once, and again only when nothing was taken', async () => {
+  test('work once, and again only if nothing was accepted', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
       access: { signatures, senders: [{ name: 'siem', alertsPerSecond: hardlyAny, burst: 1 }] },
     });
@@ -127,7 +127,7 @@ describe('signatures', () => {
 });
 
 describe('a sender', () => {
-  test('speaks of its namespaces only, item by item, and what it may not say is kept', async () => {
+  test('may report only on its own namespaces, item by item, and the rest is kept for inspection', async () => {
     const gateway = new FakeIncidentGateway();
     const { post, rejected } = await door(gateway, { access: { senders: [{ name: 'falco', namespaces: ['shop'] }] } });
     const other = event({}, { 'k8s.ns.name': 'payments' });
@@ -144,7 +144,7 @@ describe('a sender', () => {
     expect([...gateway.runs.keys()]).toEqual([incident]);
   });
 
-  test('speaks for its clusters only', async () => {
+  test('may report only for its own clusters', async () => {
     const { post } = await door(new FakeIncidentGateway(), { access: { senders: [{ name: 'falco', clusters: ['lab'] }] } });
     expect((await post(event())).json).toMatchObject({ accepted: 1 });
     expect((await post(event({ cluster: 'lab' }))).json).toMatchObject({ accepted: 1 });
@@ -154,7 +154,7 @@ describe('a sender', () => {
     expect((await foreign.post(event())).status).toBe(403);
   });
 
-  test('that is bound to a node makes nothing automatic happen to pods of others, whatever it says', async () => {
+  test('that is bound to a node triggers nothing automatic for pods of other nodes, whatever it claims', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway, { resolver: placing, access: { senders: [{ name: 'falco', node: 'node-7' }] } });
     const sent = async (pod: string, hostname: string): Promise<Alert | undefined> => {
@@ -175,29 +175,32 @@ describe('a sender', () => {
     expect(gateway.batches('incident/lab/node/node-7')[0]?.alerts[0]?.doubt).toContain('node-9');
   });
 
-  test.each(Object.values(ownRules))('does not say “%s”: it is taken, in doubt, and nothing automatic follows', async (rule) => {
-    const gateway = new FakeIncidentGateway();
-    const begun: string[] = [];
-    const headStart: HeadStart = {
-      wants: (asked) => headStartOf(asked, { playbooks, now: Date.now() }) !== undefined,
-      begin: async ({ alert }) => {
-        begun.push(alert.rule);
-        return 'contained';
-      },
-      orphans: () => 0,
-    };
-    const { post } = await door(gateway, { resolver: placing, headStart });
-    const sent = event({ rule, priority: 'Critical', time: new Date().toISOString() }, { 'k8s.pod.name': 'here-0' });
-    expect((await post(sent)).json).toMatchObject({ accepted: 1 });
-    const id = 'incident/lab/shop/StatefulSet/here';
-    await until(() => gateway.counted(id) > 0);
-    expect(gateway.batches(id)[0]?.alerts[0]).toMatchObject({
-      sensor: 'falco',
-      rule,
-      doubt: expect.stringContaining('only Firebreak'),
-    });
-    expect(begun).toEqual([]);
-  });
+  test.each(Object.values(ownRules))(
+    'may not claim “%s”: it is accepted in doubt, and nothing automatic follows',
+    async (rule) => {
+      const gateway = new FakeIncidentGateway();
+      const begun: string[] = [];
+      const headStart: HeadStart = {
+        wants: (asked) => headStartOf(asked, { playbooks, now: Date.now() }) !== undefined,
+        begin: async ({ alert }) => {
+          begun.push(alert.rule);
+          return 'contained';
+        },
+        orphans: () => 0,
+      };
+      const { post } = await door(gateway, { resolver: placing, headStart });
+      const sent = event({ rule, priority: 'Critical', time: new Date().toISOString() }, { 'k8s.pod.name': 'here-0' });
+      expect((await post(sent)).json).toMatchObject({ accepted: 1 });
+      const id = 'incident/lab/shop/StatefulSet/here';
+      await until(() => gateway.counted(id) > 0);
+      expect(gateway.batches(id)[0]?.alerts[0]).toMatchObject({
+        sensor: 'falco',
+        rule,
+        doubt: expect.stringContaining('only Firebreak'),
+      });
+      expect(begun).toEqual([]);
+    },
+  );
 
   test('never sends in Firebreak’s own name, whatever the payload says', async () => {
     const gateway = new FakeIncidentGateway();
@@ -220,7 +223,7 @@ describe('a sender', () => {
     expect(taken.filter((alert) => alert.requester !== undefined || alert.actors !== undefined)).toEqual([]);
   });
 
-  test('that is bound to a node gives no sign of life of another', async () => {
+  test('that is bound to a node is no sign of life from another node', async () => {
     const { post, intake } = await door(new FakeIncidentGateway(), {
       resolver: placing,
       access: {
@@ -238,7 +241,7 @@ describe('a sender', () => {
     expect(await answer.json()).toMatchObject({ sensors: [{ sensor: 'falco', host: 'node-7', alerts: 1, messages: 1 }] });
   });
 
-  test('that sends too much is told when to come back, and its critical alerts still pass', async () => {
+  test('that sends too much is told when to retry, and its critical alerts still pass', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
       access: { senders: [{ name: 'falco', alertsPerSecond: hardlyAny, burst: 20 }] },
     });
@@ -251,7 +254,7 @@ describe('a sender', () => {
   });
 });
 
-test('a bucket refills, keeps a reserve for critical alerts, and looks at four times as many for them', () => {
+test('a bucket refills, reserves room for critical alerts, and inspects four times as many to find them', () => {
   let now = 0;
   const bucket = new AlertBucket({ perSecond: 10, burst: 8, now: () => now });
   const allowed = (count: number): readonly string[] => Array.from({ length: count }, () => bucket.take());
@@ -273,7 +276,7 @@ describe('the limit of a sender', () => {
   const bodyOf = (items: readonly string[]): string => `[${items.join(',')}]`;
   const many = (count: number, one: () => string): readonly string[] => Array.from({ length: count }, one);
 
-  test('counts what is rejected, and what is beyond it is neither read nor kept', async () => {
+  test('counts what is rejected, and anything beyond it is neither read nor kept', async () => {
     const { post, rejected } = await door(new FakeIncidentGateway(), { access: slowly });
     const answer = await post(bodyOf(many(60, () => '{"no":"alert"}')));
     expect(answer).toMatchObject({ status: 429, json: { rejected: 10, limited: 50 } });
@@ -282,7 +285,7 @@ describe('the limit of a sender', () => {
     expect(await rejected()).toHaveLength(10);
   });
 
-  test('lets a batch that is sent again come further each time', async () => {
+  test('lets a batch that is sent again get further each time', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
       access: { senders: [{ name: 'falco', alertsPerSecond: 20, burst: 20 }] },
     });
@@ -309,7 +312,7 @@ describe('the limit of a sender', () => {
 });
 
 describe('what costs a stranger nothing', () => {
-  test('hundreds of connections without a word keep no sender out, and are closed', async () => {
+  test('hundreds of silent connections keep no sender out, and are closed', async () => {
     const { intake, post } = await door(new FakeIncidentGateway());
     const port = Number(new URL(intake.url).port);
     const sockets = Array.from({ length: 400 }, () =>
@@ -324,7 +327,7 @@ describe('what costs a stranger nothing', () => {
     expect((await post(event())).json).toMatchObject({ accepted: 1 });
   });
 
-  test('a slow head is ended, and a head that is too long is refused', async () => {
+  test('a slow head is cut off, and a head that is too long is refused', async () => {
     const { intake } = await door(new FakeIncidentGateway());
     const port = Number(new URL(intake.url).port);
     const slow = await talk(port, 'POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nX-A: ');
@@ -341,7 +344,7 @@ describe('what costs a stranger nothing', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 401/);
   });
 
-  test('a body that unpacks to a thousand times its size is refused, one of equal alerts is not', async () => {
+  test('a body that decompresses to a thousand times its size is refused, but not one of identical alerts', async () => {
     const { post } = await door(new FakeIncidentGateway(), { maxBytes: 1e9 });
     const headers = { 'content-encoding': 'gzip' };
     expect((await post(gzipSync(Buffer.alloc(8_000_000, 0x20)), { headers })).status).toBe(413);

@@ -53,9 +53,13 @@ function exec(over: Record<string, unknown>): string {
 
 test.each([
   ['whom the API server authenticated', { user: { username: 'ana@example.com' } }, ['ana']],
-  ['who hides behind another’s name', { user: { username: 'oidc:ben' }, impersonatedUser: { username: 'ci' } }, ['ben']],
-  ['and whose name it is', { user: { username: 'oidc:ben' }, impersonatedUser: { username: 'ana' } }, ['ana', 'ben']],
-  ['nobody for a name that is only like one', { user: { username: 'Ana@example.com' } }, undefined],
+  ['whoever hides behind another’s name', { user: { username: 'oidc:ben' }, impersonatedUser: { username: 'ci' } }, ['ben']],
+  [
+    'both an impersonator and the one impersonated',
+    { user: { username: 'oidc:ben' }, impersonatedUser: { username: 'ana' } },
+    ['ana', 'ben'],
+  ],
+  ['nobody for a name that only resembles one', { user: { username: 'Ana@example.com' } }, undefined],
   ['nobody for a stranger', { user: { username: 'mallory' } }, undefined],
 ])('an API audit event names %s', async (_what, over, people) => {
   const { door, gateway } = await open();
@@ -64,7 +68,7 @@ test.each([
   expect(told(gateway)[0]?.actors).toEqual(people);
 });
 
-test('one alert of a storm, which is only counted, still says who did it', async () => {
+test('an alert of a storm that is only counted still says who did it', async () => {
   const { door, gateway } = await open();
   const storm = Array.from({ length: 60 }, (_, n) => falcoEvent({}, n === 57 ? { 'user.name': 'ana' } : { 'user.name': 'root' }));
   await door.post(JSON.stringify(storm));
@@ -74,7 +78,7 @@ test('one alert of a storm, which is only counted, still says who did it', async
   expect(whole.some(({ actors }) => actors !== undefined)).toBe(false);
 });
 
-test('who orders an incident by hand is its requester, and no actor of it', async () => {
+test('whoever orders an incident by hand is its requester, not an actor', async () => {
   const { door, gateway } = await open();
   const order = (person: string, id: string): StartIncident => ({
     version: 1,

@@ -22,14 +22,14 @@ afterEach(() => {
 });
 
 describe('a lane', () => {
-  test('lets so many run at once, all of them in the end, also when some fail', async () => {
+  test('runs only so many at once, and all of them in the end, even if some fail', async () => {
     const limiter = new ConcurrencyLimiter(3);
     expect(await mostAtOnce(limiter, { calls: 20, ms: 2 })).toBe(3);
     await expect(limiter.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await mostAtOnce(limiter, { calls: 5, ms: 2 })).toBe(3);
   });
 
-  test('rests between calls that stay slow, and loses none', async () => {
+  test('pauses between calls that stay slow, and loses none', async () => {
     const limiter = new ConcurrencyLimiter(4, { adaptive: true });
     await mostAtOnce(limiter, { calls: 10, ms: 260 });
     const began = performance.now();
@@ -46,7 +46,7 @@ describe('a lane', () => {
     expect(await mostAtOnce(limiter, { calls: 40, ms: 1 })).toBeGreaterThan(12);
   });
 
-  test('yields to what matters more, down to a rest after each call and no further, and widens by and by', async () => {
+  test('yields to what matters more, at most until it pauses after each call, and gradually widens again', async () => {
     let waits = true;
     const { limiter, pass } = clocked(16, { first: 4, yields: () => waits });
     expect(limiter.isFree).toBe(true);
@@ -63,7 +63,7 @@ describe('a lane', () => {
   test.each([
     ['is slow', 300, false, 3 * 300],
     ['is quick while something else waits', 110, true, 110],
-  ])('rests after a call that %s, and no longer than that', async (_when, ms, yields, rests) => {
+  ])('pauses after a call that %s, and no longer than that', async (_when, ms, yields, rests) => {
     const { pass } = clocked(4, { yields: () => yields });
     const timers = jest.spyOn(globalThis, 'setTimeout');
     await pass({ calls: 6, ms });
@@ -72,7 +72,7 @@ describe('a lane', () => {
     expect(Math.max(...set)).toBe(rests);
   });
 
-  test('lets the worse go first, and who came first of the same', async () => {
+  test('runs the more severe first, and equal ones in order of arrival', async () => {
     const limiter = new ConcurrencyLimiter(1);
     const order: string[] = [];
     const come = (name: string, rank: number): Promise<void> =>
@@ -82,7 +82,7 @@ describe('a lane', () => {
     expect(order).toEqual(['first', 'high', 'later high', 'medium', 'low', 'lower']);
   });
 
-  test('lets one that waits go to a better place, here or in another lane, and loses none', async () => {
+  test('lets a waiting call move to a better place, here or in another lane, and loses none', async () => {
     const [limiter, express] = [new ConcurrencyLimiter(1), new ConcurrencyLimiter(1)];
     const order: string[] = [];
     const come = (name: string, rank: number): Promise<string> =>

@@ -35,7 +35,7 @@ function byHand() {
 }
 
 describe('containments before starts', () => {
-  test('begin by severity, and within one in the order of their coming', async () => {
+  test('begin by severity, and within one in order of arrival', async () => {
     const { begun, before } = byHand();
     const all = [...Array.from({ length: 16 }, (_, n) => entryOf(n)), entryOf(16, 'high'), entryOf(17), entryOf(18)];
     const done = all.map((entry) => before.before([entry], Promise.resolve()));
@@ -65,7 +65,7 @@ describe('containments before starts', () => {
     expect(started).toEqual([0, 1, 2]);
   });
 
-  test('let the starts go a few at a time, the worst first, and go before those that are still to come', async () => {
+  test('let the starts through a few at a time, the worst first, and go ahead of those still to come', async () => {
     const { begun, before } = byHand();
     const starts: { readonly severity: Severity; readonly end: () => void }[] = [];
     const start = (severity: Severity) =>

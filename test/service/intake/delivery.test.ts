@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 describe('the way to Temporal', () => {
-  test('begins a storm with two calls, while what is critical goes all at once', async () => {
+  test('begins a storm with two calls, but sends everything critical at once', async () => {
     const delivery = new Delivery({ gateway: new FakeIncidentGateway(), log });
     const { promise: answer, resolve } = Promise.withResolvers<void>();
     let [low, critical] = [0, 0];
@@ -33,7 +33,7 @@ describe('the way to Temporal', () => {
     expect([low, critical]).toEqual([20, 20]);
   });
 
-  test('gathers repetitions for as much longer as all incidents have more of them than twenty a second, up to fifty times', async () => {
+  test('gathers repeats for longer the more of them exceed twenty a second over all incidents, up to fifty times', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.signal = async () => ({ kind: 'signalled' });
     const delivery = new Delivery({ gateway, log });
@@ -52,7 +52,7 @@ describe('the way to Temporal', () => {
     expect(await timesAfter(1_000)).toBe(50);
   });
 
-  test('begins nothing while the cell has its hands full, but what is critical', async () => {
+  test('starts only what is critical while the cell is busy', async () => {
     const gateway = new FakeIncidentGateway();
     let isBusy = true;
     const delivery = new Delivery({ gateway, log, isBusy: () => isBusy });
@@ -73,7 +73,7 @@ describe('the way to Temporal', () => {
     expect(sent).toEqual(['critical', 'low']);
   });
 
-  test('begins no incident of a contained pod while the cell has its hands full, but for half a minute at most; what is open is told at once', async () => {
+  test('starts no incident of a contained pod while the cell is busy, for half a minute at most; open incidents are told at once', async () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
     let isBusy = true;
     const gateway = new FakeIncidentGateway();

@@ -42,7 +42,7 @@ describe('the dispatcher', () => {
     });
   });
 
-  test('answers while Temporal hangs, and sends it when Temporal answers again', async () => {
+  test('accepts an alert while Temporal hangs, and sends it when Temporal answers again', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
     const { post } = await door(gateway);
@@ -53,7 +53,7 @@ describe('the dispatcher', () => {
     expect(gateway.mostAtOnce).toBe(1);
   });
 
-  test('counts once what was taken though its answer was lost', async () => {
+  test('counts an alert once if it was accepted but the answer was lost', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'answer-lost';
     const { post } = await door(gateway);
@@ -66,7 +66,7 @@ describe('the dispatcher', () => {
     expect(ids.length).toBeGreaterThan(new Set(ids).size);
   });
 
-  test('starts again when the incident has ended, with the alerts whole', async () => {
+  test('starts a new incident when the old one has ended, with the alerts whole', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway);
     await post(JSON.stringify(falcoEvent()));
@@ -78,7 +78,7 @@ describe('the dispatcher', () => {
     expect(second?.batches[0]?.alerts).toHaveLength(1);
   });
 
-  test('waits and sends again while the run takes no more signals', async () => {
+  test('waits and sends again while the run accepts no more signals', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway);
     await post(JSON.stringify(falcoEvent()));
@@ -90,7 +90,7 @@ describe('the dispatcher', () => {
     await until(() => gateway.counted(incident) === 2);
   });
 
-  test('lets a new rule, pod or severity not wait for the window of a storm', async () => {
+  test('does not make a new rule, pod or severity wait for the window of a storm', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway);
     keepWindowsOpen();
@@ -104,7 +104,7 @@ describe('the dispatcher', () => {
     expect(samples.find(({ severity }) => severity === 'critical')?.rule).toBe('Drop and execute new binary in container');
   });
 
-  test('gives each of a hundred pods of one workload whole, twenty a batch at most, one call at a time', async () => {
+  test('passes on each of a hundred pods of one workload whole, at most twenty a batch, one call at a time', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway);
     const letters = 'bcdfghjklm';
@@ -129,7 +129,7 @@ describe('the dispatcher', () => {
     expect(gateway.batches(incident).length).toBeLessThan(100);
   });
 
-  test('sends the worse first, also of an incident whose low alert waits for its turn already', async () => {
+  test('sends the more severe first, even for an incident whose low alert is already waiting', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.delayMs = 60;
     const { post } = await door(gateway);
@@ -146,7 +146,7 @@ describe('the dispatcher', () => {
     expect(gateway.counted(idOf('low39'))).toBe(2);
   });
 
-  test('sends on a graceful stop what waited for its window', async () => {
+  test('sends whatever waits for its window on a graceful stop', async () => {
     const gateway = new FakeIncidentGateway();
     const { post, intake } = await door(gateway);
     await post(JSON.stringify(Array.from({ length: 1_200 }, () => falcoEvent())));
@@ -156,7 +156,7 @@ describe('the dispatcher', () => {
     expect(gateway.counted(incident)).toBe(1_201);
   });
 
-  test('knows after a restart what it has taken, and sends what it has not sent', async () => {
+  test('remembers after a restart what it accepted, and sends what it has not sent', async () => {
     const directory = freshDirectory();
     const down = new FakeIncidentGateway();
     down.failing = 'down';
@@ -171,7 +171,7 @@ describe('the dispatcher', () => {
     expect(gateway.counted(incident)).toBe(1);
   });
 
-  test('makes no second incident of what comes again when its incident has ended: as a batch, in another order, after a restart', async () => {
+  test('starts no second incident for alerts that come again after theirs has ended: as a batch, in another order, after a restart', async () => {
     const directory = freshDirectory();
     const gateway = new FakeIncidentGateway();
     const first = await openDoor(gateway, { directory });
@@ -191,7 +191,7 @@ describe('the dispatcher', () => {
     expect(gateway.counted(incident)).toBe(4);
   });
 
-  test('stops in time although Temporal hangs; what it answers afterwards changes nothing, and the alert is sent again', async () => {
+  test('stops in time even if Temporal hangs; a late answer changes nothing, and the alert is sent again', async () => {
     const directory = freshDirectory();
     const slow = new FakeIncidentGateway();
     const answer = slow.hang();
@@ -214,7 +214,7 @@ describe('the dispatcher', () => {
     await expect(openDoor(new FakeIncidentGateway(), { directory })).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
   });
 
-  test('refuses with 503 and Retry-After when the spool is full, and takes them when it is not', async () => {
+  test('refuses alerts with 503 and Retry-After while the spool is full, and accepts them afterwards', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
     const { post } = await door(gateway, { maxBytes: 200_000 });
@@ -234,7 +234,7 @@ describe('the dispatcher', () => {
   });
 });
 
-test('that Temporal does not take batches is said once for all incidents, and that it takes them again', async () => {
+test('a refusal of batches by Temporal is logged once for all incidents, and so is its end', async () => {
   const gateway = new FakeIncidentGateway();
   gateway.failing = 'down';
   const said: { readonly fields: object; readonly message: string }[] = [];

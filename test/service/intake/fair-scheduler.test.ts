@@ -19,7 +19,7 @@ describe('turns', () => {
     return { turns, done, piece, pass: (ms: number) => (now += ms) };
   }
 
-  test('who needs little is worked for at once, whoever waits', async () => {
+  test('whoever needs little is served at once, whoever else waits', async () => {
     const { turns, done, piece } = clocked();
     const [greedy, modest] = [{}, {}];
     expect(turns.run(greedy, piece('large', 1_000))).toBe('large');
@@ -30,7 +30,7 @@ describe('turns', () => {
     expect(done).toEqual(['large', 'small', 'larger']);
   });
 
-  test('whoever is beyond its share does not wait while nobody else does, until this turn of the event loop has had its time', async () => {
+  test('whoever exceeds its share does not wait while nobody else does, until this turn of the event loop is used up', async () => {
     const { turns, done, piece } = clocked();
     const greedy = {};
     turns.run(greedy, piece('first', 1_000));
@@ -42,7 +42,7 @@ describe('turns', () => {
     expect(done).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
   });
 
-  test('those who need much come one after another, a piece each', async () => {
+  test('those who need much take turns, a piece each', async () => {
     const { turns, done, piece } = clocked();
     const senders = { a: {}, b: {}, c: {} };
     for (const sender of Object.values(senders)) turns.run(sender, piece('first', 1_000));
@@ -54,7 +54,7 @@ describe('turns', () => {
     expect(done.slice(0, 4)).toEqual(['a', 'b', 'c', 'a']);
   });
 
-  test('what others send is taken in between', async () => {
+  test('what others send is handled in between', async () => {
     const { turns, done, piece } = clocked();
     const greedy = {};
     turns.run(greedy, piece('first', 1_000));
@@ -69,7 +69,7 @@ describe('turns', () => {
     expect(passes).toBeGreaterThan(15);
   });
 
-  test('whoever was greedy is modest again after a while, and a piece that fails takes nothing with it', async () => {
+  test('whoever was greedy counts as modest again after a while, and a piece that fails affects no other', async () => {
     const { turns, piece, pass } = clocked();
     const sender = {};
     turns.run(sender, piece('large', 1_000));
@@ -123,7 +123,7 @@ describe('a large body', () => {
   test.each([
     ['of many alerts', '/v1/alerts/falco', () => `[${alerts(500).join(',')}]`],
     ['that is one batch of the API audit', '/v1/alerts/kubernetes-audit', () => audit(300)],
-  ])('%s is read in pieces: in between another sender’s critical alert is answered', async (_what, path, bodyOf) => {
+  ])('%s is read in pieces, and another sender’s critical alert is answered in between', async (_what, path, bodyOf) => {
     opened = await openDoor(new FakeIncidentGateway(), {
       access: {
         tokens: [
@@ -149,7 +149,7 @@ describe('a large body', () => {
     expect(between).toBeGreaterThan(4);
   });
 
-  test('that comes slowly takes a bounded part of the memory: the oldest of its sender goes, and what the sender sends whole is taken', async () => {
+  test('that arrives slowly takes limited memory: its sender’s oldest is dropped, and what the sender sends whole is accepted', async () => {
     opened = await openDoor(new FakeIncidentGateway());
     const { intake, post } = opened;
     const part = Buffer.alloc(15_000_000, 0x20);

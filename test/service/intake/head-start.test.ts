@@ -71,7 +71,7 @@ afterEach(async () => {
 });
 
 describe('the head start', () => {
-  test('comes before the start of the incident, and the start comes', async () => {
+  test('comes before the start of the incident, which follows', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     const { post, intake } = await door(headStart, gateway);
@@ -83,7 +83,7 @@ describe('the head start', () => {
     expect(metrics).toContain('firebreak_contain_seconds_count 1');
   });
 
-  test('that hangs holds neither the answer nor the start', async () => {
+  test('that hangs delays neither the answer nor the start', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     headStart.takesMs = 3_600_000;
@@ -92,7 +92,7 @@ describe('the head start', () => {
     await until(() => gateway.counted(incident) === 1);
   });
 
-  test('that fails again and again, as while the API server is away, holds no start either', async () => {
+  test('that fails again and again, as while the API server is down, delays no start either', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     headStart.takesMs = 2_000;
@@ -115,7 +115,7 @@ describe('the head start', () => {
     expect(headStart.begun.map(({ startsBefore }) => startsBefore)).toEqual(Array.from({ length: 60 }, () => 0));
   });
 
-  test('in a burst: no more at once than help, in the order of their coming', async () => {
+  test('in a burst: no more at once than is useful, in order of arrival', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     headStart.takesMs = 20;
@@ -126,7 +126,7 @@ describe('the head start', () => {
     expect(headStart.begun.map(({ request }) => request.alert.pod?.name)).toEqual(burstOf(60).map(podOf));
   });
 
-  test('does not wait for Temporal, and comes again from the spool after a restart', async () => {
+  test('does not wait for Temporal, and is repeated from the spool after a restart', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
     const headStart = new NotedHeadStart(gateway);
@@ -143,8 +143,8 @@ describe('the head start', () => {
     await until(() => gateway.counted(incident) === 1);
   });
 
-  test.each(['before the turn of its alert', 'in a try to send it that failed'])(
-    'is in the trace of its incident, also where it came %s',
+  test.each(['before the turn of its alert', 'in a failed attempt to send it'])(
+    'is in the trace of its incident, even if it came %s',
     async (when) => {
       const gateway = new FakeIncidentGateway();
       gateway.failing = 'down';
@@ -167,7 +167,7 @@ describe('the head start', () => {
     },
   );
 
-  test('while an incident is open: another pod’s does not wait for the window', async () => {
+  test('for another pod of an open incident does not wait for the window', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     const { post } = await door(headStart, gateway);
@@ -184,7 +184,7 @@ describe('an alert that waited for more than 15 minutes', () => {
       resolverFromNames.resolve({ ...alert, ...(alert.doubt === undefined && { receivedAt: '2026-06-01T10:00:00Z' }) }),
   };
 
-  test('is told anew whom it is about, and is in doubt', async () => {
+  test('is resolved again, and is in doubt', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
     const directory = freshDirectory();
@@ -206,7 +206,7 @@ describe('an alert that waited for more than 15 minutes', () => {
     ]);
   });
 
-  test('stays with its incident when it would be another’s today, and says so', async () => {
+  test('stays with its incident if it would belong to another today, and says so', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
     const directory = freshDirectory();

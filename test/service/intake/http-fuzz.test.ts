@@ -100,7 +100,7 @@ const hard = fc
   });
 
 describe('every way of sending alerts', () => {
-  test('is understood: each shape, packing, method, type, and hard to read content', async () => {
+  test('is understood: each shape, compression, method, type, and content that is hard to read', async () => {
     const call = fc.record({
       texts: fc.array(hard, { minLength: 1, maxLength: 4 }),
       shape: fc.constantFrom(...shapes),
@@ -206,7 +206,7 @@ describe('whatever is sent', () => {
     if (typeof answer === 'object') expect(answer.status).toBeLessThan(500);
   });
 
-  test('is answered, never by a fault, and takes no memory for good', async () => {
+  test('is answered, never with an internal error, and leaks no memory', async () => {
     await fc.assert(answered, { numRuns: 300 });
     const before = memoryMb();
     await fc.assert(answered, { numRuns: 700 });

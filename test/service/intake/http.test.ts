@@ -21,17 +21,17 @@ afterAll(async () => {
 describe('who may send', () => {
   test.each([
     ['a Bearer token', { headers: { authorization: `Bearer ${token}` } }],
-    ['the password of Basic, whatever the name', { headers: { authorization: `Basic ${btoa(`anyone:${token}`)}` } }],
-    ['the last part of the path', { path: `/v1/alerts/falco/${token}`, headers: { authorization: '' } }],
-  ])('%s opens', async (_what, options) => expect((await post(event(), options)).status).toBe(200));
+    ['the Basic password, whatever the user name', { headers: { authorization: `Basic ${btoa(`anyone:${token}`)}` } }],
+    ['the token at the end of the path', { path: `/v1/alerts/falco/${token}`, headers: { authorization: '' } }],
+  ])('%s is accepted', async (_what, options) => expect((await post(event(), options)).status).toBe(200));
 
   test.each([
     ['nothing', { headers: { authorization: '' } }],
     ['another token', { headers: { authorization: 'Bearer x' } }],
     ['an empty one', { headers: { authorization: 'Bearer ' } }],
-    ['the token as the name of Basic', { headers: { authorization: `Basic ${btoa(`${token}:`)}` } }],
-    ['another path', { path: '/v1/alerts/falco/nonsense', headers: { authorization: `Bearer ${token}` } }],
-  ])('%s does not', async (_what, options) => expect((await post(event(), options)).status).toBe(401));
+    ['the token as the Basic user name', { headers: { authorization: `Basic ${btoa(`${token}:`)}` } }],
+    ['another end of the path', { path: '/v1/alerts/falco/nonsense', headers: { authorization: `Bearer ${token}` } }],
+  ])('%s is refused', async (_what, options) => expect((await post(event(), options)).status).toBe(401));
 });
 
 describe('the addresses', () => {
@@ -57,7 +57,7 @@ describe('the addresses', () => {
     [`/v1/alerts/falco/${token}?x`, 200],
     [`/v1/alerts/falco/${token.replace('-', '%2d')}`, 200],
     [`/v1/alerts/${token}`, 404],
-  ])('with a token as their last part: %s', async (path, status) =>
+  ])('with a token at the end: %s', async (path, status) =>
     expect((await post(event(), { path, headers: none })).status).toBe(status),
   );
 });
@@ -87,7 +87,7 @@ describe('what may be sent', () => {
     expect((await post(event(), { headers: { 'content-type': type } })).status).toBe(200),
   );
 
-  test('by PUT, packed, and where the sensor has to be found out', async () => {
+  test('by PUT, compressed, and when the sensor has to be detected', async () => {
     expect((await post(event(), { method: 'PUT' })).status).toBe(200);
     expect((await post(gzipSync(event()), { headers: { 'content-encoding': 'gzip' } })).json).toMatchObject({ accepted: 1 });
     expect((await post(deflateSync(event()), { headers: { 'content-encoding': 'deflate' } })).json).toMatchObject({
@@ -103,21 +103,21 @@ describe('what may be sent', () => {
     expect(lines).toMatchObject({ status: 200, json: { accepted: 2, rejected: 1 } });
   });
 
-  test('the same one again is a duplicate, also within a body and with its keys in another order', async () => {
+  test('a repeat is a duplicate, even within one body or with its keys in another order', async () => {
     const one = falcoEvent();
     const other = Object.fromEntries(Object.entries(one).reverse());
     expect((await post(JSON.stringify([one, one]))).json).toMatchObject({ accepted: 1, duplicate: 1 });
     expect((await post(JSON.stringify(other))).json).toMatchObject({ accepted: 0, duplicate: 1 });
   });
 
-  test('a sensor that speaks of itself starts nothing', async () => {
+  test('a sensor that reports on itself starts nothing', async () => {
     const own = JSON.stringify(falcoEvent({ rule: 'Falco internal: syscall event drop' }));
     expect(await post(own)).toMatchObject({ status: 200, json: { accepted: 0, health: 1 } });
   });
 });
 
-describe('a log as it is', () => {
-  test('has lines of text, each one rejected item, and prefixes before its lines, which are read over', async () => {
+describe('a raw log', () => {
+  test('has lines of text, each a rejected item, and prefixes before its lines, which are skipped', async () => {
     const [first, second, third] = [1, 2, 3].map(() => JSON.stringify(falcoEvent()));
     const text = 'Wed Nov 25 22:57:42 2026: Falco version: 0.41.3 (x86_64), loaded rules: 93';
     const lines = [text, first, `2026-11-25T22:57:42.123456789Z stdout F ${second}`, `[pod/falco-x7k2p/falco] ${third}`, text];
@@ -128,7 +128,7 @@ describe('a log as it is', () => {
     );
   });
 
-  test('has keys twice, as attackers write them: the last counts everywhere, for the list of a batch as well', async () => {
+  test('has duplicate keys, as attackers write them: the last one counts everywhere, even for the list of a batch', async () => {
     const { rule: _rule, ...rest } = falcoEvent();
     const twice = JSON.stringify(rest).replace(
       '{',
@@ -146,33 +146,33 @@ describe('a log as it is', () => {
   });
 
   // Searching to the end of the line from each item would take minutes.
-  test('is cut into items by going over it once', async () => {
+  test('is split into items in a single pass', async () => {
     expect((await post('a{}'.repeat(9_000) + 'b '.repeat(1_000_000))).status).toBe(422);
   });
 });
 
-describe('what cannot be taken', () => {
+describe('what cannot be accepted', () => {
   test.each([
     ['unknown JSON', '{"hello":"world"}', 422, '`rule`'],
-    ['no JSON', 'hello', 422, 'not JSON'],
+    ['text that is not JSON', 'hello', 422, 'not JSON'],
     ['nothing', '', 400, 'no JSON'],
-    ['half a JSON', '{"rule":"r"', 400, 'closed'],
-    ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, 413, 'deeper'],
-    ['very deep', '['.repeat(1_000_000), 413, 'deeper'],
+    ['incomplete JSON', '{"rule":"r"', 400, 'closed'],
+    ['deeply nested JSON', `${'['.repeat(100)}${']'.repeat(100)}`, 413, 'deeper'],
+    ['very deeply nested JSON', '['.repeat(1_000_000), 413, 'deeper'],
     ['an alert of more than 1 MiB', JSON.stringify(falcoEvent({ output: 'x'.repeat(1_100_000) })), 422, '1048576'],
-  ])('%s says why, and is kept for inspection', async (_what, body, status, reason) => {
+  ])('%s is refused with the reason, and kept for inspection', async (_what, body, status, reason) => {
     const answer = await post(body);
     expect(answer.status).toBe(status);
     expect(JSON.stringify(answer.json)).toContain(reason);
   });
 
-  test('a body of more than 16 MiB, also when it is small while packed', async () => {
+  test('a body of more than 16 MiB, even if it is small when compressed', async () => {
     expect((await post(' '.repeat(17_000_000))).status).toBe(413);
     const bomb = gzipSync(Buffer.alloc(200_000_000, 0x20));
     expect((await post(bomb, { headers: { 'content-encoding': 'gzip' } })).status).toBe(413);
   });
 
-  test('a body of more than 16 MiB that does not say its length', async () => {
+  test('a body of more than 16 MiB without a declared length', async () => {
     const part = Buffer.alloc(1_000_000, 0x20);
     const body = new ReadableStream({
       start(controller) {
@@ -186,12 +186,12 @@ describe('what cannot be taken', () => {
     expect(await sent.then(({ status }) => status).catch(() => 413)).toBe(413);
   });
 
-  test('what is not packed as it says', async () => {
+  test('a body that is not compressed as declared', async () => {
     expect((await post(event(), { headers: { 'content-encoding': 'gzip' } })).status).toBe(400);
     expect((await post(event(), { headers: { 'content-encoding': 'br' } })).status).toBe(415);
   });
 
-  test('names of the prototype and doubled keys do no harm', async () => {
+  test('prototype names and duplicate keys do no harm', async () => {
     const nasty = `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${event().slice(1, -1)},"rule":"last wins"}`;
     expect((await post(nasty)).json).toMatchObject({ accepted: 1 });
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
@@ -242,12 +242,12 @@ describe('what cannot be taken', () => {
   });
 });
 
-test('says that it lives and is ready, to anyone', async () => {
+test('tells anyone that it is alive and ready', async () => {
   expect((await fetch(`${door.intake.url}/healthz`)).status).toBe(200);
   expect((await fetch(`${door.intake.url}/readyz`)).status).toBe(200);
 });
 
-test('measures what its account could not do, takes alerts all the same, and names it to nobody', async () => {
+test('counts the rights that its account lacks, still accepts alerts, and names those rights to nobody', async () => {
   const missing = new Map([['cell', [{ right: 'patch pods', neededBy: ['quarantinePod'] }]]] as const);
   const own = await openDoor(new FakeIncidentGateway(), { missingRights: () => missing });
   try {
@@ -317,11 +317,11 @@ describe('when it stops', () => {
     return (await answers).match(/HTTP\/1\.1 [2-5]\d+/g);
   }
 
-  test('it answers what it has begun, and waits for no sender to go', async () => {
+  test('it answers what it has begun, and does not wait for senders to disconnect', async () => {
     expect(await stopMeanwhile('')).toEqual(['HTTP/1.1 200']);
   });
 
-  test('it takes nothing more on connections that are open', async () => {
+  test('it accepts nothing more on open connections', async () => {
     expect(await stopMeanwhile(request(event()))).toEqual(['HTTP/1.1 200', 'HTTP/1.1 503']);
   });
 });

@@ -44,7 +44,7 @@ async function drainedAfter(
   return gateway.batches(incident).flatMap((batch) => batch.alerts);
 }
 
-test('an alert that waited in the spool for more than 15 minutes is resolved anew, and is in doubt: nothing is done for it without people', async () => {
+test('an alert that waited in the spool for more than 15 minutes is resolved again and in doubt: nothing happens without people', async () => {
   const [alert] = await drainedAfter(17, { before: clusterWith('uid-of-then'), now: clusterWith('uid-of-now') });
   expect(alert).toMatchObject({
     doubt: 'the alert waited for 17 minutes before it could be handled',
@@ -52,13 +52,13 @@ test('an alert that waited in the spool for more than 15 minutes is resolved ane
   });
 });
 
-test('one that waited for less is as it came', async () => {
+test('one that waited for less is unchanged', async () => {
   const [alert] = await drainedAfter(14, { before: clusterWith('uid-of-then'), now: clusterWith('uid-of-now') });
   expect(alert).toMatchObject({ pod: { uid: 'uid-of-then' } });
   expect(alert).not.toHaveProperty('doubt');
 });
 
-test('one that would be about somebody else today stays in its incident, unchanged, and says so', async () => {
+test('one that would be about another workload today stays in its incident, unchanged, and says so', async () => {
   const [alert] = await drainedAfter(20, { before: clusterWith('uid-of-then'), now: clusterWith('uid-of-now', 'another') });
   expect(alert).toMatchObject({
     pod: { uid: 'uid-of-then' },

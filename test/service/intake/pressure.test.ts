@@ -17,7 +17,7 @@ describe('pressure', () => {
     expect(pressure.isHigh).toBe(false);
   });
 
-  test('is over when nothing comes any more', () => {
+  test('is over when nothing more arrives', () => {
     let now = 1_000;
     const pressure = new Pressure(() => now);
     pressure.took(5);
@@ -27,28 +27,28 @@ describe('pressure', () => {
     expect(pressure.isHigh).toBe(false);
   });
 
-  test('is not made by one write among many', () => {
+  test('is not caused by one write among many', () => {
     const pressure = new Pressure(() => 1_000);
     for (let n = 0; n < 50; n += 1) pressure.took(2);
     pressure.took(100);
     expect(pressure.isHigh).toBe(false);
   });
 
-  test('is made by one write in twenty: it is too late to yield when one in ten waits', () => {
+  test('is caused by one write in twenty: yielding when one in ten waits is too late', () => {
     const pressure = new Pressure(() => 1_000);
     for (let n = 0; n < 95; n += 1) pressure.took(2);
     for (let n = 0; n < 5; n += 1) pressure.took(100);
     expect(pressure.isHigh).toBe(true);
   });
 
-  test('is not made by writes of a few milliseconds, however quick others are', () => {
+  test('is not caused by writes of a few milliseconds, however quick others are', () => {
     const pressure = new Pressure(() => 1_000);
     pressure.took(1);
     for (let n = 0; n < 50; n += 1) pressure.took(10);
     expect(pressure.isHigh).toBe(false);
   });
 
-  test('is not made by a disk that is slow, but by waiting for it', () => {
+  test('is not caused by a slow disk, but by waiting for it', () => {
     let now = 1_000;
     const pressure = new Pressure(() => now);
     for (let n = 0; n < 50; n += 1) pressure.took(40 + (n % 20));

@@ -84,8 +84,8 @@ describe('what Temporal refuses for good', () => {
   });
 });
 
-describe('what was rejected when it came', () => {
-  test('can be taken after a fix, under the same sender’s limits, and leaves the list only then', async () => {
+describe('what was rejected on arrival', () => {
+  test('can be accepted after a fix, under the same sender’s limits, and leaves the list only then', async () => {
     const opened = await door(new FakeIncidentGateway(), { access: { senders: [{ name: 'falco', namespaces: ['payments'] }] } });
     const sent = event();
     expect((await opened.post(sent)).status).toBe(403);
@@ -108,7 +108,7 @@ describe('what was rejected when it came', () => {
 });
 
 describe('clocks', () => {
-  test('both times are kept, and an alert that is a minute off is taken and marked', async () => {
+  test('both times are kept, and an alert that is a minute off is accepted and marked', async () => {
     const gateway = new FakeIncidentGateway();
     const opened = await door(gateway);
     const timed = async (pod: string, time: string): Promise<unknown> => {
@@ -127,8 +127,8 @@ describe('clocks', () => {
   });
 });
 
-describe('what the intake says of itself', () => {
-  test('its numbers to Prometheus, and the sensors to a sender', async () => {
+describe('what the intake reports about itself', () => {
+  test('its metrics to Prometheus, and the sensors to a sender', async () => {
     const gateway = new FakeIncidentGateway();
     const opened = await door(gateway);
     await opened.post(event());

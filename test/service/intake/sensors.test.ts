@@ -45,7 +45,7 @@ describe('every sensor', () => {
     // One of the two has arrived by the webhook.
     ['kubescape', 'kubescape/rw-alertmanager-api.json', { accepted: 1, duplicate: 1 }],
     ['kubearmor', 'kubearmor/rw-sidekick.json', { accepted: 1 }],
-  ])('%s is taken at its own address, and is the same where it has to be found out', async (name, file, counts) => {
+  ])('%s is accepted at its own address, and the same when the sensor has to be detected', async (name, file, counts) => {
     const body = fixture(file);
     const own = await door.post(body, { path: `/v1/alerts/${name}` });
     expect(own).toMatchObject({ status: 200, json: counts });
@@ -63,7 +63,7 @@ describe('CloudEvents', () => {
   };
   const structured = (data: object) => ({ specversion: '1.0', id: '1', source: 'x', type: 'y', data });
 
-  test('their modes are told by headers, the batch before what its type begins with', () => {
+  test('their modes are told apart by headers, with a batch recognized before the common prefix of its type', () => {
     expect(cloudEventMode('application/cloudevents-batch+json; charset=utf-8', {})).toBe('batch');
     expect(cloudEventMode('Application/CloudEvents+JSON', {})).toBe('structured');
     expect(cloudEventMode('application/json', attributes)).toBe('binary');
@@ -84,7 +84,7 @@ describe('CloudEvents', () => {
     expect(await door.post(batch, { path, headers: type })).toMatchObject({ status: 200, json: { accepted: 2 } });
   });
 
-  test('what is sent as one and is none is refused', async () => {
+  test('what is sent as one but is not is refused', async () => {
     const headers = { 'content-type': 'application/cloudevents+json' };
     expect((await door.post(JSON.stringify(falcoEvent()), { path: '/v1/alerts', headers })).status).toBe(422);
   });

@@ -42,7 +42,7 @@ const serials = (spool: Spool, incident: string): readonly string[] =>
   spool.entriesOf(incident, { limit: 5_000 }).map(({ entry: { alert } }) => alert.title);
 
 describe('the spool', () => {
-  test('keeps the alerts of many incidents in order, each with its own, also over a restart', async () => {
+  test('keeps the alerts of many incidents in order, each with its own, even across a restart', async () => {
     const path = directory();
     let spool = await opened(path);
     await Promise.all(Array.from({ length: 1_000 }, (_, serial) => spool.add(incidents[serial % 2] ?? '', entry(serial))));
@@ -65,7 +65,7 @@ describe('the spool', () => {
     await spool.close();
   });
 
-  test('knows the id of an alert at once, after a restart, and when the ledger has it', async () => {
+  test('knows the id of an alert at once, after a restart, and once it is in the ledger', async () => {
     const path = directory();
     let spool = await opened(path);
     await Promise.all(Array.from({ length: 600 }, (_, serial) => spool.add(incidents[0], entry(serial))));
@@ -86,7 +86,7 @@ describe('the spool', () => {
     await spool.close();
   });
 
-  test('gives a batch of many alerts in parts: what comes meanwhile is taken in between', async () => {
+  test('hands out a batch of many alerts in parts, and accepts others in between', async () => {
     const spool = await opened(directory());
     await Promise.all(Array.from({ length: 1_100 }, (_, serial) => spool.add(incidents[0], entry(serial))));
     let turns = 0;
@@ -102,7 +102,7 @@ describe('the spool', () => {
   });
 });
 
-test('a disk that is nearly full is a spool that is full: a write that fails could end the process', async () => {
+test('a nearly full disk counts as a full spool: a failed write could end the process', async () => {
   const path = directory();
   const roomy = await Spool.open({ directory: path, maxBytes: 1e9 });
   expect(roomy.isFull()).toBe(false);

@@ -69,8 +69,8 @@ async function doorWith(playbooks: readonly AnyPlaybook[], resolver?: SubjectRes
   };
 }
 
-describe('an alert that makes it often enough', () => {
-  test('goes to its incident whole, although it is like the ones before', async () => {
+describe('an alert that completes a count', () => {
+  test('goes to its incident whole, even though it is like the ones before', async () => {
     const { alerts, post } = await doorWith([often, rest]);
     for (let times = 0; times < 8; times += 1) expect((await post(falcoEvent())).status).toBe(200);
     await until(() => alerts().some(({ calls }) => calls?.includes('often')));
@@ -78,7 +78,7 @@ describe('an alert that makes it often enough', () => {
     expect(alerts().filter(({ calls }) => calls?.includes('rest'))).toEqual([]);
   });
 
-  test('is so by what this process has counted and not by what a sensor says', async () => {
+  test('does so by what this process has counted, not by what a sensor says', async () => {
     const { alerts, senders, post } = await doorWith([often, rest]);
     const facts = {
       facts: { counts: { any: 9 }, missing: ['any'], novelty: { state: 'novel', text: 'x' } },
@@ -114,8 +114,8 @@ describe('an alert that calls for another playbook than those like it', () => {
   });
 });
 
-describe('an alert after which nothing came', () => {
-  test('is told once more by the intake, with its own time, for its playbook', async () => {
+describe('an alert that nothing followed', () => {
+  test('is sent once more by the intake, with its own time, for its playbook', async () => {
     const missing = playbook('missing', { rule: 'Backup begins', absent: { of: { rule: 'Backup ends' }, within: '10m' } });
     const { door, stamps, alerts, post } = await doorWith([missing]);
     await post(falcoEvent({ rule: 'Backup begins' }));
@@ -128,7 +128,7 @@ describe('an alert after which nothing came', () => {
   });
 });
 
-describe('what a playbook asks of the cluster', () => {
+describe('what a playbook asks about the cluster', () => {
   const uid = 'uid-1';
   const pod = podRecord({
     metadata: { uid, namespace: 'shop', name: 'web-1', labels: { app: 'web', team: 'shop' } },
@@ -173,14 +173,14 @@ describe('what a playbook asks of the cluster', () => {
     expect(factsOf({ ...pod, labels: {} }, [])).toMatchObject({ labels: { team: null }, exposure: [] });
   });
 
-  test('is not known where nobody knows it, and what costs more is not looked for where nobody asks', () => {
+  test('is unknown if nobody knows it, and costly facts are only looked up if asked for', () => {
     expect(factsOf(undefined, ['web'])).toBeUndefined();
     const cheap = { labels: { app: 'web', team: 'shop', tier: null }, hasAllLabels: true, privileged: true };
     expect(factsOf(pod, undefined)).toEqual(cheap);
     expect(factsOf(pod, ['web'], askedFacts([often]))).toEqual({ ...cheap, labels: { app: 'web', team: 'shop' } });
   });
 
-  test('has no room for the labels of whoever makes ever more of them: of those that are left out nothing is said', () => {
+  test('has limited room for labels, and claims nothing about those left out', () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, nth) => [`l${nth}`, 'x']));
     const { labels = {}, hasAllLabels } = factsOf({ ...pod, labels: { ...many, team: 'shop' } }, []) ?? {};
     expect(Object.keys(labels).length).toBe(66);
@@ -204,7 +204,7 @@ describe('what was counted', () => {
     return { post, kill: () => killed(child) };
   }
 
-  test('is counted after a crash, too', async () => {
+  test('still counts after a crash', async () => {
     const directory = freshDirectory();
     directories.push(directory);
     const first = await startProcess(directory);

@@ -126,7 +126,7 @@ describe('a suppressed alert', () => {
     );
   });
 
-  test('is counted on after a restart', async () => {
+  test('keeps being counted after a restart', async () => {
     const screen = { suppressions: listOf(suppressionOf('Terminal shell in container')) };
     const door = await openDoor(screen);
     await post(door.url, falcoEvent());
@@ -150,7 +150,7 @@ describe('a suppressed alert', () => {
     expect(gateway.counted(incident)).toBe(1);
   });
 
-  test('opens nothing where no incident is open', async () => {
+  test('opens nothing if no incident is open', async () => {
     const { url, gateway } = await openDoor({ suppressions: listOf(suppressionOf('Terminal shell in container')) });
     await post(url, falcoEvent());
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -158,7 +158,7 @@ describe('a suppressed alert', () => {
     expect(gateway.notes).toEqual([]);
   });
 
-  test('worse than people agreed to hide, or after the end, it goes its way', async () => {
+  test('is not hidden if it is more severe than agreed, or after the end', async () => {
     const over = suppressionOf('Run shell untrusted', { until: new Date(Date.now() - 1).toISOString() });
     const { url } = await openDoor({ suppressions: listOf(suppressionOf('Terminal shell in container'), over) });
     expect(await post(url, falcoEvent({ priority: 'Critical' }))).toMatchObject({ json: { accepted: 1, suppressed: 0 } });
@@ -216,7 +216,7 @@ describe('Firebreak’s own steps', () => {
     return { ...door, end };
   }
 
-  test('seen by the API audit they join their incident, and start nothing', async () => {
+  test('seen by the API audit join their incident, and start nothing', async () => {
     const { url, gateway, end } = await withOpenStep();
     expect((await post(url, exec(me), path)).json).toMatchObject({ accepted: 0, ownSteps: 1, items: [{ incident }] });
     end();
@@ -226,7 +226,7 @@ describe('Firebreak’s own steps', () => {
     expect(gateway.counted(incident)).toBe(1);
   });
 
-  test('seen before their incident has begun, as the containment before Temporal knows of it is, they join it when it has', async () => {
+  test('seen before their incident has begun, as an early containment is, join it once it has', async () => {
     const steps = new OpenSteps();
     steps.knownAs(me);
     const { url, gateway } = await openDoor({ steps });
@@ -240,7 +240,7 @@ describe('Firebreak’s own steps', () => {
     expect(gateway.notes).toMatchObject([{ id: incident, note: { kind: 'step.seen', about: 'k' } }]);
   });
 
-  test('a run that is full for now gets its lines later, and those of others do not wait for that', async () => {
+  test('reach a run that is full for now later, and other runs do not wait for that', async () => {
     const steps = new OpenSteps();
     steps.knownAs(me);
     const { url, gateway } = await openDoor({ steps });
@@ -278,7 +278,7 @@ describe('Firebreak’s own steps', () => {
     expect((await post(url, event(), path)).json).toMatchObject({ accepted: 1, ownSteps: 0 });
   });
 
-  test('without an open step our account is as any other', async () => {
+  test('without an open step our account is like any other', async () => {
     const steps = new OpenSteps();
     steps.knownAs(me);
     const { url } = await openDoor({ steps });

@@ -107,7 +107,7 @@ async function send(url: string, { as, secret, agent }: { as?: string; secret?: 
 }
 
 describe('an intake with TLS', () => {
-  test('takes certificates of its authority that are a sender’s, and tokens as before', async () => {
+  test('accepts certificates of its authority that belong to a sender, and tokens as before', async () => {
     gateway = new FakeIncidentGateway();
     const { intake } = await door();
     expect(intake.url).toMatch(/^https:/);
@@ -127,7 +127,7 @@ describe('an intake with TLS', () => {
     expect(gateway.batches(id)[0]?.alerts[0]?.doubt).toContain('node-7');
   });
 
-  test('that requires certificates takes no token without one', async () => {
+  test('that requires certificates accepts no token without one', async () => {
     gateway = new FakeIncidentGateway();
     const { intake } = await door({ requireClientCertificate: true });
     expect((await send(intake.url, { as: 'plain' })).status).toBe(200);
@@ -136,7 +136,7 @@ describe('an intake with TLS', () => {
     expect((await send(intake.url, { as: 'unknown', secret: token })).status).toBe(401);
   });
 
-  test('uses a new certificate without dropping a connection, and keeps the old one while the files do not fit', async () => {
+  test('uses a new certificate without dropping a connection, and keeps the old one while the files do not match', async () => {
     gateway = new FakeIncidentGateway();
     const { intake } = await door();
     const agent = new Agent({ keepAlive: true, maxSockets: 1, maxCachedSessions: 0 });
@@ -152,7 +152,7 @@ describe('an intake with TLS', () => {
     agent.destroy();
   });
 
-  test('does not start with a key of another certificate', async () => {
+  test('does not start with the key of another certificate', async () => {
     writeFileSync(file('odd.pem'), readFileSync(file('server.pem')));
     const access = { tls: { certFile: file('odd.pem'), keyFile: file('server-next.key') } };
     await expect(openDoor(new FakeIncidentGateway(), { access })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });

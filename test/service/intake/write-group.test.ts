@@ -20,7 +20,7 @@ describe('writes of one turn', () => {
     removeDirectory(directory);
   });
 
-  test('are there when their promises resolve, and when all has settled', async () => {
+  test('are stored when their promises resolve, and when everything has settled', async () => {
     const first = group.add(() => void database.put('a', 'one'));
     const second = group.add(() => void database.put('b', 'two'));
     await first;

@@ -25,7 +25,7 @@ const service = `
   setInterval(() => {}, 60_000);
 `;
 
-test('commands go by what a service has taken of a watched pack until it has ended, also by a kill', async () => {
+test('commands use what a service has accepted of a watched pack until it has ended, even by a kill', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', service], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await once(child.stdout, 'data');
@@ -38,7 +38,7 @@ test('commands go by what a service has taken of a watched pack until it has end
   expect(acceptedPacks(stateDir)).toEqual([]);
 });
 
-test('another process that got its number later is not taken for it', () => {
+test('another process that later gets its number is not mistaken for it', () => {
   keepAccepted(stateDir, [{ folder, pack: readPack({ folder }) }]);
   expect(acceptedPacks(stateDir)).toHaveLength(1);
   const said = JSON.parse(readFileSync(left, 'utf8'));

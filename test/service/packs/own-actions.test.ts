@@ -177,7 +177,7 @@ export const looks = definePlaybook(
   return ownAction(timed, { runner: host, steps: memory(new Map()) }).implementation;
 }
 
-describe('an undo of an action of a pack', () => {
+describe('an undo of a pack’s action', () => {
   const done = async (body: string, applyMs?: number) => {
     const implementation = givingBack(body, applyMs);
     await implementation.plan({}, contextOf());
@@ -186,7 +186,7 @@ describe('an undo of an action of a pack', () => {
     return undo;
   };
 
-  test('that throws is tried again, and has given nothing back until it comes about', async () => {
+  test('that throws is retried, and nothing counts as undone until it succeeds', async () => {
     const undo = await done("if (tries === 1) throw new Error('the cloud is away');");
     await expect(undo()).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
@@ -196,7 +196,7 @@ describe('an undo of an action of a pack', () => {
     expect(await undo()).toMatchObject({ state: 'already' });
   });
 
-  test('with a mistake in its code, or that says what is no result, is not tried again by itself, and can be ordered again', async () => {
+  test('with a bug in its code or an invalid result is not retried automatically, but can be ordered again', async () => {
     const mistaken = await done('if (tries === 1) undefined.seen;');
     await expect(mistaken()).rejects.toMatchObject({
       code: 'FB_ERR_ACTION_FAILED',
@@ -213,7 +213,7 @@ describe('an undo of an action of a pack', () => {
     }
   });
 
-  test('that hangs is given up after its time, which is told, with its process', async () => {
+  test('that hangs is given up after its time limit, along with its process, and that is reported', async () => {
     const undo = await done('await new Promise(() => setInterval(() => undefined, 1_000));', 3_000);
     await expect(undo()).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
@@ -222,8 +222,8 @@ describe('an undo of an action of a pack', () => {
   });
 });
 
-describe('the declaration of an action of a pack', () => {
-  test('has its full name, in the playbooks that use it too, and what it does is no part of it', () => {
+describe('the declaration of a pack’s action', () => {
+  test('has its full name, also in the playbooks that use it, and does not include the implementation', () => {
     expect(closePort).toMatchObject({ name: 'cloud-security-group/closePort', pool: 'packs', effect: 'reversible' });
     expect(playbooks[0]?.uses).toMatchObject({
       closePort: { name: 'cloud-security-group/closePort' },
@@ -231,7 +231,7 @@ describe('the declaration of an action of a pack', () => {
     });
   });
 
-  test('makes nothing automatic, whatever it says of itself', () => {
+  test('makes nothing automatic, whatever it claims', () => {
     expect(deciderOf({ ...closePort, reach: 'pod' })).toBe('people, each time');
   });
 
@@ -261,7 +261,7 @@ describe('the declaration of an action of a pack', () => {
       "example: { a: 'b' } as never",
       /an example whose a is wrong: there is no such field/,
     ],
-    ['a reach outside of the rules', "reach: 'pod'", "reach: 'outside' as never", /cannot reach outside/],
+    ['a reach outside the rules', "reach: 'pod'", "reach: 'outside' as never", /cannot reach outside/],
   ])('is refused with %s', (_, from, to, words) => {
     const files = packWith('');
     const changed = files.files.get('actions/look.ts')?.toString('utf8').replace(from, to) ?? '';
@@ -274,7 +274,7 @@ describe('the declaration of an action of a pack', () => {
     ).toThrow(words);
   });
 
-  test('is refused where a playbook uses what its pack does not list', () => {
+  test('is refused if a playbook uses what its pack does not list', () => {
     const files = packWith('', {
       'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
 import { looks } from './playbooks/looks.ts';
@@ -288,7 +288,7 @@ export default definePack({ name: 'own', version: '1.0.0', playbooks: [looks], a
 });
 
 describe('what an action does', () => {
-  test('may import modules of Node and the pack’s own files, and no package that nobody has pinned', () => {
+  test('may import modules of Node and the pack’s own files, but no package that is not pinned', () => {
     expect(packFaults(example)).toEqual([]);
     expect(
       packFaults(packWith("import { readFileSync } from 'node:fs';\nimport axios from 'axios';\nvoid [readFileSync, axios];\n")),
@@ -301,7 +301,7 @@ describe('what an action does', () => {
     ]);
   });
 
-  test('is imported by nothing that becomes a playbook', () => {
+  test('is not imported by anything that becomes a playbook', () => {
     const faults = packFaults(
       packWith('', { 'playbooks/sly.ts': "import look from '../implementations/look.ts';\nvoid look;\n" }),
     );
@@ -310,7 +310,7 @@ describe('what an action does', () => {
     ]);
   });
 
-  test('is done through its plan, read back, and given back exactly', async () => {
+  test('is done through its plan, read back, and undone exactly', async () => {
     const { implementation } = pool();
     const plan = await implementation.plan(input, contextOf());
     expect(plan).toMatchObject({
@@ -332,7 +332,7 @@ describe('what an action does', () => {
     expect(await implementation.undo?.({ input, key: contextOf().key, allow }, contextOf())).toMatchObject({ state: 'already' });
   });
 
-  test('goes on by the state from before its beginning when its pool was killed in the middle, and does nothing twice', async () => {
+  test('continues from the state before it began if its pool was killed midway, and is not done twice', async () => {
     const stored = new Map<string, OwnStepRecord>();
     const first = pool(stored);
     await first.implementation.plan(input, contextOf());
@@ -349,7 +349,7 @@ describe('what an action does', () => {
     expect(new Set(cloud.rules('sg-1'))).toEqual(new Set([openRule, officeRule]));
   });
 
-  test('gives nothing back of which its pool does not know how it was, or for another input', async () => {
+  test('is not undone if its pool does not know the state before, or for another input', async () => {
     const stored = new Map<string, OwnStepRecord>();
     const { implementation } = pool(stored);
     await implementation.plan(input, contextOf());
@@ -361,7 +361,7 @@ describe('what an action does', () => {
     expect(cloud.changes).toBe(1);
   });
 
-  test('that only looks by its declaration cannot plan a change', async () => {
+  test('cannot plan a change if it is declared as only looking', async () => {
     const runner: OwnRunner = {
       run: async () => ({
         end: 'value',
@@ -372,7 +372,7 @@ describe('what an action does', () => {
     await expect(looks.implementation.plan(input, contextOf())).rejects.toThrow('only looks, by its declaration');
   });
 
-  test('is tried again when a service says, and not when the action refuses', async () => {
+  test('is retried if a service says so, but not if the action refuses', async () => {
     const { implementation } = pool();
     await implementation.plan(input, contextOf());
     cloud.next('limit');
@@ -388,8 +388,8 @@ describe('what an action does', () => {
   });
 });
 
-describe('the process in which an action is done', () => {
-  test('has no environment, no files but the pack’s own, and starts no other', async () => {
+describe('the process that runs an action', () => {
+  test('has no environment, no files but the pack’s own, and cannot start another', async () => {
     expect(await looking('return { seen: JSON.stringify(Object.keys(process.env)) };')).toMatchObject({ value: { seen: '[]' } });
     const reading = "const { readFileSync } = await import('node:fs'); return { seen: readFileSync('/etc/hostname', 'utf8') };";
     expect(await looking(reading)).toMatchObject({ end: 'failed', reason: expect.stringMatching(/restricted|permissions/) });
@@ -397,7 +397,7 @@ describe('the process in which an action is done', () => {
     expect(await looking(starting)).toMatchObject({ end: 'failed', reason: expect.stringMatching(/restricted|permissions/) });
   });
 
-  test('says nothing with a secret in it', async () => {
+  test('outputs nothing with a secret in it', async () => {
     lines.length = 0;
     expect(await looking("log('with ' + secrets.token); return { seen: secrets.token };")).toEqual({
       end: 'value',
@@ -409,7 +409,7 @@ describe('the process in which an action is done', () => {
     });
   });
 
-  test('is started again after it has ended, and a mistake in the code is told with its place', async () => {
+  test('is started again after it has ended, and a bug in the code is reported with its place', async () => {
     expect(await looking('process.exit(1);')).toEqual({ end: 'failed', reason: 'the process of the pack’s actions has exited' });
     expect(await looking('return undefined.seen;')).toEqual({
       end: 'refused',
@@ -444,7 +444,7 @@ describe('a configuration with a pack that has actions', () => {
     return found.config;
   }
 
-  test('names what they need and nobody gives them, and what is given to none', () => {
+  test('names what they need but are not given, and what is given to none of them', () => {
     const found = checked({ secrets: { toked: { env: 'CLOUD_TOKEN' } } });
     expect(found.ok ? [] : found.problems.map(({ path, problem }) => `${path}: ${problem}`)).toEqual([
       'packs[0].secrets: cloud-security-group/closePort needs token, which is missing',
@@ -453,7 +453,7 @@ describe('a configuration with a pack that has actions', () => {
     ]);
   });
 
-  test('has its secrets read by their pool alone', () => {
+  test('lets only their pool read its secrets', () => {
     const config = configOf(given);
     const env = { CLOUD_TOKEN: 'of the cloud', FALCO_TOKEN: 'of falco' };
     const codec = { ...config, temporal: { ...config.temporal, codecKeys: [] } };

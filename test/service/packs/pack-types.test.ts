@@ -47,7 +47,7 @@ ${lines.join('\n')}
   ]);
 }
 
-test('what does not fit is told with what to do', () => {
+test('what does not fit is reported with what to do', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
   folders.push(folder);
   const playbook = `import { deletePod, openTicket, quarantinePod } from 'firebreak/actions';
@@ -110,8 +110,8 @@ export const never = definePlaybook({ id: 'never', title: 'Never', on: { minSeve
   ]);
 });
 
-describe('what nobody waits for is named, on its line:', () => {
-  test('steps, questions, pauses and one’s own async functions, wherever they stand', () => {
+describe('what is not awaited is reported, on its line:', () => {
+  test('steps, questions, pauses and one’s own async functions, wherever they are', () => {
     const forgotten = [
       'steps.quarantinePod({ pod });',
       "if (alert.node) sleep('1h')",
@@ -133,7 +133,7 @@ describe('what nobody waits for is named, on its line:', () => {
     expect(said.at(-1)?.[1]).toBe('nothing waits for kept, of “steps.snapshotPodState({ pod })”');
   });
 
-  test('and nothing else: what is waited for, given on, kept for later, or dropped on purpose', () => {
+  test('but not what is awaited, passed on, kept for later, or dropped on purpose', () => {
     expect(
       saidOfBody([
         'const contained = steps.quarantinePod({ pod });',
@@ -154,7 +154,7 @@ describe('what nobody waits for is named, on its line:', () => {
     ).toEqual([]);
   });
 
-  test('also in plain JavaScript, whose types are no business of ours otherwise', () => {
+  test('also in plain JavaScript, whose types we otherwise ignore', () => {
     expect(
       saidOfBody([], {
         'other.js':
@@ -166,7 +166,7 @@ describe('what nobody waits for is named, on its line:', () => {
   });
 });
 
-test('wrong types are named with the part that does not fit', () => {
+test('wrong types are reported with the part that does not fit', () => {
   expect(saidOfBody(["await steps.quarantinePod({ pod, lease: '4 hours' });"])).toEqual([
     ["await steps.quarantinePod({ pod, lease: '4 hours' });", expect.stringMatching(/"4 hours".*Duration.*\(TS\d+\)$/)],
   ]);
@@ -183,7 +183,7 @@ test('a pack is read with the types of the Firebreak that runs it, whatever its 
   expect(checkTypes(readPack({ folder }), folder)).toEqual({ faults: [] });
 });
 
-test('and never with the compiler that a pack brings along, which would run with the rights of whoever looks at it', () => {
+test('and never with a compiler that the pack contains, which would run with the rights of whoever looks at it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
   folders.push(folder);
   writePackFolder(folder, {
@@ -195,7 +195,7 @@ test('and never with the compiler that a pack brings along, which would run with
   expect(existsSync(join(folder, 'ran'))).toBe(false);
 });
 
-test('what is shipped waits for all that it begins', () => {
+test('shipped playbooks await everything that they start', () => {
   const folder = join(projectRoot(), 'playbooks');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))

@@ -24,7 +24,7 @@ const acme = (changed: Readonly<Record<string, string | undefined>> = {}): strin
   writePackFolder(join(newFolder(), 'our-playbooks'), { ...acmeFiles, ...changed });
 
 describe('the integrity of a pack', () => {
-  test('is that of its code: the same in another folder and with other tests, another one with another line', () => {
+  test('is that of its code: the same in another folder or with other tests, but not with another line', () => {
     const folder = acme();
     const { integrity } = readPack({ folder });
     expect(integrity).toMatch(/^sha512-[A-Za-z0-9+/]{86}==$/);
@@ -36,7 +36,7 @@ describe('the integrity of a pack', () => {
     );
   });
 
-  test('of a tarball is what npm writes into a lock', async () => {
+  test('of a tarball is what npm writes into a lockfile', async () => {
     const folder = acme();
     const { stdout } = await runCommand({ command: 'npm', args: ['pack', '--json', '--ignore-scripts'], cwd: folder });
     const [packed] = JSON.parse(stdout);
@@ -45,7 +45,7 @@ describe('the integrity of a pack', () => {
     expect([...files.keys()]).toEqual(['firebreak.pack.ts', 'playbooks/miner.ts', 'saying.ts']);
   });
 
-  test('of a package that is installed is that of its folder', () => {
+  test('of an installed package is that of its folder', () => {
     const folder = acme();
     const project = newFolder();
     cpSync(folder, join(project, 'node_modules/@acme/playbooks'), { recursive: true });
@@ -54,7 +54,7 @@ describe('the integrity of a pack', () => {
   });
 });
 
-describe('what no playbook may have is named with its line and what to do', () => {
+describe('what no playbook may contain is reported with its line and what to do', () => {
   test.each([
     [
       'a module of Node',
@@ -62,33 +62,33 @@ describe('what no playbook may have is named with its line and what to do', () =
       1,
       /'node:fs'.*Import only firebreak\/playbook, firebreak\/actions/,
     ],
-    ['a client', "\nimport axios from 'axios';\naxios.get('/');", 2, /'axios'.*defineAction/],
-    ['what is loaded late', "export const late = () => import('node:fs');", 1, /'node:fs'/],
-    ['what is named at run time', 'export const late = (name: string) => import(name);', 1, /computed at run time/],
+    ['an HTTP client', "\nimport axios from 'axios';\naxios.get('/');", 2, /'axios'.*defineAction/],
+    ['a dynamic import', "export const late = () => import('node:fs');", 1, /'node:fs'/],
+    ['an import computed at run time', 'export const late = (name: string) => import(name);', 1, /computed at run time/],
     ['a file outside', "export { x } from '../../other.ts';", 1, /outside of the pack/],
     ['a file that is not there', "export { x } from './other.ts';", 1, /no file playbooks\/other.ts.*ending/],
-    ['what waits while it is loaded', '\nexport const found = await Promise.resolve(1);', 2, /await outside a function.*body/],
+    ['a top-level await', '\nexport const found = await Promise.resolve(1);', 2, /await outside a function.*body/],
     ['the network', "export const call = () => fetch('http://x');", 1, /fetch reaches the network.*action/],
     ['the environment', '\n\nexport const group = process.env.GROUP;', 3, /process.*parameter/],
     ['the clock', 'export const now = () => Date.now();', 1, /Date.now.*alert.time/],
-    ['the clock by another way', 'export const now = () => new Date();', 1, /new Date\(\).*alert.time/],
-    ['chance', 'export const dice = () => Math.random();', 1, /Math.random.*alert.id/],
-    ['all of it', 'export const all = () => globalThis;', 1, /globalThis/],
+    ['the clock in another way', 'export const now = () => new Date();', 1, /new Date\(\).*alert.time/],
+    ['randomness', 'export const dice = () => Math.random();', 1, /Math.random.*alert.id/],
+    ['the global object', 'export const all = () => globalThis;', 1, /globalThis/],
     [
-      'what runs it',
+      'the engine’s internals',
       'export const run = () => __TEMPORAL_ACTIVATOR__.info;',
       1,
       /__TEMPORAL_ACTIVATOR__ belongs to what runs the playbook/,
     ],
-    ['what is not TypeScript', 'export const = 5;', 1, /cannot be read/],
-    ['what types alone cannot be', 'export enum Mood { calm }', 1, /no enum/],
+    ['invalid TypeScript', 'export const = 5;', 1, /cannot be read/],
+    ['an enum', 'export enum Mood { calm }', 1, /no enum/],
   ])('%s', (_, code, line, words) => {
     const faults = packFaults(readPack({ folder: acme({ 'playbooks/bad.ts': `${code}\n` }) }));
     expect(faults).toMatchObject([{ file: 'playbooks/bad.ts', line }]);
     expect(`${faults[0]?.problem}. ${faults[0]?.remedy}`).toMatch(words);
   });
 
-  test('but types of whatever, a date of the alert, and names of the author’s own are theirs', () => {
+  test('but any types, a date of the alert, and the author’s own names are allowed', () => {
     const code = `import type { Stats } from 'node:fs';
 export function fetch(process: { env: string }, stats?: Stats): unknown {
   const { env } = process;
@@ -129,7 +129,7 @@ describe('a configuration with a pack', () => {
   const { integrity } = readPack({ folder });
   const packs = [{ folder, integrity }];
 
-  test('has its playbooks under the pack’s name, beside those that are shipped', () => {
+  test('has its playbooks under the pack’s name, along with the shipped ones', () => {
     const found = checked({ packs, playbooks: { params: { 'acme/miner': { lease: '8h', group: 'leads' } } } });
     if (!found.ok) throw new Error(JSON.stringify(found.problems));
     const ids = playbooksOf(found.config).map(({ id }) => id);
@@ -142,7 +142,7 @@ describe('a configuration with a pack', () => {
     });
   });
 
-  test('is refused where the pack is not pinned, or is not what is pinned; the message says what it is', () => {
+  test('is refused if the pack is not pinned, or is not what is pinned; the message says what it is', () => {
     expect(problemsOf({ packs: [{ folder }] })).toEqual([
       expect.stringMatching(/^packs\[0\]\.integrity: the pack is not pinned.*sha512-/),
     ]);
@@ -166,12 +166,12 @@ describe('a configuration with a pack', () => {
       'playbooks.params.acme/miner.leese: acme/miner has no parameter leese. Did you mean lease?',
     ],
     [
-      'a value of another kind',
+      'a value of the wrong kind',
       { 'acme/miner': { lease: '8 hours' } },
       'playbooks.params.acme/miner.lease: "8 hours" is not a valid duration value. write a duration such as 30s, 15m, 4h or 2d.',
     ],
     [
-      'a group of nobody',
+      'an unknown group',
       { 'acme/miner': { group: 'oncal' } },
       'playbooks.params.acme/miner.group: the roster has no group oncal. Did you mean oncall?',
     ],
@@ -179,7 +179,7 @@ describe('a configuration with a pack', () => {
     expect(problemsOf({ packs, playbooks: { params } })).toEqual([message]);
   });
 
-  test('is refused where a pack breaks the rules, with the place in its source', () => {
+  test('is refused if a pack breaks the rules, with the place in its source', () => {
     const bad = acme({
       'playbooks/miner.ts': acmeFiles['playbooks/miner.ts']?.replace('note(saying', 'Date.now();\n    note(saying'),
     });
@@ -189,19 +189,14 @@ describe('a configuration with a pack', () => {
   });
 
   test.each([
-    ['a name that is none', "name: 'acme'", "name: 'Acme!'", /cannot be named “Acme!”/],
+    ['an invalid name', "name: 'acme'", "name: 'Acme!'", /cannot be named “Acme!”/],
     [
-      'the name of what is shipped',
+      'the name of the shipped pack',
       "name: 'acme'",
       "name: 'firebreak'",
       /a pack cannot be named firebreak: that is the name of the shipped pack/,
     ],
-    [
-      'a version under which it could not be published',
-      "version: '1.0.0'",
-      "version: 'v1'",
-      /version: use three numbers, such as 1\.2\.0/,
-    ],
+    ['a version that could not be published', "version: '1.0.0'", "version: 'v1'", /version: use three numbers, such as 1\.2\.0/],
     ['no pack', 'export default definePack', 'export const pack = definePack', /export default definePack/],
     [
       'a parameter that it does not have',
@@ -210,7 +205,7 @@ describe('a configuration with a pack', () => {
       /has no parameter limit/,
     ],
     [
-      'a schedule that nothing of ours has looked at',
+      'a schedule that was never checked',
       'playbooks: [miner]',
       "playbooks: [{ ...miner, on: { ...miner.on, schedule: { every: '1s' } } }]",
       /acme\/miner: its schedule: every cannot be "1s"/,
@@ -222,7 +217,7 @@ describe('a configuration with a pack', () => {
     ]);
   });
 
-  test('is refused with a pack whose modules want files, also by a way that no rule sees', () => {
+  test('is refused with a pack whose modules access files, even in a way that no rule detects', () => {
     const sly = acme({
       'saying.ts':
         "const secret = 'constructor';\nexport const saying = (lease: string): string => (() => lease)[secret as 'name'] as string;\nconst code = (saying as never as Record<string, (text: string) => () => unknown>)[secret];\nif (code) code('return process.getBuiltinModule(\"fs\").readFileSync(\"/etc/hostname\")')();\n",
@@ -232,7 +227,7 @@ describe('a configuration with a pack', () => {
     ]);
   });
 
-  test('takes the defaults that the pack gives', () => {
+  test('takes the defaults that the pack sets', () => {
     const own = acme({
       'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace(
         'playbooks: [miner]',
@@ -261,13 +256,13 @@ describe('the command line', () => {
     );
   });
 
-  test('shows of which version of its pack a playbook is', async () => {
+  test('shows which version of its pack a playbook belongs to', async () => {
     expect((await cli('playbooks', 'show', 'acme/miner')).stdout).toMatch(/^version +acme@1\.0\.0$/m);
     expect(JSON.parse((await cli('playbooks', 'show', 'acme/miner', '--json')).stdout)).toMatchObject({ version: '1.0.0' });
     expect((await cli('playbooks', 'show', 'firebreak/contain-dropped-binary')).stdout).not.toMatch(/^version/m);
   });
 
-  test('shows what versions that are observed would have done with a playbook, as far as the cell here has seen it', async () => {
+  test('shows what observed versions would have done with a playbook, as far as this cell has seen', async () => {
     expect((await cli('playbooks', 'show', 'acme/miner')).stdout).not.toContain('OBSERVED');
     const { stateDir } = loadConfig({ path, env: {} });
     const seen = { at: '2026-11-27T12:00:00.000Z', incident: 'i', rule: 'Detect crypto miners', asks: [] };
@@ -293,7 +288,7 @@ describe('the command line', () => {
     });
   });
 
-  test('makes the manifests of its rights', async () => {
+  test('writes the manifests for its rights', async () => {
     const { status, stdout } = await cli('rbac', 'manifests', '--playbooks', 'acme/miner');
     expect(status).toBe(0);
     expect(stdout).toContain('networkpolicies');

@@ -23,33 +23,33 @@ function packWith(file: string, from: string, to: string): PackFiles {
 
 test.each([
   [
-    'the name of what is shipped',
+    'the name of the shipped pack',
     "name: 'acme'",
     "name: 'firebreak'",
     'a pack cannot be named firebreak: that is the name of the shipped pack',
   ],
   [
-    'an envelope that it has changed since',
+    'an envelope that it changed afterwards',
     'playbooks: [miner]',
     "playbooks: [{ ...miner, on: { ...miner.on, minSeverity: 'severe' as 'high' } }]",
     'acme/miner: minSeverity is “severe”',
   ],
-])('of a pack with %s its author is told', (_, from, to, says) => {
+])('a pack with %s is refused, and its author told why', (_, from, to, says) => {
   expect(() => describePack(packWith('firebreak.pack.ts', from, to))).toThrow(`firebreak.pack.ts: ${says}`);
 });
 
-test('a pack that goes on for ever when it is loaded is told so', () => {
+test('a pack that never finishes loading is reported as such', () => {
   const pack = packWith('firebreak.pack.ts', 'export default', 'for (;;);\nexport default');
   const says = 'firebreak.pack.ts: it has not exited after 0.5 s: nothing in it may keep running after it is loaded';
   expect(() => describePack(pack, { withinMs: 500 })).toThrow(says);
 });
 
-test('an envelope that is refused is told with its place', () => {
+test('a refused envelope is reported with its place', () => {
   const pack = packWith('playbooks/miner.ts', "title: 'Cut off a pod that mines'", "title: ' '");
   expect(() => describePack(pack)).toThrow('playbooks/miner.ts:5: TypeError: playbook miner: its title is empty');
 });
 
-test('the clock is refused by each way that leads to it', () => {
+test('the clock is refused in every way that leads to it', () => {
   const pack = packWith(
     'playbooks/miner.ts',
     'note(saying',
@@ -58,7 +58,7 @@ test('the clock is refused by each way that leads to it', () => {
   expect(packFaults(pack)).toMatchObject([{ file: 'playbooks/miner.ts', line: 14, problem: 'Date() reads the clock' }]);
 });
 
-test('a pack that prints is read, tried and observed all the same', async () => {
+test('a pack that prints is still read, tried and observed', async () => {
   const printing = packWith('playbooks/miner.ts', 'note(saying', "console.log('hello');\n    note(saying");
   const loading = packWith('firebreak.pack.ts', 'export default', "console.log('hello');\nexport default");
   expect(describePack(loading).pack.name).toBe('acme');

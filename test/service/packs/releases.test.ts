@@ -39,7 +39,7 @@ function newStore() {
 }
 
 describe('a version of a pack in the store', () => {
-  test('comes back as it was signed, and is never written over', async () => {
+  test('is returned as it was signed, and never overwritten', async () => {
     const { store } = newStore();
     const release = await signedRelease(statementOf(pack), pack, publisher);
     expect(await store.publish(release)).toBe('published');
@@ -87,11 +87,11 @@ describe('a version of a pack in the store', () => {
     ],
     ['another pack', () => signedRelease(statementOf(pack, { pack: 'acne' }), pack, publisher), /is acne@1\.0\.0/],
     [
-      'another beginning',
+      'another entry point',
       () => signedRelease(statementOf(pack, { main: 'saying.ts' }), pack, publisher),
       /starts with firebreak\.pack\.ts/,
     ],
-    ['something more beside it', (it) => Object.assign({}, it, { also: 1 }), /is no release/],
+    ['an extra field', (it) => Object.assign({}, it, { also: 1 }), /is no release/],
   ])('is not believed with %s', async (_, changed, words) => {
     const publishers = createVerifier({ publicKeys: [publisher.publicKey] });
     const release = await changed(await signedRelease(statementOf(pack), pack, publisher));
@@ -103,7 +103,7 @@ describe('a build in the store', () => {
   const code = Buffer.from('// a bundle\n');
   const id = createHash('sha256').update(code).digest('hex').slice(0, 16);
 
-  test('comes back for the cluster whose cell has signed it, and for no other', async () => {
+  test('is returned for the cluster whose cell signed it, and for no other', async () => {
     const { store } = newStore();
     await store.keepBuild({ id, cluster: 'prod', code, signer: publisher });
     await store.keepBuild({ id, cluster: 'prod', code, signer: publisher });
@@ -140,7 +140,7 @@ packs: [{ release: acme }]
 playbooks: { params: { acme/miner: { lease: 8h } } }
 `;
 
-describe('a configuration with a pack of the store', () => {
+describe('a configuration with a pack from the store', () => {
   function checked(signer: FileSigner | undefined, statement: Partial<ReleaseStatement> = {}) {
     const own = mkdtempSync(join(folder, 'config-'));
     writeFileSync(join(own, 'publisher.pem.pub'), publisher.publicKey);
@@ -156,20 +156,20 @@ describe('a configuration with a pack of the store', () => {
     })();
   }
 
-  test('has none of its playbooks until a version was promoted, and waits with what is set for them', async () => {
+  test('has none of its playbooks until a version is promoted, and keeps their settings until then', async () => {
     const found = await checked(undefined);
     if (!found.ok) throw new Error(JSON.stringify(found.problems));
     expect(found.config.packs).toEqual([]);
   });
 
-  test('has the playbooks of the version that was', async () => {
+  test('has the playbooks of the promoted version', async () => {
     const found = await checked(publisher);
     if (!found.ok) throw new Error(JSON.stringify(found.problems));
     expect(found.config.packs).toMatchObject([{ name: 'acme', version: '1.0.0', integrity: pack.integrity }]);
     expect(playbooksOf(found.config).map(({ id }) => id)).toContain('acme/miner');
   });
 
-  test('is refused where no publisher of it has signed that version, and where its code calls itself otherwise', async () => {
+  test('is refused if none of its publishers signed that version, or if its code names itself otherwise', async () => {
     expect(await checked(stranger)).toMatchObject({
       ok: false,
       problems: [{ path: 'packs[0]', problem: expect.stringContaining('not signed by a publisher') }],
@@ -192,7 +192,7 @@ describe('firebreak pack publish', () => {
     return spawnSync(process.execPath, program, { encoding: 'utf8', cwd: folder, env: { PATH, HOME } });
   };
 
-  test('signs a version with its envelopes, rights and build, and lists it; a version that is none is refused', () => {
+  test('signs a version with its envelopes, rights and build, and lists it; an invalid version is refused', () => {
     const published = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'shared', '--json']);
     expect(published.stderr).toBe('');
     expect(JSON.parse(published.stdout)).toMatchObject({

@@ -24,7 +24,7 @@ async function started(): Promise<{ readonly says: string; readonly kill: () => 
   return { says: String(data).trim(), kill: () => killed(child) };
 }
 
-test('one process holds it, and when that is killed, one of all that come at once', async () => {
+test('one process holds it, and once that is killed, exactly one of all that compete for it', async () => {
   const first = await started();
   expect(first.says).toBe('held');
   expect(await takeLock(path)).toBeUndefined();
@@ -34,7 +34,7 @@ test('one process holds it, and when that is killed, one of all that come at onc
   await Promise.all(others.map(({ kill }) => kill()));
 });
 
-test('in one process, too, one of all that come at once holds it, until that lets go', async () => {
+test('within one process, too, exactly one of all that compete for it holds it until it lets go', async () => {
   const taken = (await Promise.all(Array.from({ length: 8 }, () => takeLock(path)))).filter((free) => free !== undefined);
   expect(taken).toHaveLength(1);
   expect(await takeLock(path)).toBeUndefined();

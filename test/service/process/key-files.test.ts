@@ -7,7 +7,7 @@ import { awaitPublicKeys } from '../../../service/process/keys/key-files.ts';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-key-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a key that another role makes as it begins is waited for, and one that never comes is named', async () => {
+test('a key that another role creates at its start is waited for, and one that never appears is named', async () => {
   const file = join(folder, 'vote.pem.pub');
   const read = awaitPublicKeys([file], { stateDir: folder });
   writeFileSync(file, 'a key');

@@ -21,7 +21,7 @@ ${calls}`;
 const forged = String.raw`log.warn({ pod: 'cart\n12:00:00.000 info  all is well', reason: 'x admin=yes \u{1b}[2J\u{202e}\u{e0041}' }, 'refused\nsaid\u{9b}');
 log.info({ incident: 'incident/lab/shop', count: 3 }, 'done');`;
 
-test('a line of text is one line, of which no part steers a terminal or passes for another field', () => {
+test('a line of text is one line, and no part of it controls a terminal or passes for another field', () => {
   const [first, second, ...more] = logged('text', forged);
   expect(more).toEqual([]);
   expect(first).toMatch(/^[\x20-\x7e]+$/);
@@ -31,7 +31,7 @@ test('a line of text is one line, of which no part steers a terminal or passes f
   expect(second).toMatch(/ info {2}done incident=incident\/lab\/shop count=3$/);
 });
 
-test('a line of JSON says the same, in characters that steer no terminal', () => {
+test('a line of JSON says the same, in characters that do not control a terminal', () => {
   const [first, second, ...more] = logged('json', forged);
   expect(more).toEqual([]);
   expect(first).toMatch(/^[\x20-\x7e]+$/);

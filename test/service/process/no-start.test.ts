@@ -37,7 +37,7 @@ ${more}
   return { code, signal, stderr };
 }
 
-test('a service whose door is taken ends, and says at which path of the configuration', async () => {
+test('a service whose port is taken exits, and names the path in the configuration', async () => {
   const taken = createServer();
   taken.listen(0, '127.0.0.1');
   await once(taken, 'listening');
@@ -48,7 +48,7 @@ test('a service whose door is taken ends, and says at which path of the configur
   expect(stderr).toContain(`desk.listen: 127.0.0.1:${port}: something listens there already`);
 });
 
-test('a service that cannot read how to reach its cluster ends, and says so', async () => {
+test('a service that cannot read how to reach its cluster exits, and says so', async () => {
   const { code, signal, stderr } = await ended('secrets', 'kubernetes: { kubeconfig: not-there }');
   expect({ code, signal }).toEqual({ code: expect.any(Number), signal: null });
   expect(code).not.toBe(0);
@@ -63,7 +63,7 @@ test.each([
     'incidents: { levels: [{ group: all, withinMinutes: 5 }] }',
     'incidents.levels[0].group: leases ask the group all',
   ],
-])('a service with %s does not begin, and says where it is and what to do', async (_name, more, place) => {
+])('a service with %s does not start, and says where that is and what to do', async (_name, more, place) => {
   const { code, stderr } = await ended('cell', more);
   expect(stderr).toContain(place);
   expect(code).toBe(1);

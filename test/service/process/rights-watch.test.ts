@@ -51,7 +51,7 @@ const away: Answer = () => {
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'away');
 };
 
-test('which right is missing for which action is said before an attacker is there, once, and again when it is there', async () => {
+test('a right that an action lacks is reported once, before any attack, and again when it is granted', async () => {
   const answers = { now: all };
   const { rights, said } = watched('cell', answers);
   expect(await rights.look()).toBe(true);
@@ -67,7 +67,7 @@ test('which right is missing for which action is said before an attacker is ther
   expect(rights.missing().get('cell')).toEqual([]);
 });
 
-test('rights in Firebreak’s own namespace are asked for where it runs', async () => {
+test('rights in Firebreak’s own namespace are checked where it runs', async () => {
   const answers: { now: Answer } = { now: ({ namespace }) => namespace === undefined || namespace === 'security' };
   const { rights, said } = watched('forensics', answers);
   await rights.look();
@@ -80,7 +80,7 @@ test('rights in Firebreak’s own namespace are asked for where it runs', async 
   ]);
 });
 
-test('where nobody answers, that is said, and what was known before stands', async () => {
+test('if nothing answers, that is reported, and what was known before stays valid', async () => {
   const answers = { now: noPatch };
   const { rights, said } = watched('cell', answers);
   await rights.look();
@@ -91,7 +91,7 @@ test('where nobody answers, that is said, and what was known before stands', asy
   expect(rights.missing().get('cell')).toHaveLength(1);
 });
 
-test('a probe is answered 503 with the reason until the pool is at work with all its rights', async () => {
+test('a probe gets 503 with the reason until the pool is working with all its rights', async () => {
   const answers = { now: away };
   const { rights } = watched('cell', answers);
   let isAtWork = false;

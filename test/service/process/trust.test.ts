@@ -41,7 +41,7 @@ test('a signature is that of the role and the cluster that the configuration giv
   expect(trust.senderOf({ ...cell, signature: 'no signature' })).toBeUndefined();
 });
 
-test('a key that another process makes later is known without a restart', async () => {
+test('a key that another process creates later is known without a restart', async () => {
   let at = 0;
   const trust = openTrust(config, 'cell', { now: () => at });
   await signedBy('cell');
@@ -52,7 +52,7 @@ test('a key that another process makes later is known without a restart', async 
   expect(trust.senderOf(desk)).toEqual({ role: 'desk', keyId: desk.keyId });
 });
 
-test('a file that cannot be read, or is gone, counts as what it was; of keys that it may hold by now nobody is sure, for a minute', async () => {
+test('a file that is unreadable or gone counts as it was before; keys that it may hold by now are in doubt for a minute', async () => {
   let at = 0;
   const told: string[] = [];
   const trust = openTrust(config, 'cell', { now: () => at, onUnreadable: (one) => told.push(one) });
@@ -79,7 +79,7 @@ test('a file that cannot be read, or is gone, counts as what it was; of keys tha
   expect(trust.senderOf(desk)).toBeUndefined();
 });
 
-test('a run neither takes nor refuses what is signed with a key whose file is being written: its task is done again', async () => {
+test('a run neither accepts nor refuses what is signed with a key whose file is being written: its task is retried', async () => {
   let at = 0;
   const trust = openTrust(config, 'cell', { now: () => at });
   const signer = await openSigner({ file: file('secrets-of-today'), create: true });

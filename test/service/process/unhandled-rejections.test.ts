@@ -20,7 +20,7 @@ const said = [];
 installLastNet({ error: (fields, message) => said.push({ ...fields, message }) });
 `;
 
-test('a promise that nobody takes is logged with its place and without its text, and counted; the process goes on', () => {
+test('an unhandled rejection is logged with its place and without its text, and counted; the process goes on', () => {
   const { status, stdout } = run(`${net}
 import { Registry } from ${JSON.stringify(join(root, 'node_modules/prom-client/index.js'))};
 void Promise.reject(new TypeError('token hunter2'));
@@ -41,11 +41,11 @@ console.log(JSON.stringify({ said, metrics: await registry.metrics() }));
   expect(metrics).toContain('firebreak_unhandled_rejections_total 2');
 });
 
-test('without it such a promise ends the process', () => {
+test('without this, such a rejection ends the process', () => {
   expect(run(`void Promise.reject(new TypeError('x')); setTimeout(() => process.exit(0), 1_000);`).status).toBe(1);
 });
 
-test('an alert for which there is no room on the disk is refused, and the process is still there', () => {
+test('an alert for which there is no room on the disk is refused, and the process survives', () => {
   // A file size limit stands in for a full disk; its signal would end the process before the write could fail.
   const { signal, stdout } = run(
     `${net}

@@ -6,7 +6,7 @@ import { risksOf } from '../../../service/rbac/risks.ts';
 describe('what a thief of an account could do', () => {
   const risks = risksOf(rbacManifests({ actions, namespace: 'firebreak' }));
 
-  test('is said for every right that changes something, whatever actions are turned on', () => {
+  test('is described for every right that changes something, whatever actions are turned on', () => {
     expect(risks.filter(({ alone }) => alone === 'unknown')).toEqual([]);
     expect([...new Set(risks.map(({ account }) => account))].sort()).toEqual([
       'firebreak-cell',

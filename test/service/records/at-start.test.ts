@@ -47,7 +47,7 @@ describe('the configuration of a desk', () => {
       signed?.record.body.version,
     ]);
 
-  test('is on record once, and again when it or Firebreak is another', async () => {
+  test('is recorded once, and again when it or Firebreak changes', async () => {
     await start('desk/c', 'aa');
     await start('desk/c', 'aa');
     await start('desk/c', 'bb');
@@ -61,14 +61,14 @@ describe('the configuration of a desk', () => {
     ]);
   });
 
-  test('is that desk’s own: neither another chain’s word nor one that no desk has signed keeps it from saying so', async () => {
+  test('is recorded by each desk: neither another chain’s record nor one that no desk signed prevents that', async () => {
     await start('desk/d', 'aa');
     await start('desk/c', 'aa', '1.0.0', newPrivateKey());
     await start('desk/c', 'aa');
     expect(await told('desk/c')).toHaveLength(2);
   });
 
-  test('is named as sha256sum names the file', () => {
+  test('is identified by the file’s SHA-256, as sha256sum prints it', () => {
     const text =
       'cluster: c\nintake: { tokens: [{ name: falco, token: { env: TOKEN } }] }\nroster: { people: [{ id: ana, name: Añá }], groups: { oncall: [ana], leads: [ana] } }\n';
     const path = join(folder, 'firebreak.yaml');

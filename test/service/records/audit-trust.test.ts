@@ -33,7 +33,7 @@ const config = () => ({
 const record = { chain: 'incident/lab/node/n1@1', number: 1, at: '2026-03-01T10:00:00Z', kind: 'k', actor: 'engine', body: {} };
 const retired = (...texts: readonly string[]) => texts.flatMap((text) => retiredKeyFrom(text) ?? []);
 
-test('what a key signed that is no longer configured is believed where the key is given as retired, of whom it is said to be', async () => {
+test('signatures by a key that is no longer configured are believed if it is listed as retired, for the signer given there', async () => {
   const old = await signRecord(record, signer('old-cell'));
   const today = await openAuditTrust(config(), []);
   expect(originProblem(await signRecord(record, signer('cell')), today.trust)).toBeUndefined();
@@ -44,7 +44,7 @@ test('what a key signed that is no longer configured is believed where the key i
   expect(originProblem(old, elsewhere.trust)).toBe('is signed by the cell of prod, which does not write this chain');
 });
 
-test('votes are believed by the keys of desks and of the person, those of today and those that are retired', async () => {
+test('votes are believed with the keys of desks and of the person, both current and retired', async () => {
   const today = await openAuditTrust(config(), []);
   expect(today.signers.keyIdsFor('ada', 'cli')).toEqual([signer('ada').keyId]);
   expect(today.signers.keyIdsFor('ada', 'page')).toEqual([signer('desk').keyId]);
@@ -63,7 +63,7 @@ test('votes are believed by the keys of desks and of the person, those of today 
   expect(known.verify({ keyId, bytes, signature: await signer('old-desk').sign(bytes) })).toBe(true);
 });
 
-test('a key that cannot be read, or is none, is an error: it must not make forgeries of what it signed', async () => {
+test('a key that is unreadable or invalid is an error: it must not turn what it signed into forgeries', async () => {
   const none = join(folder, 'none.pub');
   await expect(openAuditTrust(config(), retired(`cell/lab=${none}`))).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
   writeFileSync(none, 'no key');

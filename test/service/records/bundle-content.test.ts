@@ -77,7 +77,7 @@ async function addedBy(signer: FileSigner, after: number): Promise<SignedCheckpo
 
 const damaged = { code: 'FB_ERR_AUDIT_DAMAGED' };
 
-test('a bundle names who hands it out, though no record does, and nobody who has no part in it', async () => {
+test('a bundle names whoever hands it out, though no record does, and nobody who is not involved', async () => {
   const spki = Buffer.from('the key of lea');
   const keys = [{ of: 'person/lea', spki: spki.toString('base64') }];
   const { names } = await content(verifier, { keys, exporterKeyId: keyIdOf(spki), names: { lea: 'Lea', mia: 'Mia' } });
@@ -85,7 +85,7 @@ test('a bundle names who hands it out, though no record does, and nobody who has
 });
 
 describe('the checkpoints of a bundle', () => {
-  test('are those about its chain and the newest: of the others no signature is checked', async () => {
+  test('are those about its chain and the newest; no signatures of others are checked', async () => {
     let checks = 0;
     const counting: SignatureVerifier = {
       keyIds: verifier.keyIds,
@@ -99,7 +99,7 @@ describe('the checkpoints of a bundle', () => {
     expect(checks).toBe(3);
   });
 
-  test('are refused where the signature of one that goes along is worthless', async () => {
+  test('are refused if one of them has an invalid signature', async () => {
     for (const number of [11, 22, 23]) {
       const signed = await checkpoint(number);
       await put({ ...signed, signature: (await checkpoint(5)).signature });
@@ -109,7 +109,7 @@ describe('the checkpoints of a bundle', () => {
     expect((await content()).checkpoints).toHaveLength(3);
   });
 
-  test('are refused where one between them says something else, is gone, or another head is named', async () => {
+  test('are refused if one in between says something else or is missing, or another head is named', async () => {
     const signed = await checkpoint(15);
     const [moved] = signed.checkpoint.moved;
     if (!moved) throw new Error('nothing has moved');
@@ -121,12 +121,12 @@ describe('the checkpoints of a bundle', () => {
     expect((await content()).checkpoints).toHaveLength(3);
   });
 
-  test('are refused where somebody goes on with a key that was replaced', async () => {
+  test('are refused if somebody continues with a key that was replaced', async () => {
     await put(await addedBy(replaced, 23));
     await expect(content()).rejects.toMatchObject(damaged);
   });
 
-  test('are refused where it looks as if that key had never been replaced', async () => {
+  test('are refused if it looks as if that key had never been replaced', async () => {
     for (const table of ['audit_records', 'audit_heads', 'audit_checkpoints']) await database.all(`DELETE FROM ${table}`);
     rmSync(join(folder, 'anchor.jsonl'));
     await signWith(replaced, chain, 1, 3);
@@ -138,7 +138,7 @@ describe('the checkpoints of a bundle', () => {
     await expect(content()).rejects.toMatchObject(damaged);
   });
 
-  test('are whole where the notary has not signed yet with its new key', async () => {
+  test('are complete if the notary has not yet signed with its new key', async () => {
     const before = createVerifier({ publicKeys: [signerOf('new').publicKey, ofToday.publicKey] });
     expect((await content(before)).checkpoints).toHaveLength(3);
   });

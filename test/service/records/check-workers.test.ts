@@ -70,7 +70,7 @@ function askedOf(file: string) {
 }
 
 describe('checking records in several threads', () => {
-  test('finds nothing in what is sound, and counts all of it', async () => {
+  test('finds nothing wrong in sound records, and counts all of them', async () => {
     expect(await sameReport()).toMatchObject({ ok: true, findings: [], chains: 12, records: 72, checkpoints: 72 });
   });
 
@@ -99,7 +99,7 @@ describe('checking records in several threads', () => {
     expect(report).toMatchObject({ ok: true, checkpoints: 72 });
   });
 
-  test('goes on behind checkpoints that are gone by the time that a thread comes to them', async () => {
+  test('continues after checkpoints that are gone by the time a thread reaches them', async () => {
     const asked = askedOf(anchorFile);
     const { checkpointShares } = asked.store;
     await restoredAfter(async () => {
@@ -127,7 +127,7 @@ describe('checking records in several threads', () => {
     });
   });
 
-  test('names the one checkpoint of which the signature is worthless in both copies', async () => {
+  test('names the one checkpoint whose signature is invalid in both copies', async () => {
     await restoredAfter(async () => {
       const lines = readFileSync(anchorFile, 'utf8').trim().split('\n');
       const signed = checkpointOfLine(lines[40] ?? '');
@@ -157,7 +157,7 @@ describe('checking records in several threads', () => {
     });
   });
 
-  test('has each doubt looked at once more: a thread without a cell’s key cannot make its records false', async () => {
+  test('checks each doubt once more: a thread without a cell’s key cannot make its records false', async () => {
     const cells = [{ cluster: 'c', key: newMaker().publicKey }];
     const unknowing = startCheckWorkers({ ...parts, keys: { ...makersKeys, cells } }, small);
     try {
@@ -167,7 +167,7 @@ describe('checking records in several threads', () => {
     }
   });
 
-  test('fails where the database cannot be read, and leaves no thread behind', async () => {
+  test('fails if the database cannot be read, and leaves no thread behind', async () => {
     const lost = startCheckWorkers({ ...parts, url: 'sqlite:/nowhere/audit.db' });
     await expect(verifyAudit({ ...askedOf(anchorFile), workers: lost })).rejects.toThrow('a thread that checks records');
     await lost.close();

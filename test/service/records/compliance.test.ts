@@ -232,7 +232,7 @@ describe('every number is what SQL counts in the records', () => {
     expect(measured.measures.map(({ id }) => id)).toEqual(measureIds);
   });
 
-  test('rows of somebody with the database’s password count for nothing, and are told', async () => {
+  test('rows of somebody with the database’s password do not count, and are reported', async () => {
     const store = createAuditStore(database);
     const [first] = recordsOfIncidents(1, since + 3_600_000);
     if (!first) throw new Error('no record');
@@ -242,7 +242,7 @@ describe('every number is what SQL counts in the records', () => {
     expect(again.measures).toEqual(measured.measures);
   });
 
-  test('threads that count some chains each come to the same, with the same records behind each number', async () => {
+  test('threads that count some chains each get the same result, with the same records behind each number', async () => {
     const asked = { store: createAuditStore(database), trust: makersTrust, since, until };
     const shares: number[] = [];
     const threads = { url: `sqlite:${join(folder, 'audit.db')}`, keys: makersKeys };
@@ -262,7 +262,7 @@ describe('every number is what SQL counts in the records', () => {
     await expect(measurePeriod(asked)).rejects.toMatchObject({ code: expect.stringMatching(/^FB_ERR_/) });
   });
 
-  test('only one cluster’s are counted where one is named', async () => {
+  test('only one cluster’s are counted if one is named', async () => {
     const store = createAuditStore(database);
     const other = await measurePeriod({ store, trust: makersTrust, since, until, cluster: 'other' });
     expect(other).toMatchObject({ clusters: [], records: { counted: 0 } });
@@ -295,7 +295,7 @@ describe('the report', () => {
     },
   );
 
-  test('has a table of what was found over time, with what is new and gone, and the records of each', () => {
+  test('has a table of findings over time, with the new and the resolved ones, and the records of each', () => {
     const [framework] = frameworks.filter(({ id }) => id === 'cis-kubernetes');
     if (!framework) throw new Error('no such framework');
     const html = reportHtml(complianceReport({ framework, ...measured, ...about }));
@@ -316,7 +316,7 @@ describe('the report', () => {
     }
   });
 
-  test('says for each requirement whether numbers, nothing or only words show it', () => {
+  test('says for each requirement whether numbers, only words or nothing demonstrates it', () => {
     const [framework] = frameworks.filter(({ id }) => id === 'pci-dss');
     if (!framework) throw new Error('no such framework');
     const measures = measured.measures.map((one) =>
@@ -350,7 +350,7 @@ describe('the report', () => {
     return new Set(told);
   };
 
-  test('of one cluster never says that nothing happened where desks may have put it on record, and names what was not looked at', () => {
+  test('of one cluster never says that nothing happened if desks may have recorded it, and names what was not checked', () => {
     const told = desksTold();
     expect(measureIds.filter(isOfDesks)).toEqual(measureIds.filter((id) => told.has(id)));
     const [nis2] = frameworks.filter(({ id }) => id === 'nis2');
@@ -369,7 +369,7 @@ describe('the report', () => {
       expect([id, title.endsWith(' (records of desks were not examined)')]).toEqual([id, told.has(id)]);
   });
 
-  test('keeps the name of an option whole where its line ends', () => {
+  test('does not break the name of an option at the end of a line', () => {
     for (const framework of frameworks) {
       const html = reportHtml(complianceReport({ framework, ...measured, ...about }));
       for (const [, code = ''] of html.matchAll(/<code>(.*?)<\/code>/g))
@@ -378,7 +378,7 @@ describe('the report', () => {
     }
   });
 
-  test('an article that asks for one notification is not shown by those of another law or stage', () => {
+  test('an article that asks for one notification is not demonstrated by those of another law or stage', () => {
     const [cra] = frameworks.filter(({ id }) => id === 'cra');
     if (!cra) throw new Error('no such framework');
     const counts: Partial<Record<MeasureId, number>> = {

@@ -26,7 +26,7 @@ function storeOf(signed: readonly SignedRecord[]) {
   };
 }
 
-test('the newest run is meant where none is named, and a row that nobody believed has signed does not make one', async () => {
+test('the newest run is used if none is named, and a row without a trusted signature does not make one', async () => {
   const [old, newest] = [recordOf('run-1', '2026-01-01T00:00:00.000Z'), recordOf('run-2', '2026-02-01T00:00:00.000Z')];
   const forged = newMaker().sign(recordOf('run-3', '2026-03-01T00:00:00.000Z'));
   const asked = { store: storeOf([maker.sign(newest), maker.sign(old), forged]), trust: makersTrust };
@@ -36,7 +36,7 @@ test('the newest run is meant where none is named, and a row that nobody believe
   await expect(provenRunOf(asked, `${incident}2`)).rejects.toMatchObject({ code: 'FB_ERR_UNKNOWN_ID' });
 });
 
-test('of an incident that has happened often, two runs are held at once', async () => {
+test('at most two runs of an incident with many runs are held at once', async () => {
   const held = new ReachableObjects();
   const runs = Array.from({ length: 6 }, (_, nth) => `run-${nth}`);
   let most = 0;

@@ -86,7 +86,7 @@ describe('copies of the transparency log', () => {
     const committed = (): string => git('-C', repository(), 'show', 'checkpoints:checkpoint');
     const commits = (): number => git('-C', repository(), 'rev-list', 'checkpoints').trim().split('\n').length;
 
-    test('are one commit on top of the other, not more often than said, and beside other files', async () => {
+    test('are one commit on top of the other, no more often than configured, and leave other files alone', async () => {
       const update = updater(copy());
       await update();
       await grow(3);
@@ -112,7 +112,7 @@ describe('copies of the transparency log', () => {
       expect([commits(), errors, alarms]).toEqual([3, [], []]);
     });
 
-    test('are left alone where the branch has a longer log or another one, with an alarm', async () => {
+    test('are left alone, with an alarm, if the branch has a longer log or another one', async () => {
       await grow(5);
       await updater(copy())();
       const before = committed();
@@ -130,7 +130,7 @@ describe('copies of the transparency log', () => {
       expect(committed()).toBe(before);
     });
 
-    test('are those of another desk, too, that is ahead with the same log; and an alarm where ours never comes as far', async () => {
+    test('may be those of another desk that is ahead with the same log, with an alarm if ours never catches up', async () => {
       await grow(5);
       await updater(copy())();
       const other = createLogFolder({ folder: join(place, 'other') });
@@ -152,7 +152,7 @@ describe('copies of the transparency log', () => {
       ]);
     });
 
-    test('are tried again where the repository is not there, without a word of what its address holds', async () => {
+    test('are retried if the repository is not there, without revealing what its address contains', async () => {
       await grow(1);
       const update = updater(copy(join(place, 'none.git')));
       await update();
@@ -167,7 +167,7 @@ describe('copies of the transparency log', () => {
   });
 
   describe('in a log like Rekor', () => {
-    test('are the note’s text with the notary’s signature, once each, also when the answer is lost', async () => {
+    test('are the note’s text with the notary’s signature, once each, even if the answer is lost', async () => {
       const rekor = stopAfterTest(await startRekorFake());
       const copy = rekorCopy({ url: rekor.url, everyMinutes: 60 }, { key, timeoutMs: 60_000 });
       const update = updater(copy);
@@ -187,7 +187,7 @@ describe('copies of the transparency log', () => {
       expect(alarms).toEqual([]);
     });
 
-    test('are told as an error where it does not take them', async () => {
+    test('are reported as an error if it does not accept them', async () => {
       const rekor = stopAfterTest(await startRekorFake());
       await grow(1);
       const wrong: NoteKey = { ...key, publicKey: new Uint8Array(32).fill(7) };
@@ -219,7 +219,7 @@ describe('copies of the transparency log', () => {
       return { objects, bucket };
     };
 
-    test('have all files that a reader needs, and nothing is replaced but how far it goes', async () => {
+    test('have all files that a reader needs, and replace nothing but the checkpoint', async () => {
       const { objects, bucket } = memoryBucket();
       const update = updater(bucketCopy(createLogBucket({ bucket, name: 'log' })));
       await grow(3);

@@ -80,7 +80,7 @@ describe('the notary', () => {
       now: () => new Date(time),
     });
 
-  test('signs what moved, and only that; and nothing where nothing moves before a heartbeat is due', async () => {
+  test('signs only what has moved, and nothing if nothing moves before a heartbeat is due', async () => {
     time = Date.parse('2026-03-01T10:00:00Z');
     const notary = await start({ now: () => new Date(time) });
     expect((await notary.sign())?.checkpoint).toMatchObject({ number: 1, chains: 0, moved: [] });
@@ -104,7 +104,7 @@ describe('the notary', () => {
     expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 4 });
   });
 
-  test('signs by itself at its pace, and refuses a pace slower than a minute', async () => {
+  test('signs on its own at its pace, and refuses a pace slower than a minute', async () => {
     await audit.append(run('incident/c/a@1', 1, 1));
     await start({ everyMs: 20 });
     await eventually('a checkpoint', async () => (await audit.checkpoints({ after: 0 })).length > 0);
@@ -112,7 +112,7 @@ describe('the notary', () => {
     await expect(start({ everyMs: 60_001 })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
   });
 
-  test('goes on where the last one ended, and anchors what it could not anchor any more', async () => {
+  test('continues where the last one ended, and anchors what that one could not', async () => {
     const broken: Anchor = { ...anchor, append: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'disk full')) };
     await audit.append(run('incident/c/a@1', 1, 1));
     const first = await start({ anchor: broken });
@@ -127,7 +127,7 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  describe('that has begun reads on from where it was', () => {
+  describe('once started, reads on from where it was', () => {
     const reading = (): { readonly store: AuditStore; readonly fromTheBeginning: () => number } => {
       const reads: number[] = [];
       const checkpoints: AuditStore['checkpoints'] = (options) => {
@@ -138,9 +138,9 @@ describe('the notary', () => {
     };
 
     test.each([
-      ['the anchor is out of reach', 'anchor'],
-      ['the database is gone after it has taken the checkpoint', 'database'],
-    ])('though %s for some rounds', async (_, what) => {
+      ['the anchor is unreachable', 'anchor'],
+      ['the database is gone after it has stored the checkpoint', 'database'],
+    ])('even if %s for some rounds', async (_, what) => {
       const { store, fromTheBeginning } = reading();
       const gone = new FirebreakError('FB_ERR_UNAVAILABLE', 'gone');
       let isGone = false;
@@ -172,7 +172,7 @@ describe('the notary', () => {
       expect(alarms).toEqual([]);
     });
 
-    test('but begins anew where something else stands in the place of a checkpoint', async () => {
+    test('but starts over if a checkpoint was replaced by something else', async () => {
       const { store, fromTheBeginning } = reading();
       const taken = new FirebreakError('FB_ERR_CONFLICT', 'another one is there');
       let isTaken = false;
@@ -190,7 +190,7 @@ describe('the notary', () => {
     });
   });
 
-  test('never takes back what it signed, and says once who tried', async () => {
+  test('never takes back what it signed, and reports once that somebody tried', async () => {
     const notary = await start();
     await audit.append(run('incident/c/a@1', 1, 3));
     await audit.append(run('incident/c/b@1', 1, 3));
@@ -215,7 +215,7 @@ describe('the notary', () => {
     ]);
   });
 
-  test('two on the same store follow each other: each anchor has all of it, nothing is signed twice, and nothing is an error', async () => {
+  test('two on the same store follow each other: each anchor has everything, nothing is signed twice, and there are no errors', async () => {
     const other = createFileAnchor({ file: join(folder, `${files}-other.jsonl`) });
     const reads: number[] = [];
     const store: AuditStore = {
@@ -241,7 +241,7 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  test('one that loses its number to another in the same moment signs what that one has left', async () => {
+  test('one that loses a number to another at the same moment signs what the other has left', async () => {
     const raced: AuditStore = {
       ...audit,
       eachHead: async (take) => {
@@ -263,7 +263,7 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  test('one that was away while another signed is no thief of the anchor: it is brought up to date, and nobody is alarmed', async () => {
+  test('one that was away while another signed does not count as tampering: its anchor is brought up to date without an alarm', async () => {
     const other = await start({ anchor: createFileAnchor({ file: join(folder, `${files}-other.jsonl`) }) });
     for (const number of [1, 2, 3, 4, 5]) {
       await audit.append(run('incident/c/a@1', number, number));
@@ -277,7 +277,7 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  test('a new anchor is brought up to date from any number of checkpoints, of which some hundred are held at once', async () => {
+  test('a new anchor is brought up to date from any number of checkpoints, with a few hundred held at once', async () => {
     const { signer } = await trust();
     const texts: string[] = [];
     let last: SignedCheckpoint | undefined;
@@ -308,7 +308,7 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  test('what was put under the numbers of later checkpoints keeps none out, and is told', async () => {
+  test('what was put under the numbers of later checkpoints blocks none of them, and is reported', async () => {
     const notary = await start();
     await audit.append(run('incident/c/a@1', 1, 1));
     await notary.sign();
@@ -341,7 +341,7 @@ describe('the notary', () => {
     const believing = async (...keys: readonly { readonly publicKey: string }[]) =>
       createVerifier({ publicKeys: keys.map(({ publicKey }) => publicKey) });
 
-    test('goes on where the key of before is known, and so does whoever verifies', async () => {
+    test('continues if the previous key is known, and so does whoever verifies', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       await (await start()).sign();
       const signer = await renewed();
@@ -354,7 +354,7 @@ describe('the notary', () => {
       expect(await verifyAudit({ ...asked, verifier })).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
     });
 
-    test('whoever has the key of before cannot go on with it', async () => {
+    test('cannot be continued by whoever has the previous key', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       const old = await trust();
       await (await start()).sign();
@@ -370,7 +370,7 @@ describe('the notary', () => {
       expect(findings).toContainEqual(expect.objectContaining({ kind: 'checkpoint-forged', checkpoint: 3 }));
     });
 
-    test('is missed where the newest checkpoint is by the key of before, except in a copy', async () => {
+    test('is reported as stale if the newest checkpoint is by the previous key, except in a copy', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       await (await start()).sign();
       const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
@@ -382,7 +382,7 @@ describe('the notary', () => {
       expect(await verifyAudit({ ...asked, verifier, expected: { asOf: new Date() } })).toMatchObject({ ok: true });
     });
 
-    test('signs nothing where it is not, and leaves what is there', async () => {
+    test('signs nothing if the previous key is unknown, and leaves what is there', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       await (await start()).sign();
       const signer = await renewed();

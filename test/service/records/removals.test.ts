@@ -174,7 +174,7 @@ describe('removing what records say', () => {
     );
   });
 
-  test('is told by nothing that is left: who knows all but a name cannot try names', async () => {
+  test('leaves nothing to guess with: whoever knows all but a name cannot try names', async () => {
     const [opened] = records;
     if (!opened) throw new Error('no record');
     await removeBy([1]);
@@ -185,7 +185,7 @@ describe('removing what records say', () => {
     expect(await everythingStored()).not.toContain(opened.salt);
   });
 
-  test('is also done in what a desk has written, and streams, a second delivery and a later cut go on', async () => {
+  test('also works on what a desk has written, and streams, a second delivery and a later cut go on', async () => {
     for (const number of [1, 2])
       await store.appendNext('desk/main', async () =>
         signed('desk/main', number, 'click.refused', 'slack/U1', { text: 'jane.doe' }),
@@ -209,7 +209,7 @@ describe('removing what records say', () => {
     expect(await verify()).toMatchObject({ ok: true, cut: { records: 5 }, removed: { records: 1, ordered: 0 } });
   });
 
-  test('is done, and nothing is found, where the notary signs while checkpoints are read', async () => {
+  test('is done without findings if the notary signs while checkpoints are read', async () => {
     await remove('ana', [1]);
     await remove('ben', [1]);
     await sign();
@@ -242,7 +242,7 @@ describe('removing what records say', () => {
     expect(await verify()).toMatchObject({ ok: true, removed: { records: 0, ordered: 1 } });
   });
 
-  test('that was done under a hold all the same is found, while the hold stands', async () => {
+  test('that was done despite a hold is found as long as the hold lasts', async () => {
     const hold = '00112233aabbccdd';
     await give('ana', { kind: 'records.hold', hold, scope: { kind: 'incident', incident: chain.slice(0, -2) } });
     await sign();
@@ -270,7 +270,7 @@ describe('removing what records say', () => {
     expect(await verify()).toMatchObject({ ok: true, removed: { records: 1, ordered: 0 } });
   });
 
-  describe('where a desk has on record who the stewards are', () => {
+  describe('the list of stewards that a desk has recorded', () => {
     const name = (...stewards: readonly string[]) => nameBy('c', ...stewards);
     const nameBy = (desk: string, ...stewards: readonly string[]) =>
       nameStewards({
@@ -282,7 +282,7 @@ describe('removing what records say', () => {
       now = new Date(now.getTime() + days * dayMs);
     };
 
-    test('that is said once, until it is another, and never cut', async () => {
+    test('is recorded once until it changes, and never cut', async () => {
       await name();
       await name('ben', 'ana');
       await name('ana', 'ben');
@@ -302,7 +302,7 @@ describe('removing what records say', () => {
       expect((await store.storedChain(stewardsChain)).records).toHaveLength(2);
     });
 
-    test('that a desk changes as far as it is its own word: two of one database do not overrule each other in turn', async () => {
+    test('is changed by a desk only if it is its own: two desks of one database do not keep overruling each other', async () => {
       await nameBy('c', 'ana', 'ben');
       await expect(nameBy('d', 'ana')).rejects.toMatchObject({
         code: 'FB_ERR_REFUSED',
@@ -323,7 +323,7 @@ describe('removing what records say', () => {
       ]);
     });
 
-    test('counts by orders of these alone, and the check judges each order by who was one then', async () => {
+    test('admits only orders of these, and the check judges each order by who was a steward then', async () => {
       await name('ana', 'ben');
       await sign();
       later(1);
@@ -345,7 +345,7 @@ describe('removing what records say', () => {
       expect(found.findings[0]?.text).toContain('ben ordered records.remove, but was not a steward at that time');
     });
 
-    test('is not made good by naming somebody afterwards, nor by an order that is dated back', async () => {
+    test('does not make an order valid by naming somebody afterwards, nor one that is backdated', async () => {
       await name('ana');
       await sign();
       later(2);
@@ -362,7 +362,7 @@ describe('removing what records say', () => {
       expect(await kinds()).toEqual(['order-unauthorised']);
     });
 
-    test('is believed of desks alone: a cell makes nobody a steward', async () => {
+    test('is believed only from desks: a cell makes nobody a steward', async () => {
       await name('ana');
       const body = { text: '', stewards: ['ana', 'ben'] };
       await store.append([
@@ -383,7 +383,7 @@ describe('removing what records say', () => {
       expect((await store.storedChain(chain)).records[0]?.signed?.removed).toBeUndefined();
     });
 
-    test('that nothing is on record of it is said, and the cell’s word stands', async () => {
+    test('is reported as missing if there is none, and the cell’s word counts', async () => {
       await removeBy([1]);
       const report = await verify();
       expect(report).toMatchObject({ ok: true, removed: { records: 1 } });
@@ -393,18 +393,18 @@ describe('removing what records say', () => {
     });
   });
 
-  describe('otherwise is found', () => {
+  describe('otherwise it is found', () => {
     const strip = async (place: number): Promise<void> => {
       const content = (await store.storedChain(chain)).records[place - 1]?.signed;
       await store.removeContent({ chain, place, number: place, content: content ? recordContent(content) : '' });
     };
 
-    test('that somebody with the database’s password took away what a record said', async () => {
+    test('that somebody with the database’s password removed what a record said', async () => {
       await strip(3);
       expect(await kinds()).toEqual(['content-removed']);
     });
 
-    test('that it was of other records than those that were ordered', async () => {
+    test('that other records were emptied than those that were ordered', async () => {
       await removeBy([1]);
       await strip(3);
       expect((await verify()).findings).toMatchObject([{ kind: 'content-removed', number: 3 }]);
@@ -414,8 +414,8 @@ describe('removing what records say', () => {
       ['its kind', `kind = 'incident.closed'`],
       ['its time', `at = '2025-01-01T00:00:00.000Z'`],
       ['the hash of what it said', `removed = '${'a'.repeat(64)}'`],
-      ['what it says instead', `removed = '', body = '{"text":"nothing happened"}', actor = 'engine'`],
-    ])('that of a record that says nothing any more somebody changed %s', async (_, change) => {
+      ['what it says', `removed = '', body = '{"text":"nothing happened"}', actor = 'engine'`],
+    ])('that somebody changed in an emptied record: %s', async (_, change) => {
       await removeBy([3]);
       await database.all(`UPDATE audit_records SET ${change} WHERE chain = $1 AND place = 3`, [chain]);
       expect(await kinds()).toEqual(expect.arrayContaining(['record-changed', 'record-forged']));
@@ -424,8 +424,8 @@ describe('removing what records say', () => {
     test.each([
       ['who did it', `actor = 'person/ana'`],
       ['what it says', `body = '{"text":"nothing happened"}'`],
-      ['what cannot be tried', `salt = '${'a'.repeat(32)}'`],
-    ])('that beside the hash of what was removed somebody has put back %s', async (_, change) => {
+      ['its salt', `salt = '${'a'.repeat(32)}'`],
+    ])('that somebody put back next to the hash of what was removed: %s', async (_, change) => {
       await removeBy([3]);
       await database.all(`UPDATE audit_records SET ${change} WHERE chain = $1 AND place = 3`, [chain]);
       const [first, ...others] = (await verify()).findings;
@@ -433,7 +433,7 @@ describe('removing what records say', () => {
       expect(others.map(({ kind }) => kind)).toContain('record-missing');
     });
 
-    test('that an order is not its person’s', async () => {
+    test('that an order was not signed by its person', async () => {
       await remove('ana', [3]);
       await remove('ben', [3]);
       await database.all(`UPDATE audit_records SET body = replace(body, '"records":[3]', '"records":[4]') WHERE chain = $1`, [

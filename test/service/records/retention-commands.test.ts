@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const ninety = '{ unansweredDays: 90, journalDays: 90 }';
 const byHand = '{ unansweredDays: 90, journalDays: 90, carryOut: false }';
 
-describe('records whose time is over', () => {
+describe('records whose retention is over', () => {
   let homes = 0;
   let old: OldRecords;
   beforeEach(() => {
@@ -32,7 +32,7 @@ describe('records whose time is over', () => {
   /** No transparency log runs here. */
   const verified = () => json('audit', 'verify', '--allow-stale', 'no log');
 
-  test('are put on record by one look of a desk and deleted by the next, and its log says so', async () => {
+  test('are recorded as cut by one look of a desk and deleted by the next, and its log says so', async () => {
     await begin(ninety);
     expect(await old.look()).toEqual(['records are no longer kept']);
     expect(await counts()).toEqual([3, 3, 2]);
@@ -45,7 +45,7 @@ describe('records whose time is over', () => {
     expect(await verified()).toMatchObject({ ok: true, cut: { chains: 2, records: 5, ordered: 0 } });
   });
 
-  test('stay where nothing is configured, and where somebody has changed what tells of cuts', async () => {
+  test('stay if nothing is configured, or if somebody changed the records of cuts', async () => {
     await begin('{}');
     expect(await old.look()).toEqual([]);
     await old.close();
@@ -58,7 +58,7 @@ describe('records whose time is over', () => {
     expect(await counts()).toEqual([3, 3, 2]);
   });
 
-  test('are deleted by the command where the desk may not, once somebody says so', async () => {
+  test('are deleted by the command if the desk may not, once somebody says so', async () => {
     await begin(byHand);
     expect((await old.firebreak('records', 'cut')).stdout).toBe(
       '0 records of 0 chains are marked as expired: --carry-out deletes them.\n',
@@ -82,7 +82,7 @@ describe('records whose time is over', () => {
     expect((await old.firebreak('records', 'hold', 'list')).stdout).toBe('Nothing is held.\n');
   });
 
-  test('that are not what was cut are kept by the command, which says so', async () => {
+  test('that differ from what was cut are kept by the command, which says so', async () => {
     await begin(byHand);
     await old.look();
     await old.sign();
@@ -123,7 +123,7 @@ describe('records whose time is over', () => {
     expect(await verified()).toMatchObject({ ok: true, cut: { chains: 2, records: 5 } });
   });
 
-  test('are cut, and verified, also where the notary has another key by now, and the one from before is named', async () => {
+  test('are cut, and verified, even if the notary has another key by now, if the previous one is named', async () => {
     await begin(ninety);
     await old.close();
     const file = (name: string): string => join(old.folder, name);
@@ -140,7 +140,7 @@ describe('records whose time is over', () => {
     expect(await verified()).toMatchObject({ ok: true, cut: { chains: 2, records: 5 } });
   });
 
-  test('stand in a database whose schema a command brings up to date', async () => {
+  test('are in a database whose schema a command upgrades', async () => {
     await begin(ninety);
     await old.close();
     const url = `sqlite:${join(old.folder, 'audit.db')}`;

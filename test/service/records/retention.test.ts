@@ -138,14 +138,14 @@ describe('keeping records for a time', () => {
     await database.all('DELETE FROM audit_records WHERE chain = $1', [chain]);
   };
 
-  test('nothing is cut where nothing is configured, or before its time', async () => {
+  test('nothing is cut if nothing is configured, or before its time', async () => {
     await day(89);
     expect(await order()).toEqual({ chains: 0, records: 0, held: 0, problems: [] });
     await day(4_000);
     expect(await order({ days: {}, earlier: [] })).toMatchObject({ chains: 0, records: 0 });
   });
 
-  test('what is old enough is put on record first, and deleted once the notary vouches for that', async () => {
+  test('what is old enough is recorded as cut first, and deleted once the notary vouches for that', async () => {
     await day(100);
     await write(journal, 'click.refused');
     await sign();
@@ -160,7 +160,7 @@ describe('keeping records for a time', () => {
     expect(await order()).toMatchObject({ chains: 0, records: 0 });
   });
 
-  test('a chain that was cut so is intact, goes on, and the report says what is gone', async () => {
+  test('a chain that was cut like this is intact and goes on, and the report says what is gone', async () => {
     await cutAll();
     await write(journal, 'click.refused');
     await sign();
@@ -174,7 +174,7 @@ describe('keeping records for a time', () => {
     expect(await verify()).toMatchObject({ ok: true, cut: { chains: 2, records: 6, ordered: 0 } });
   });
 
-  test('an incident that has grown since it was cut is intact, too, and what was cut of it stays proven', async () => {
+  test('an incident that has grown since it was cut is also intact, and what was cut of it stays proven', async () => {
     await cutAll();
     await store.append([made(quiet, 4, 'ticket.news')]);
     await sign();
@@ -183,7 +183,7 @@ describe('keeping records for a time', () => {
     expect(await kinds()).toEqual(expect.arrayContaining(['record-changed', 'record-forged']));
   });
 
-  test('whoever has the records from before, as in a bundle, can show that they are those that were cut', async () => {
+  test('whoever has the old records, as in a bundle, can prove that they are those that were cut', async () => {
     const { records } = await store.storedChain(quiet);
     await cutAll();
     const { records: cuts } = await store.storedChain(cutsChain);
@@ -198,7 +198,7 @@ describe('keeping records for a time', () => {
     });
   });
 
-  test('cuts and orders are read some rows at a time, and of a cut only what was cut is kept', async () => {
+  test('cuts and orders are read a few rows at a time, and only what was cut is kept of a cut', async () => {
     await cutAll();
     await write(cutsChain, 'click.refused');
     await sign();
@@ -223,7 +223,7 @@ describe('keeping records for a time', () => {
     for (const cut of cuts) expect(Object.keys(cut)).not.toContain('last');
   });
 
-  test('what is kept beside an incident goes with it', async () => {
+  test('what is stored alongside an incident is deleted with it', async () => {
     await database.all("INSERT INTO stored_alerts (chain, number, at, sealed) VALUES ($1, 1, '2026-01-01', 'x')", [quiet]);
     await cutAll();
     expect(await database.all('SELECT chain FROM stored_alerts')).toEqual([]);
@@ -239,7 +239,7 @@ describe('keeping records for a time', () => {
     expect((await feed.lag('siem')).records).toBe(3 + 1 + 2);
   });
 
-  describe('without a cut on record, or by one that is not so, it is found', () => {
+  describe('without a recorded cut, or with a false one, it is found', () => {
     test.each([
       ['all of it', `DELETE FROM audit_records WHERE chain = '${quiet}'`, 'chain-missing'],
       ['its beginning', `DELETE FROM audit_records WHERE chain = '${quiet}' AND place = 1`, 'record-missing'],
@@ -250,25 +250,25 @@ describe('keeping records for a time', () => {
       expect(await kinds()).toContain(kind);
     });
 
-    test('that a cut is of an incident that is not old enough', async () => {
+    test('that an incident was cut that is not old enough', async () => {
       await day(50);
       await forge(quiet);
       expect(await kinds()).toEqual(['cut-early']);
     });
 
-    test('that it calls a decision what is kept for a shorter time', async () => {
+    test('that a cut passes off a decision as something that is kept for a shorter time', async () => {
       await day(100);
       await forge(asked);
       expect(await kinds()).toEqual(['cut-forged', 'chain-missing']);
     });
 
-    test('that a decision was cut, which is kept for ever', async () => {
+    test('that a decision was cut, although it is kept forever', async () => {
       await day(5_000);
       await forge(asked, { class: 'decisions' });
       expect(await kinds()).toEqual(['cut-early']);
     });
 
-    test('that it names another last record, other places or what the notary has not signed', async () => {
+    test('that a cut names another last record, other places or what the notary has not signed', async () => {
       await day(100);
       const { records } = await store.storedChain(quiet);
       for (const changes of [
@@ -288,7 +288,7 @@ describe('keeping records for a time', () => {
       await expect(carryOut()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
     });
 
-    test('that a part of an incident was cut, which went on and was decided by people', async () => {
+    test('that a part of an incident was cut that went on and was decided by people', async () => {
       await store.append([
         made(quiet, 4, 'incident.reopened'),
         made(quiet, 5, 'question.asked'),
@@ -316,7 +316,7 @@ describe('keeping records for a time', () => {
     });
   });
 
-  test('where the configuration keeps records for longer now, earlier cuts are judged by what held then', async () => {
+  test('if the configuration keeps records for longer now, earlier cuts are judged by the old rules', async () => {
     await cutAll();
     const longer: RecordRetention = { days: { unanswered: 365, journals: 365 }, earlier: [] };
     expect(await kinds(longer)).toEqual(['cut-early', 'cut-early']);
@@ -324,7 +324,7 @@ describe('keeping records for a time', () => {
     expect(await kinds({ ...longer, earlier: [{ until, days: ninety.days }] })).toEqual([]);
   });
 
-  test('what somebody has changed is kept, and told', async () => {
+  test('what somebody has changed is kept, and reported', async () => {
     await day(100);
     await database.all('UPDATE audit_records SET actor = $2 WHERE chain = $1 AND place = 2', [quiet, 'somebody']);
     const { chains, problems } = await order();
@@ -371,13 +371,13 @@ describe('keeping records for a time', () => {
       ['another run of it', { kind: 'incident', incident: quiet.slice(0, -2), run: '2' }, 0],
       ['all of that time', { kind: 'time', from: '2025-12-31T00:00:00.000Z', until: '2026-01-02T00:00:00.000Z' }, 2],
       ['another time', { kind: 'time', from: '2026-01-02T00:00:00.000Z', until: '2026-01-03T00:00:00.000Z' }, 0],
-    ])('of %s keeps just that from being cut', async (_, scope, held) => {
+    ])('on %s keeps exactly that from being cut', async (_, scope, held) => {
       await hold(scope);
       await day(100);
       expect(await order()).toMatchObject({ chains: 2 - held, held });
     });
 
-    test('also keeps what a cut on record names, and was not deleted yet', async () => {
+    test('also keeps what a recorded cut names but was not deleted yet', async () => {
       await day(100);
       await order();
       await sign();
@@ -388,7 +388,7 @@ describe('keeping records for a time', () => {
       expect(await count(quiet)).toBe(3);
     });
 
-    test('ends by the orders of two people, and not by one of them twice', async () => {
+    test('ends with the orders of two people, not with two of the same person', async () => {
       await hold();
       await day(100);
       await give('ben', { kind: 'records.unhold' });
@@ -398,7 +398,7 @@ describe('keeping records for a time', () => {
       expect(await order()).toMatchObject({ chains: 1, held: 0 });
     });
 
-    test('does not end by two orders that are weeks apart', async () => {
+    test('does not end with two orders that are weeks apart', async () => {
       await hold();
       await day(50);
       await give('ben', { kind: 'records.unhold' });
@@ -407,7 +407,7 @@ describe('keeping records for a time', () => {
       expect(await order()).toMatchObject({ held: 1 });
     });
 
-    test('is found to be broken where what it held is gone', async () => {
+    test('is found to be broken if what it held is gone', async () => {
       await hold();
       await day(100);
       await sign();
@@ -415,7 +415,7 @@ describe('keeping records for a time', () => {
       expect(await kinds()).toEqual(['cut-held']);
     });
 
-    test('that somebody took away lets nothing be cut', async () => {
+    test('that somebody removed lets nothing be cut', async () => {
       await hold();
       await sign();
       await day(100);

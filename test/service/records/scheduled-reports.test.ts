@@ -100,7 +100,7 @@ describe('a report that is due', () => {
     ]);
   });
 
-  test('says which file could not be written, and is due until it is: no folder is there, none can be made, or a file is in its way', async () => {
+  test('says which file could not be written, and stays due until it is: there is no folder, none can be made, or a file is in the way', async () => {
     writeFileSync(join(folder, 'file'), '');
     for (const [path, why] of [
       ['/proc/nope', 'there is no such folder'],
@@ -136,9 +136,9 @@ describe('a report that is due', () => {
   });
 
   test.each<[string, object, string]>([
-    ['a password that is wrong', { user: 'somebody' }, 'the password is wrong'],
+    ['a wrong password', { user: 'somebody' }, 'the password is wrong'],
     [
-      'a recipient whom the server does not know',
+      'a recipient that the server does not know',
       { recipients: ['audit@example.com', 'x@nowhere.example'] },
       'x@nowhere.example',
     ],
@@ -167,7 +167,7 @@ describe('a report that is due', () => {
     expect(mail.received).toHaveLength(before);
   });
 
-  test('whose file of authorities is not there says which one', async () => {
+  test('whose CA file is missing says which one', async () => {
     const report = reportTo({ ...byMail(), caFile: join(folder, 'none.pem') } as ReportConfig['to']);
     expect(await delivered(report)).toMatchObject([
       { state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: there is no such file/) },
@@ -186,7 +186,7 @@ describe('a report that is due', () => {
     ]);
   });
 
-  test('is left to the process that is at it, for an hour', async () => {
+  test('is left to the process that is working on it, for an hour', async () => {
     const report = reportTo({ kind: 'folder', folder: join(folder, 'claimed') });
     const delivery = { name: report.name, period: '2026-07', holder: 'another' };
     await createReportDeliveries(database, { now: () => now }).claim(delivery);
@@ -194,7 +194,7 @@ describe('a report that is due', () => {
     expect(await delivered(report, now + 3_700_000)).toMatchObject([{ state: 'delivered' }]);
   });
 
-  test('whose password is not there says which variable is missing', async () => {
+  test('without its password says which variable is missing', async () => {
     const { MAIL_PASSWORD: _, ...without } = env;
     const deliveries = createReportDeliveries(database, { now: () => now });
     const [due] = await dueReports([reportTo(byMail())], deliveries, now);

@@ -159,7 +159,7 @@ describe('the transparency log', () => {
     return createWitness({ url: `http://127.0.0.1:${portOf(server)}/`, key: witnessKey });
   };
 
-  test('holds each checkpoint as the notary has signed it, and no name of an incident', async () => {
+  test('contains each checkpoint as the notary signed it, and no name of an incident', async () => {
     await open().publish();
     expect(() => head()).toThrow('ENOENT');
     await sign(3);
@@ -173,7 +173,7 @@ describe('the transparency log', () => {
     expect([...alarms, ...errors]).toEqual([]);
   });
 
-  test('holds no checkpoint that a witness has signed, whose signature it believes under its notes', async () => {
+  test('contains no checkpoint signed by a witness, whose signatures it believes only under its notes', async () => {
     const witnesses = [await witnessAt(`${place}.witness`)];
     // Somebody who can also write the database and the anchor has begun the chain with it.
     await sign(2, witnessSigner);
@@ -214,7 +214,7 @@ describe('the transparency log', () => {
     },
   );
 
-  describe('begins with the notary of its desk', () => {
+  describe('starts with the notary of its desk', () => {
     /** Starts a desk: how often the anchor had been read by the time it was up. */
     const startBoth = async (changes: Partial<TransparencyLogOptions> = {}) => {
       let reads = 0;
@@ -251,7 +251,7 @@ describe('the transparency log', () => {
       expect([...alarms, ...errors]).toEqual([]);
     });
 
-    test('and is never in its way, where its files give no answer or an error', async () => {
+    test('and never blocks it, even if its files hang or fail', async () => {
       await sign(3);
       const folderOf = createLogFolder({ folder: place });
       let asked = 0;
@@ -267,7 +267,7 @@ describe('the transparency log', () => {
       expect([...alarms, ...errors]).toEqual([]);
     });
 
-    test('and still tells of a log that says something else', async () => {
+    test('and still reports a log that says something else', async () => {
       await sign(2);
       await open().publish();
       writeFileSync(join(place, 'checkpoint'), head().join('\n').replace('\n2\n', '\n7\n'));
@@ -277,7 +277,7 @@ describe('the transparency log', () => {
     });
   });
 
-  test('is left as it is, as the proof, where database and anchor go back behind it or say something else', async () => {
+  test('is left as it is, as proof, if database and anchor go back behind it or say something else', async () => {
     await sign(2);
     cpSync(`${place}.jsonl`, `${place}.old.jsonl`);
     await sign(2);
@@ -296,7 +296,7 @@ describe('the transparency log', () => {
     expect(alarms.map(({ kind }) => kind)).toEqual(['log-forked', 'log-forked']);
   });
 
-  test('is told apart by the verifier: forged, behind, not there, of another name', async () => {
+  test('is told apart by the verifier: forged, behind, missing, under another name', async () => {
     await sign(1);
     await open().publish();
     const thief = newSigner();
@@ -313,7 +313,7 @@ describe('the transparency log', () => {
     expect(await kinds()).toEqual([]);
   });
 
-  test('is signed by a witness as it grows, also when either of both begins anew', async () => {
+  test('is signed by a witness as it grows, even if either of them starts over', async () => {
     const first = open({ witnesses: [await witnessAt(`${place}.witness`)] });
     await sign(3);
     await first.publish();
@@ -349,7 +349,7 @@ describe('the transparency log', () => {
     expect(head().filter((line) => line.startsWith('— '))).toHaveLength(2);
   });
 
-  test('that was made anew, with the notary’s own key and all else rolled back, is signed by no witness', async () => {
+  test('that was recreated, with the notary’s own key and all else rolled back, is signed by no witness', async () => {
     const witness = await witnessAt(`${place}.witness`);
     await sign(2);
     await open({ witnesses: [witness] }).publish();

@@ -117,7 +117,7 @@ describe('verifying the audit store', () => {
     await fc.assert(property, { numRuns: 12 });
   });
 
-  test('finds whatever mixture of two records somebody makes of one of them, with fitting hashes', async () => {
+  test('finds any mixture of two records that replaces one of them, with matching hashes', async () => {
     const places = [...chains, uncovered].flatMap((chain) => [1, 2, 3].map((number) => ({ chain, number, end: 3 })));
     const fields = ['number', 'at', 'kind', 'actor', 'body', 'keyId', 'follows', 'salt', 'signature'] as const;
     const ofRecord = ['number', 'at', 'kind', 'actor', 'body'] as const;
@@ -179,7 +179,7 @@ describe('verifying the audit store', () => {
     ]);
   });
 
-  test('lets the newest checkpoint be old for a copy of a time, or for a reason that is in the report', async () => {
+  test('accepts that the newest checkpoint is old for a copy from a given time, or for a reason that the report states', async () => {
     const later = { now: minutes(600) };
     const asOf = new Date();
     expect(await verifyAfter(async () => {}, { ...later, expected: { asOf } })).toMatchObject({ ok: true, notes: [] });
@@ -192,7 +192,7 @@ describe('verifying the audit store', () => {
     });
   });
 
-  test('finds that all went back behind a checkpoint that was seen before, however fresh it is', async () => {
+  test('finds that everything went back behind a checkpoint that was seen before, however fresh it is', async () => {
     const { lastCheckpoint } = await verifyAfter(async () => {});
     if (!lastCheckpoint) throw new Error('no checkpoint');
     const { number, digest } = lastCheckpoint;
@@ -250,7 +250,7 @@ describe('verifying the audit store', () => {
       }
     };
 
-    test('it names the record where it was changed, wherever that is', async () => {
+    test('it names the record that was changed, wherever it is', async () => {
       expect(await found('UPDATE audit_heads SET number = number WHERE chain = $1')).toEqual([]);
       for (const place of [1, 1_999, 2_000, 2_001, 4_000, 4_001, end]) {
         const changed = `UPDATE audit_records SET actor = 'person/else' WHERE chain = $1 AND place = ${place}`;
@@ -261,7 +261,7 @@ describe('verifying the audit store', () => {
       }
     });
 
-    test('it names what is missing, and what stands there twice', async () => {
+    test('it names what is missing, and what is there twice', async () => {
       expect(await found('DELETE FROM audit_records WHERE chain = $1 AND place BETWEEN 1990 AND 2010')).toEqual([
         ['record-missing', 1_990],
       ]);
@@ -273,7 +273,7 @@ describe('verifying the audit store', () => {
     });
   });
 
-  test('names the numbers among which a rewrite with fitting hashes lies', async () => {
+  test('names the range of numbers in which a rewrite with matching hashes lies', async () => {
     const place = { chain: 'desk/main', number: 5, end: 6 };
     const report = await verifyAfter((database) =>
       rewrite(database, place, (signed) => withRecord(signed, { body: { step: 'nothing' } })),
@@ -285,7 +285,7 @@ describe('verifying the audit store', () => {
     ]);
   });
 
-  test('names them of an incident, too, of which only a digest was kept until then', async () => {
+  test('names that range even for an incident of which only a digest was kept until then', async () => {
     const chain = 'incident/c/shop/Deployment/cart@1';
     const report = await verifyAfter((database) =>
       rewrite(database, { chain, number: 4, end: 11 }, (signed) => withRecord(signed, { body: { step: 'nothing' } })),
@@ -295,7 +295,7 @@ describe('verifying the audit store', () => {
     expect(first?.text).toMatch(/the hash at \d+ is not the one in checkpoint 2$/);
   });
 
-  test('finds that a chain was rewritten while a later checkpoint vouches for what became of it', async () => {
+  test('finds that a chain was rewritten while a later checkpoint vouches for the result', async () => {
     const chain = 'incident/c/shop/Deployment/cart@1';
     const report = await verifyAfter(async (database, anchorFile) => {
       await rewrite(database, { chain, number: 2, end: 11 }, ({ record: one }) => maker.sign({ ...one, actor: 'person/else' }));
@@ -309,7 +309,7 @@ describe('verifying the audit store', () => {
     expect(report.findings).toMatchObject([{ kind: 'records-rewritten', chain, number: 1, checkpoint: 1 }]);
   });
 
-  test('says so where checkpoints are gone when they are read once more', async () => {
+  test('says so if checkpoints are gone when they are read again', async () => {
     const chain = 'incident/c/shop/Deployment/cart@1';
     const file = createFileAnchor({ file: original.anchor });
     const none = async function* (): AsyncGenerator<readonly string[]> {};
@@ -347,7 +347,7 @@ describe('verifying the audit store', () => {
     expect(report.notCovered).toContainEqual({ chain: uncovered, from: 1, to: 3 });
   });
 
-  test('tells each way in which checkpoints can be touched', async () => {
+  test('tells apart each way of tampering with checkpoints', async () => {
     const kinds = async (tamper: (database: Database, anchorFile: string) => Promise<void>) =>
       (await verifyAfter(tamper)).findings.map(({ kind, checkpoint }) => [kind, checkpoint]);
     const sql = (text: string) => async (database: Database) => void (await database.all(text));

@@ -9,7 +9,7 @@ const temporal = { roles: [cell, desk], current: 'b'.repeat(16), open: new Map([
 const found = (changes: Partial<Installed>) => skewFindings({ program, unasked: [], ...changes });
 
 describe('what runs and is stored', () => {
-  test('goes together where it is of one version, or was not asked', () => {
+  test('fits together if it is of one version, or was not asked', () => {
     expect(found({ database: { schema: 14, needs: 13 }, temporal })).toEqual([]);
     expect(found({})).toEqual([]);
   });
@@ -59,7 +59,7 @@ describe('what runs and is stored', () => {
     expect(found(changes)).toEqual([{ kind, text: expect.stringContaining(text) }]);
   });
 
-  test('is known by what a process calls itself, and by nothing else', () => {
+  test('is identified by what a process calls itself, and by nothing else', () => {
     const said = identityOf({ version: '0.2.0-rc.1', host: 'cell-0', pid: 7 });
     expect(fromIdentity(said)).toEqual({ version: '0.2.0-rc.1', process: 'cell-0/7' });
     expect(fromIdentity('somebody')).toEqual({ version: 'unknown', process: 'somebody' });

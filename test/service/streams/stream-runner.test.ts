@@ -111,7 +111,7 @@ describe('a stream', () => {
     expect(told).toEqual({ failures: [], unproven: [], broken: [] });
   });
 
-  test('loses and reorders nothing where the receiver limits, fails, cuts off, or takes it and its answer is lost', async () => {
+  test('loses and reorders nothing if the receiver throttles, fails, cuts off, or accepts it and its answer is lost', async () => {
     await store.append(run(chain('cart'), 1, 30));
     await store.append(run(chain('shop'), 1, 30));
     server.script = [200, 429, 500, 'cut', 'lost-answer', 503, 200, 'cut', 500, 'lost-answer'];
@@ -122,7 +122,7 @@ describe('a stream', () => {
     expect((await feed.state('siem'))?.failing).toBeUndefined();
   });
 
-  test('comes to the end of more incidents than one look shows', async () => {
+  test('reaches the end of more incidents than one look shows', async () => {
     for (let nth = 0; nth < 450; nth += 1) await store.append(run(chain(`app-${nth}`), 1, 1));
     start({ batch: 100 });
     await delivered(450);
@@ -131,7 +131,7 @@ describe('a stream', () => {
     expect(server.events).toHaveLength(451);
   });
 
-  test('goes on where it was after a crash in the middle', async () => {
+  test('continues where it was after a crash midway', async () => {
     await store.append(run(chain('cart'), 1, 30));
     server.script = [200, 200, 'hang'];
     const first = start({ batch: 5 });
@@ -144,7 +144,7 @@ describe('a stream', () => {
     expect(server.events).toHaveLength(30);
   });
 
-  test('that hangs holds up no record: they are written meanwhile, and delivered when it answers again', async () => {
+  test('that hangs holds up no records: they are written meanwhile, and delivered when it answers again', async () => {
     await store.append(run(chain('cart'), 1, 3));
     server.script = ['hang'];
     const first = start();
@@ -179,7 +179,7 @@ describe('a stream', () => {
     expect(arrived()).toEqual({ [chain('cart')]: upTo(30) });
   });
 
-  test('whose receiver refuses one record by itself holds up that incident alone, until it is taken', async () => {
+  test('whose receiver refuses one particular record holds up only that incident, until it is accepted', async () => {
     await store.append(run(chain('cart'), 1, 10));
     await store.append(run(chain('shop'), 1, 10));
     let isPicky = true;
@@ -197,7 +197,7 @@ describe('a stream', () => {
     expect(arrived()[chain('cart')]).toEqual(upTo(10));
   });
 
-  test('is sent by one of two desks, and by the other once that one is gone without a word', async () => {
+  test('is sent by one of two desks, and by the other once the first has silently gone', async () => {
     await feed.begin('siem', 'beginning');
     expect(await feed.claim('siem', 'desk-that-dies', 600_000)).toBe(true);
     await store.append(run(chain('cart'), 1, 10));
@@ -210,7 +210,7 @@ describe('a stream', () => {
     expect((await feed.state('siem'))?.holder).toBe('desk-b');
   });
 
-  test('of two desks that live gives each record once', async () => {
+  test('of two live desks delivers each record once', async () => {
     for (const name of ['a', 'b', 'c', 'd']) await store.append(run(chain(name), 1, 20));
     start({ holder: 'desk-a' });
     start({ holder: 'desk-b' });
@@ -218,7 +218,7 @@ describe('a stream', () => {
     expect(server.events).toHaveLength(80);
   });
 
-  test('notes nothing for a desk that another one has taken over from meanwhile', async () => {
+  test('saves nothing for a desk that another one has meanwhile taken over from', async () => {
     await store.append(run(chain('cart'), 1, 3));
     await feed.begin('siem', 'beginning');
     await feed.claim('siem', 'desk-a', 1);
@@ -227,7 +227,7 @@ describe('a stream', () => {
     expect((await feed.lag('siem')).records).toBe(3);
   });
 
-  test('begins with what comes, where it is to', async () => {
+  test('starts with new records if it is configured to', async () => {
     await store.append(run(chain('cart'), 1, 5));
     start({ from: 'now' });
     await eventually('that it has begun', () => feed.state('siem'));
@@ -236,7 +236,7 @@ describe('a stream', () => {
     expect(arrived()).toEqual({ [chain('cart')]: [6, 7, 8] });
   });
 
-  test('tells of a row that somebody wrote into the database where it is, and none of its words', async () => {
+  test('reports where a row is that somebody wrote into the database, and none of its content', async () => {
     await store.append(run(chain('cart'), 1, 3));
     await database.all(`UPDATE audit_records SET body = '{"step":"a lie"}' WHERE place = 2`);
     start({ format: 'ocsf' });
@@ -246,7 +246,7 @@ describe('a stream', () => {
     expect(told.unproven).toEqual([`${chain('cart')}#2`]);
   });
 
-  test('calls nothing forged while the file of a key cannot be read: it waits', async () => {
+  test('calls nothing forged while a key file cannot be read, but waits', async () => {
     await store.append(run(chain('cart'), 1, 3));
     let isAway = true;
     const trust: Trust = {

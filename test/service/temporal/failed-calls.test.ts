@@ -8,7 +8,7 @@ const failing = (activityType: string, type: string, nonRetryable: boolean) => (
   error: ApplicationFailure.create({ type, message: 'a text that is on record', nonRetryable }),
 });
 
-test('an activity that fails is named with its code, and one that is called again by itself is not named each time', () => {
+test('an activity that fails is logged with its code, and one that is retried automatically is not logged each time', () => {
   let at = 0;
   const failed = new FailedCalls({ now: () => at });
   const busy = failing('postInThread', 'FB_ERR_UNAVAILABLE', false);
@@ -23,7 +23,7 @@ test('an activity that fails is named with its code, and one that is called agai
   expect(failed.of(busy)).toMatchObject({ times: 1 });
 });
 
-test('what is refused for good is said each time, and what is about no activity stays as it is', () => {
+test('what is refused for good is logged each time, and what is not about an activity stays as it is', () => {
   const failed = new FailedCalls();
   const refused = failing('applyStep', 'FB_ERR_PROTECTED', true);
   for (let n = 0; n < 3; n += 1)

@@ -18,7 +18,7 @@ function given(code: string): unknown {
 }
 
 describe('the packs of a build', () => {
-  test('are made anew for each incident, with what their modules give each other, in a circle as well', () => {
+  test('are created separately for each incident, with what their modules export to each other, even in a cycle', () => {
     const code = built({
       [main]: `import { definePack } from 'firebreak/playbook';
 import { name } from './playbooks/names.ts';
@@ -36,7 +36,7 @@ export { name as renamed } from './names.ts';`,
     expect(given(code)).toBe(JSON.stringify([[pack], [pack]]));
   });
 
-  test('keep file and line of what their authors wrote, and the engine its own', () => {
+  test('keep the file and line of what their authors wrote, and the engine keeps its own', () => {
     const code = built({
       [main]: 'type A = {\n  readonly a: string;\n};\nexport default (): A => {\n  throw new Error();\n};\n',
     });
@@ -63,7 +63,7 @@ export { name as renamed } from './names.ts';`,
     expect(() => built({ [main]: source })).toThrow(words);
   });
 
-  test('are the same, whatever they are built beside', () => {
+  test('are the same when built from the same files', () => {
     const files = { [main]: 'export default 1;\n' };
     expect(built(files)).toBe(built(files));
     expect(built(files, 'other\n')).not.toBe(built(files));

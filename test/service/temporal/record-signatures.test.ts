@@ -69,7 +69,7 @@ describe('each record names the one that this process has signed before it', () 
     expect(checked).toBe(1);
   });
 
-  test('and the one that was sent, where a task of the workflow is done again and comes to others', async () => {
+  test('and the one that was sent, if a task of the workflow is done again with different records', async () => {
     const by = new RecordSigner(signer);
     const first = await sent(by, [1, 2]);
     await sent(by, [3], 'never arrived');
@@ -77,7 +77,7 @@ describe('each record names the one that this process has signed before it', () 
     expect(again.map(({ follows }) => follows)).toEqual(links([...first.slice(-1), ...again.slice(0, 1)]));
   });
 
-  test('none where it does not know it: whatever comes from elsewhere is vouched for by nobody', async () => {
+  test('but none that it does not know: nothing from elsewhere is vouched for', async () => {
     const by = new RecordSigner(signer);
     await sent(by, [1, 2]);
     const [later] = await sent(by, [9]);
@@ -86,13 +86,13 @@ describe('each record names the one that this process has signed before it', () 
   });
 });
 
-test('records of another chain are not', async () => {
+test('records of another chain are not signed', async () => {
   const others = [record(1, 'incident/c/shop/Deployment/web@run-1'), record(1, `${workflow}-2@run-1`), record(1, 'desk/c')];
   const signatures = await signaturesOf({ to: 'activity:recordAudit', workflow, value: [others] });
   expect(signatures).toEqual(others.map(() => ({ keyId: '', follows: genesisHash, salt: '', signature: '' })));
 });
 
-test('nothing else that goes to Temporal is touched, whatever it holds', async () => {
+test('nothing else that goes to Temporal is touched, whatever it contains', async () => {
   const inside = { to: 'activity:recordAudit', workflow, value: [[record(1)]] };
   for (const message of [{ to: 'activity:verifyVote', workflow, value: [inside] }, { value: inside }, {}])
     expect(await signaturesOf(message)).toBeUndefined();

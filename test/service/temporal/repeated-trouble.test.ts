@@ -5,7 +5,7 @@ function troubleOn(clock: { now: number }): RepeatedTrouble {
   return new RepeatedTrouble({ now: () => clock.now });
 }
 
-test('is said at once, then after one, two, four minutes and so on, and each hour in the end', () => {
+test('trouble is reported at once, then after one, two, four minutes and so on, and in the end every hour', () => {
   const clock = { now: 0 };
   const trouble = troubleOn(clock);
   const saidAt: number[] = [];
@@ -13,7 +13,7 @@ test('is said at once, then after one, two, four minutes and so on, and each hou
   expect(saidAt).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303]);
 });
 
-test('says how often and for how long, also when it is over; then it begins anew', () => {
+test('it comes with how often and for how long, also when it is over, and then starts over', () => {
   const clock = { now: 5_000 };
   const trouble = troubleOn(clock);
   expect(trouble.over()).toBeUndefined();
@@ -29,7 +29,7 @@ test('says how often and for how long, also when it is over; then it begins anew
   expect(trouble.met('away')).toEqual({ times: 1, forSeconds: 0 });
 });
 
-test('another kind is news, and puts off what was said of the first', () => {
+test('another kind is reported at once, and postpones the next report of the first', () => {
   const clock = { now: 0 };
   const trouble = troubleOn(clock);
   expect(trouble.met('away')).toBeDefined();

@@ -24,7 +24,7 @@ const poll = (attempt: number, code = 'Unavailable') => ({
   error: `Status { code: ${code}, message: "tcp connect error", metadata: MetadataMap { headers: {"x-token": "secret"} } }`,
 });
 
-test('an outage of ten minutes is a handful of lines at growing distances, whatever each poll says of it', () => {
+test('an outage of ten minutes is a handful of lines at growing intervals, whatever each poll says about it', () => {
   const { lines, log } = said();
   let now = 0;
   const polls = new UnansweredPolls({ log, answers: async () => false, now: () => now });
@@ -40,7 +40,7 @@ test('an outage of ten minutes is a handful of lines at growing distances, whate
   expect(JSON.stringify(lines)).not.toContain('secret');
 });
 
-test('another code is said at once: it is another trouble', () => {
+test('another code is logged at once: it is another problem', () => {
   const { lines, log } = said();
   const polls = new UnansweredPolls({ log, answers: async () => false, now: () => 0 });
   for (const code of ['Unavailable', 'Unavailable', 'PermissionDenied', 'Unavailable', 'PermissionDenied'])
@@ -60,7 +60,7 @@ test.each([
   expect(lines).toEqual([]);
 });
 
-test('that it is over is said once, as soon as Temporal answers and no poll is refused any more', async () => {
+test('the end is logged once, as soon as Temporal answers and no poll is refused any more', async () => {
   const { lines, log } = said();
   let isThere = false;
   let now = 0;
@@ -85,7 +85,7 @@ test('that it is over is said once, as soon as Temporal answers and no poll is r
   expect(lines[2]).toMatchObject({ level: 'error', fields: { times: 1, forSeconds: 0 } });
 });
 
-test('while Temporal answers, and refuses polls all the same, it is not over', async () => {
+test('it is not over while Temporal answers but still refuses polls', async () => {
   const { lines, log } = said();
   let now = 0;
   const polls = new UnansweredPolls({ log, answers: async () => true, now: () => now, lookEveryMs: 2, quietMs: 1_000 });

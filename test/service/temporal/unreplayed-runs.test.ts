@@ -16,7 +16,7 @@ function heard() {
   return { lines, runs, pass: (ms: number) => (now += ms) };
 }
 
-test('each run is told with what to do, once, and again at growing distances', () => {
+test('each run is reported once, with what to do, and again at growing intervals', () => {
   const { lines, runs, pass } = heard();
   for (let at = 0; at < 600_000; at += 10_000) {
     expect(runs.takes(line('a'))).toBe(true);
@@ -35,9 +35,9 @@ test('each run is told with what to do, once, and again at growing distances', (
 
 test.each([
   ['a task that failed for another reason', line('a', 'Unspecified')],
-  ['what another part says', { ...line('a'), target: 'temporalio_client::retry' }],
+  ['a line from another component', { ...line('a'), target: 'temporalio_client::retry' }],
   ['a line without a run', { ...line('a'), runId: undefined }],
-])('%s is not told so', (_what, meta) => {
+])('%s is not reported', (_what, meta) => {
   const { lines, runs } = heard();
   expect(runs.takes(meta)).toBe(false);
   expect(lines).toEqual([]);

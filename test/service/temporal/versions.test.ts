@@ -8,10 +8,10 @@ function refusal(code: number): Error {
 }
 
 test.each([
-  ['what it does not know yet is waited for', refusal(5), 'Temporal does not know the worker build b1 yet'],
-  ['a part of Temporal is away', refusal(14), 'Temporal cannot make the worker build b1 the current one: gRPC status 14'],
+  ['Temporal does not know it yet', refusal(5), 'Temporal does not know the worker build b1 yet'],
+  ['a part of Temporal is down', refusal(14), 'Temporal cannot make the worker build b1 the current one: gRPC status 14'],
   ['nothing answers', new Error('socket'), 'Temporal cannot make the worker build b1 the current one: no answer'],
-])('that a build is not the current one says why: %s', async (_, error, detail) => {
+])('a build that is not the current one says why: %s', async (_, error, detail) => {
   const client = {
     options: { namespace: 'firebreak' },
     workflowService: {
@@ -28,9 +28,9 @@ test.each([
 test.each([
   ['full of builds under our name', 100, 0, /yet\. It knows 100 builds of firebreak-prod, .* matching\.maxVersionsInDeployment/],
   ['not full', 99, 0, /yet$/],
-  ['full of others', undefined, 100, /yet\. It knows 100 other deployments in firebreak, .* matching\.maxDeployments/],
-  ['new, beside others', undefined, 12, /yet$/],
-])('a build that Temporal does not take, since it is %s, says what to look at', async (_, builds, others, detail) => {
+  ['full of other deployments', undefined, 100, /yet\. It knows 100 other deployments in firebreak, .* matching\.maxDeployments/],
+  ['new, among others', undefined, 12, /yet$/],
+])('a build that Temporal does not accept, since Temporal is %s, says what to check', async (_, builds, others, detail) => {
   const client = {
     options: { namespace: 'firebreak' },
     workflowService: {
@@ -51,7 +51,7 @@ test.each([
   await expect(making).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: expect.stringMatching(detail) });
 });
 
-test('of thousands of open incidents of older builds only some are read to know which builds they have', async () => {
+test('only some of thousands of open incidents of older builds are read to find out which builds they have', async () => {
   const build = (n: number): string => String(n).padStart(16, '0');
   const open = [...Array.from({ length: 3_000 }, () => build(1)), build(2), ...Array.from({ length: 50 }, () => build(3))];
   let read = 0;

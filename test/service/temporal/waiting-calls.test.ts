@@ -80,7 +80,7 @@ function looked() {
   };
 }
 
-test('a call that is taken again and again without an answer is told, with who takes it', async () => {
+test('a call that is picked up again and again without an answer is reported, with who picks it up', async () => {
   const { look, pass, said } = looked();
   for (const n of [1, 2, 3]) {
     expect(await look(timedOut, n)).toBe(false);
@@ -101,7 +101,7 @@ test('a call that is taken again and again without an answer is told, with who t
   ]);
 });
 
-test('one that was lost once, and takes long at its second attempt, is not told', async () => {
+test('one that was lost once, and takes long at its second attempt, is not reported', async () => {
   const { look, pass, said } = looked();
   for (const _ of [1, 2, 3, 4]) {
     expect(await look(timedOut, 1)).toBe(false);
@@ -110,7 +110,7 @@ test('one that was lost once, and takes long at its second attempt, is not told'
   expect(said).toEqual([]);
 });
 
-test('one whose process says each time why it fails is told by that process', async () => {
+test('one whose process says each time why it fails is reported by that process', async () => {
   const { look, pass, said } = looked();
   for (const n of [1, 2, 3, 4, 5]) {
     expect(await look(n === 2 ? timedOut : await failure(), n)).toBe(false);
@@ -127,7 +127,7 @@ test.each([
   ['by a key that nobody trusts', () => failure(stranger)],
   ['of another call', () => failure(desk, '4')],
   ['of another kind', () => failure(desk, '5', 'failure:recordAudit')],
-])('a failure %s is no answer', async (_, made) => {
+])('a failure %s is not an answer', async (_, made) => {
   const { look, pass, said } = looked();
   for (const n of [1, 2, 3]) {
     await look(await made(), n);
@@ -137,7 +137,7 @@ test.each([
   expect(said.length).toBeGreaterThan(0);
 });
 
-test('a signed failure that is played back is no answer either, also where two are, in turns', async () => {
+test('a signed failure that is replayed is not an answer either, nor are two in turn', async () => {
   const { look, pass, said } = looked();
   const heard = [await failure(), await failure()];
   for (const n of [0, 1, 2, 3, 4, 5]) {
@@ -148,7 +148,7 @@ test('a signed failure that is played back is no answer either, also where two a
   expect(said.length).toBeGreaterThan(0);
 });
 
-test('what is asked once more, as another call, counts on; what is gone for long does not', async () => {
+test('a repeat as another call continues the count, unless it was gone for long', async () => {
   const { look, pass, forget } = looked();
   await look(timedOut, 1);
   pass(minute);
@@ -162,7 +162,7 @@ test('what is asked once more, as another call, counts on; what is gone for long
 describe('a call that waits', () => {
   const hour = 60 * minute;
 
-  test('is told when nobody takes it, and said once in ten minutes to be perhaps changed', async () => {
+  test('is reported when nobody picks it up, and at most every ten minutes as possibly changed', async () => {
     const { lookAtWaiting, pass, said } = looked();
     pass(2 * minute);
     expect(await lookAtWaiting(-minute)).toEqual({ areThere: false, putOff: [], perhapsChanged: [] });
@@ -179,7 +179,7 @@ describe('a call that waits', () => {
     });
   });
 
-  test('is put off where its next attempt is further away than any of ours, and told so at once', async () => {
+  test('counts as put off if its next attempt is further away than any of ours, and is reported as such at once', async () => {
     const { lookAtWaiting, said } = looked();
     expect(await lookAtWaiting(10 * minute)).toEqual({ areThere: false, putOff: [], perhapsChanged: [] });
     expect(said).toEqual([]);
@@ -194,8 +194,8 @@ describe('a call that waits', () => {
     ['its process has asked for that', () => failure(desk, '5', 'failure:postQuestion', hour), 0],
     ['its process has asked for less', () => failure(desk, '5', 'failure:postQuestion', minute), 1],
     ['somebody else has asked for that', () => failure(stranger, '5', 'failure:postQuestion', hour), 1],
-    ['somebody has, and signed nothing', async () => timedOut, 1],
-  ])('is put off or not: %s', async (_, made, putOff) => {
+    ['somebody has, without signing it', async () => timedOut, 1],
+  ])('counts as put off or not: %s', async (_, made, putOff) => {
     const { lookAtWaiting } = looked();
     expect((await lookAtWaiting(hour, await made())).putOff).toHaveLength(putOff);
   });

@@ -54,7 +54,7 @@ function runAt(at: number) {
   };
 }
 
-test('a task that somebody fails again and again waits since the first time', async () => {
+test('a task that somebody fails again and again has been waiting since the first time', async () => {
   const { look, pass, done, scheduled, failed } = runAt(minute);
   done();
   scheduled();
@@ -63,7 +63,7 @@ test('a task that somebody fails again and again waits since the first time', as
   expect(await look()).toEqual({ forMs: 3 * minute });
 });
 
-test('so it does where so much is said meanwhile that nobody reads back to the last one that was done', async () => {
+test('so it has if too much happened meanwhile to read back to the last one that was done', async () => {
   const { look, pass, done, scheduled, failed, signalled } = runAt(minute);
   done();
   scheduled();
@@ -83,7 +83,7 @@ test('so it does where so much is said meanwhile that nobody reads back to the l
   expect(await look()).toEqual({ forMs: 0 });
 });
 
-test('a hundred signals put off nothing at the first look either', async () => {
+test('a hundred signals do not postpone this at the first look either', async () => {
   const { look, pass, done, scheduled, failed, signalled } = runAt(minute);
   done();
   scheduled();
@@ -93,7 +93,7 @@ test('a hundred signals put off nothing at the first look either', async () => {
   expect(await look()).toEqual({ forMs: 3 * minute });
 });
 
-test('what a run that was set back took over is none of its tasks; who fails one can say of it that it was a reset, and gains nothing', async () => {
+test('what a run took over in a reset is none of its tasks; passing off a failed task as a reset gains nothing', async () => {
   const { look, pass, scheduled, failed } = runAt(minute);
   const { WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW: cause } = WorkflowTaskFailedCause;
   scheduled();

@@ -58,17 +58,20 @@ test.each([
     'whose class throws',
     `class P extends Promise {} Object.defineProperty(P.prototype, 'constructor', ${throwing}); new P(() => {});`,
   ],
-  ['of a kind that is nothing', `Reflect.construct(Promise, [() => {}], Object.assign(function () {}, { prototype: null }));`],
   [
-    'whose kind is a proxy',
+    'of a class without a prototype',
+    `Reflect.construct(Promise, [() => {}], Object.assign(function () {}, { prototype: null }));`,
+  ],
+  [
+    'whose class is a proxy',
     `const kind = new Proxy(function () {}, { get: (on, key) => key === 'prototype' ? new Proxy(Promise.prototype, { get() { throw new Error('hostile'); }, getPrototypeOf() { throw new Error('hostile'); } }) : on[key] }); Reflect.construct(Promise, [() => {}], kind);`,
   ],
   [
-    'that settles when it throws at everybody',
+    'that settles after it was made to throw at everybody',
     `const { promise, resolve } = Promise.withResolvers(); Object.defineProperty(promise, 'constructor', ${throwing}); resolve();`,
   ],
   [
-    'that fails unheard and throws at whoever looks',
+    'that rejects unhandled and throws at whoever looks at it',
     `const { promise, reject } = Promise.withResolvers(); Object.defineProperty(promise, 'constructor', ${throwing}); reject({ toString() { throw new Error('hostile'); } });`,
   ],
 ])('a promise %s does not end the thread of all incidents', async (_, body) => {
@@ -94,14 +97,14 @@ test('what all incidents share cannot be changed for others', async () => {
   expect(after).toBe('2,3undefined');
 });
 
-test('what has a property of its own by a name that is shared keeps it', async () => {
+test('an object keeps a property of its own with a shared name', async () => {
   const own = `class Own extends Error { constructor(text) { super(text); this.name = 'Own'; } }
     const kind = function () {}; kind.toString = () => 'kind'; const one = {}; one.constructor = 1;
     return [new Own('said'), kind, Object.keys(one), /\\n +at /.test(new Own('said').stack)].map(String);`;
   expect(await runBoth(own)).toEqual(['Own: said,kind,constructor,true', '2,3undefined']);
 });
 
-test('no code is made of texts, by what the sandbox is given neither', async () => {
+test('no code can be made from strings, not even with what the sandbox is given', async () => {
   const makers = [
     '[].filter',
     'TextEncoder',

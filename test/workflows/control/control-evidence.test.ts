@@ -92,7 +92,7 @@ async function order(more: Partial<EvidenceOrder>, person: 'lea' | 'ben' | 'ana'
   await control.signal(controlNames.orderSignal, signedOrder(given, person));
 }
 
-test('an order is on record before anything is destroyed, and what came of it after', async () => {
+test('an order is recorded before anything is destroyed, and its result afterwards', async () => {
   await order({ classes: ['files'] }, 'ana');
   await order({ classes: ['files'] });
   const { timeline } = await control.until(
@@ -109,7 +109,7 @@ test('an order is on record before anything is destroyed, and what came of it af
   });
 });
 
-test('what is over its time goes; what the store does not give up is said once, and tried at each look', async () => {
+test('expired evidence is deleted; what the store does not delete is reported once, and retried at each look', async () => {
   const before = (await kinds()).length;
   for (let looks = 0; looks < 3; looks += 1) await control.signal(controlNames.expireEvidenceSignal, undefined);
   await control.until((state) => state.timeline.some(({ text }) => text.includes('2030-01-01')), 'the refusal');
@@ -123,7 +123,7 @@ test('what is over its time goes; what the store does not give up is said once, 
   expect(told.filter(([, what]) => what === 'memory').map(([kind]) => kind)).toEqual(['evidence.expired', 'evidence.refused']);
 });
 
-test('a store that does not answer holds up neither suppressions nor votes', async () => {
+test('a store that does not answer delays neither suppressions nor votes', async () => {
   await order({ kind: 'evidence.unhold', reason: 'it is over' });
   await control.until((state) => state.timeline.some(({ kind }) => kind === 'evidence.unhold-asked'), 'the first of two');
   await order({ kind: 'evidence.unhold', reason: 'it is over' }, 'ben');

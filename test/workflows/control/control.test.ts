@@ -62,7 +62,7 @@ async function agreed(over: Partial<SuppressionTerms> = {}): Promise<Suppression
   return terms;
 }
 
-test('two votes within a moment leave a card that shows the decision, though the desk that shows the first of them is slow', async () => {
+test('two votes in quick succession leave a card that shows the decision, even if the desk is slow to show the first', async () => {
   const terms = termsOf(await lab.clock(), { upTo: 'critical', match: { ...termsOf(0).match, rule: 'Voted on at once' } });
   await control.propose(terms);
   const ofIt = () => lab.edited.filter(({ questionId }) => questionId.endsWith(terms.id)).map(({ status }) => status.state);
@@ -76,8 +76,8 @@ test('two votes within a moment leave a card that shows the decision, though the
   delete lab.slowly.edit;
 });
 
-describe('making one', () => {
-  test('who proposes may not approve; another person may; then the cell believes it and hides what it names', async () => {
+describe('making a suppression', () => {
+  test('whoever proposes it may not approve it; another person may, and then the cell believes it and hides what it names', async () => {
     const now = await lab.clock();
     const book = bookAt({ now });
     const terms = termsOf(now);
@@ -98,7 +98,7 @@ describe('making one', () => {
     await lab.heard((text) => text.includes(terms.id) && text.includes('Ben'));
   });
 
-  test('two people for critical alerts, and not the same one twice', async () => {
+  test('it takes two people for critical alerts, and not the same one twice', async () => {
     const terms = termsOf(await lab.clock(), { upTo: 'critical' });
     await control.propose(terms);
     await control.vote(terms.id, 'approve', 'ben');
@@ -108,7 +108,7 @@ describe('making one', () => {
     await control.until(active(terms), 'the suppression to begin');
   });
 
-  test('a no of one person ends it', async () => {
+  test('one person’s no ends it', async () => {
     const terms = termsOf(await lab.clock());
     await control.propose(terms);
     await control.vote(terms.id, 'reject', 'lea');
@@ -117,7 +117,7 @@ describe('making one', () => {
     expect(statusOf(await control.state(), terms)).toBe('rejected');
   });
 
-  test('votes of strangers, of others’ keys and of people who are not asked count for nothing', async () => {
+  test('votes by strangers, with other people’s keys, and by people who are not asked do not count', async () => {
     const terms = termsOf(await lab.clock());
     await control.propose(terms);
     await control.vote(terms.id, 'approve', 'ben', 'stranger');
@@ -145,7 +145,7 @@ describe('one that was proposed in Slack', () => {
     return { terms, proposal, alert: noisyAlert({ rule }) };
   };
 
-  test('hides what it names once somebody else approves; and the cell believes it only as the desk has signed it', async () => {
+  test('hides what it names once somebody else approves; and the cell believes it only as the desk signed it', async () => {
     const { terms, alert } = await proposedBySlack();
     await control.vote(terms.id, 'approve', 'ana');
     expect(statusOf(await control.state(), terms)).toBe('proposed');
@@ -164,7 +164,7 @@ describe('one that was proposed in Slack', () => {
     expect(own.hiding(alert)).toBeUndefined();
   });
 
-  test('is not approved by whom the alerts name as the actor, also not for a workflow that leaves them out', async () => {
+  test('cannot be approved by whoever the alerts name as the actor, even if a workflow leaves them out', async () => {
     const { terms, alert } = await proposedBySlack({ actors: ['ben'] });
     await control.vote(terms.id, 'approve', 'ben');
     expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused' });
@@ -197,11 +197,14 @@ describe('what is refused', () => {
     ['a stranger’s key', (now) => proposalOf(termsOf(now), 'ana', 'stranger')],
     ['another person’s key', (now) => proposalOf(termsOf(now), 'ana', 'ben')],
     ['the desk’s key', (now) => proposalOf(termsOf(now), 'ana', 'desk')],
-    ['the desk’s key for what names no way', (now) => slackProposal(termsOf(now), { via: undefined } as never)],
-    ['Slack’s way with the person’s own key', (now) => slackProposal(termsOf(now), {}, 'ana')],
-    ['Slack’s way with a stranger’s key', (now) => slackProposal(termsOf(now), {}, 'stranger')],
     [
-      'Slack’s way, taken off after the signature',
+      'the desk’s key for an order that does not say how it came',
+      (now) => slackProposal(termsOf(now), { via: undefined } as never),
+    ],
+    ['from Slack, with the person’s own key', (now) => slackProposal(termsOf(now), {}, 'ana')],
+    ['from Slack, with a stranger’s key', (now) => slackProposal(termsOf(now), {}, 'stranger')],
+    [
+      'from Slack, with that removed after the signature',
       (now) => {
         const { order, ...signed } = slackProposal(termsOf(now));
         const { via: _, ...bare } = order;
@@ -209,22 +212,22 @@ describe('what is refused', () => {
       },
     ],
     [
-      'another person than the desk has signed for',
+      'another person than the desk signed for',
       (now) => {
         const proposal = slackProposal(termsOf(now));
         return { ...proposal, order: { ...proposal.order, person: 'ben' } };
       },
     ],
-    ['Slack’s way for somebody who is not on the roster', (now) => slackProposal(termsOf(now), { person: 'mallory' })],
-    ['Slack’s way for whom the alerts name as the actor', (now) => slackProposal(termsOf(now), { actors: ['ana'] })],
-    ['Slack’s way, of yesterday', (now) => slackProposal(termsOf(now - dayMs))],
+    ['from Slack, for somebody who is not on the roster', (now) => slackProposal(termsOf(now), { person: 'mallory' })],
+    ['from Slack, for whoever the alerts name as the actor', (now) => slackProposal(termsOf(now), { actors: ['ana'] })],
+    ['from Slack, from yesterday', (now) => slackProposal(termsOf(now - dayMs))],
     [
-      'Slack’s way, for what has ended',
+      'from Slack, for a time that has passed',
       (now) =>
         slackProposal(termsOf(now, { from: new Date(now - 60_000).toISOString(), until: new Date(now - 1).toISOString() })),
     ],
     [
-      'an end that is called a proposal, Slack’s way',
+      'an end disguised as a proposal, from Slack',
       (now) => signedOrder({ ...endOf(termsOf(now)).order, kind: 'suppression.propose', via: 'slack' } as never, 'desk'),
     ],
     ['somebody who is not on the roster', (now) => proposalOf(termsOf(now), 'mallory', 'stranger')],
@@ -232,8 +235,8 @@ describe('what is refused', () => {
     ['more than 30 days', (now) => proposalOf(termsOf(now, { until: new Date(now + 31 * dayMs).toISOString() }))],
     ['an end before the beginning', (now) => proposalOf(termsOf(now, { until: new Date(now - dayMs).toISOString() }))],
     ['another cluster', (now) => proposalOf(termsOf(now, { cluster: 'other' }))],
-    ['one of yesterday', (now) => proposalOf(termsOf(now - dayMs))],
-    ['one of tomorrow', (now) => proposalOf(termsOf(now + dayMs))],
+    ['one from yesterday', (now) => proposalOf(termsOf(now - dayMs))],
+    ['one from tomorrow', (now) => proposalOf(termsOf(now + dayMs))],
     [
       'no image',
       (now) =>
@@ -250,7 +253,7 @@ describe('what is refused', () => {
       (now) => proposalOf(termsOf(now, { match: { ...termsOf(0).match, process: { arguments: regex('(a)\\1') } } })),
     ],
     [
-      'a match that asks what no alert says',
+      'a match on something that no alert has',
       (now) => proposalOf(termsOf(now, { match: { ...termsOf(0).match, labels: { team: 'a' } } as never })),
     ],
     [
@@ -269,7 +272,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('what a cell believes of a workflow that lies', () => {
+describe('what a cell believes when a workflow lies', () => {
   let honest: ControlState;
   let terms: SuppressionTerms;
   let now: number;
@@ -302,7 +305,7 @@ describe('what a cell believes of a workflow that lies', () => {
 
   test.each<[string, (state: ControlState) => ControlState]>([
     ['another end', (state) => withTerms(state, { until: new Date(now + 20 * dayMs).toISOString() })],
-    ['worse alerts', (state) => withTerms(state, { upTo: 'critical' })],
+    ['more severe alerts', (state) => withTerms(state, { upTo: 'critical' })],
     ['another owner', (state) => withTerms(state, { owner: 'ben' })],
     ['no votes', (state) => ({ ...state, questions: state.questions.map((one) => ({ ...one, votes: [] })) })],
     [
@@ -330,7 +333,7 @@ describe('what a cell believes of a workflow that lies', () => {
     expect(believes(change)).toBe(false);
   });
 
-  test('a proposal that is only called active is not', async () => {
+  test('a proposal that is only called active: not believed', async () => {
     const proposed = termsOf(await lab.clock(), { match: { ...terms.match, rule: 'Only proposed' } });
     const state = await control.propose(proposed);
     const claimed = {
@@ -347,12 +350,12 @@ describe('what a cell believes of a workflow that lies', () => {
 
 describe('what it hides', () => {
   test.each([
-    ['a worse alert', { severity: 'high' as const }],
+    ['a more severe alert', { severity: 'high' as const }],
     ['another image', { container: { digest: `sha256:${'e'.repeat(64)}` } }],
-    ['an image that nobody knows', { container: {} }],
+    ['an unknown image', { container: {} }],
     ['another workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } }],
     ['a guessed workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'debug', guessed: true as const } }],
-    ['a pod that is not known for sure', { pod: { namespace: 'shop', name: 'debug-1' } }],
+    ['a pod that is not certain', { pod: { namespace: 'shop', name: 'debug-1' } }],
     ['an alert in doubt', { doubt: 'the sender sees another node' }],
     ['one that names the proposer as the actor', { observables: [{ type: 'user' as const, value: 'ana@example.com' }] }],
     ['one that names an approver as the actor', { process: { user: 'ben@example.com' } }],
@@ -367,7 +370,7 @@ describe('what it hides', () => {
   });
 });
 
-test('is narrower where it says so, and hides nothing of which that is not known', async () => {
+test('is narrower if it says so, and excludes alerts of which that is unknown', async () => {
   const rule = 'Hidden narrowly';
   const narrower = { process: { arguments: glob('scan *') }, not: { tag: 'network' } } as const;
   const terms = await agreed({ match: { ...termsOf(0).match, rule, ...narrower } });
@@ -429,7 +432,7 @@ describe('its end', () => {
     expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
   });
 
-  test('is told again to a workflow that was set back to before it', async () => {
+  test('is told again to a workflow that was reset to before it', async () => {
     const rule = 'Ended and set back';
     const terms = await agreed({ match: { ...termsOf(0).match, rule } });
     const state = await control.state();
@@ -444,7 +447,7 @@ describe('its end', () => {
     expect(book.lostIn(after)).toEqual({ decided: [], ended: [], proposed: [], unrecorded: [] });
   });
 
-  test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {
+  test('from Slack it is signed by a desk for somebody on the roster, and by nobody else', async () => {
     const rule = 'Ended in Slack';
     const terms = await agreed({ match: { ...termsOf(0).match, rule } });
     const before = await control.state();
@@ -479,7 +482,7 @@ describe('its end', () => {
     expect(restarted.hiding(noisyAlert({ rule }))).toBeUndefined();
   });
 
-  test('the cell goes on with what is on its disk, checks it again, and ends it by the clock', async () => {
+  test('the cell continues with what is on its disk, verifies it again, and ends it by the clock', async () => {
     const rule = 'On the disk';
     const terms = await agreed({ match: { ...termsOf(0).match, rule } });
     const clock = { now: await lab.clock() };
@@ -503,7 +506,7 @@ describe('its end', () => {
     expect(bookAt(clock, file).hiding(noisyAlert({ rule }))).toBeDefined();
   });
 
-  test('it expires by itself, and a proposal that nobody decides on lapses', async () => {
+  test('it expires on its own, and a proposal that nobody decides on lapses', async () => {
     const now = await lab.clock();
     const short = await agreed({ until: new Date(now + 2 * dayMs).toISOString() });
     const forgotten = termsOf(await lab.clock(), { until: new Date(now + 29 * dayMs).toISOString() });
@@ -579,7 +582,7 @@ describe('a storm', () => {
     ]);
   });
 
-  test('neither begins nor ends by what was said before, sent again by whoever reaches Temporal', async () => {
+  test('neither begins nor ends with old reports, sent again by whoever can reach Temporal', async () => {
     const known = lab.records.length;
     const said = await at();
     const before = new Date(Date.parse(said) - 60_000).toISOString();
@@ -606,8 +609,8 @@ const intakeReport = (over: Partial<IntakeReport>): IntakeReport => ({
   ...over,
 });
 
-describe('how intakes stand', () => {
-  test('is what each of them said last, and nothing of what is no report', async () => {
+describe('the state of the intakes', () => {
+  test('is what each of them reported last, and ignores anything that is not a report', async () => {
     await control.signal(controlNames.intakeSignal, 'nonsense');
     await control.signal(controlNames.intakeSignal, { ...intakeReport({}), accepted: -1 });
     await control.signal(controlNames.intakeSignal, intakeReport({}));
@@ -621,7 +624,7 @@ describe('how intakes stand', () => {
     expect(lab.records.map(({ kind }) => kind).filter((kind) => kind.startsWith('intake'))).toEqual([]);
   });
 
-  test('puts on record what an intake refused, with the 1st and 10th of a reason and not with each', async () => {
+  test('puts on record what an intake refused, at the 1st and 10th time for a reason and not each time', async () => {
     const told = (minute: number, unauthorized: number) =>
       control.signal(
         controlNames.intakeSignal,
@@ -645,8 +648,8 @@ describe('how intakes stand', () => {
   });
 });
 
-describe('a run that goes on where another ended', () => {
-  test('still knows how the intakes stand', async () => {
+describe('a run that continues where another ended', () => {
+  test('still knows the state of the intakes', async () => {
     const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));
     const { runId } = await handle.describe();
     await control.signal(controlNames.intakeSignal, intakeReport({ source: 'lasting' }));
@@ -665,6 +668,6 @@ describe('a run that goes on where another ended', () => {
     await control.vote(terms.id, 'approve', 'ben');
     const said = await lab.heard((text) => text.includes(`${terms.id}, approved by`));
     expect(said).toContain('approved by Ben');
-    expect(said).toContain('Ana answers for it');
+    expect(said).toContain('Ana is responsible for it');
   });
 });

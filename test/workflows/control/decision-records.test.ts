@@ -95,7 +95,7 @@ const kinds = {
 } as const;
 
 describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNoun]][])('a %s is on record', (noun, kind) => {
-  test('as it was proposed, with the signed order and what was asked about it', async () => {
+  test('when it was proposed, with the signed order and what was asked about it', async () => {
     const terms = await termsFor(noun, 7);
     const proposal = await order(noun, terms);
     const record = await recordOf(kind.proposed, noun, terms.id);
@@ -105,7 +105,7 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
     expect(Math.abs(Date.parse(record.at) - Date.parse(terms.from))).toBeLessThan(dayMs);
   });
 
-  test('with the reason where it is not followed, under the name that is only claimed', async () => {
+  test('with the reason if it is refused, under the name that is only claimed', async () => {
     const terms = await termsFor(noun, 7);
     await order(noun, terms, 'ana', 'stranger');
     const { actor, body } = await recordOf(kind.refused, noun, terms.id);
@@ -114,14 +114,14 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
     expect(stateOf(await control.state(), terms.id)).toBeUndefined();
   });
 
-  test('as it was rejected, by whom', async () => {
+  test('when it was rejected, and by whom', async () => {
     const id = await propose(noun, 7);
     await control.vote(id, 'reject', 'lea');
     expect(await recordOf(kind.rejected, noun, id)).toMatchObject({ actor: 'person/lea', body: { text: expect.any(String) } });
     expect(lab.records.some((one) => one.kind === kind.begun && one.body[noun] === id)).toBe(false);
   });
 
-  test('as it began, by whose votes, and as it was ended, by whom and why', async () => {
+  test('when it began, by whose votes, and when it was ended, by whom and why', async () => {
     const id = await propose(noun, 7);
     await agree(noun, id);
     const begun = await recordOf(kind.begun, noun, id);
@@ -136,7 +136,7 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
     expect(ended.number).toBeGreaterThan(begun.number);
   });
 
-  test('as it was over by itself, and as nobody had decided on it', async () => {
+  test('when it expired, and when nobody decided on it', async () => {
     const short = await propose(noun, 2);
     await agree(noun, short);
     const forgotten = await propose(noun, 20);
@@ -177,7 +177,7 @@ describe('of several promotions', () => {
     return asked?.status.state === 'void' ? asked.status.why : asked?.status.state;
   };
 
-  test('the one that is agreed to first counts, and the others of its pack fall: what they say is of what ran before', async () => {
+  test('the one that is agreed to first counts, and the others of its pack lapse: they are about what ran before', async () => {
     const { propose } = pack();
     const other = await pack().propose('1.0.0');
     const [older, newer, observed] = [
@@ -196,7 +196,7 @@ describe('of several promotions', () => {
     expect(await standing(older)).toEqual(['lapsed']);
   });
 
-  test('one that is only observed makes none fall but what would be observed in its place', async () => {
+  test('one that is only observed makes none lapse except those that would be observed in its place', async () => {
     const { propose } = pack();
     const [all, observed, other] = [
       await propose('1.0.0'),
@@ -207,14 +207,14 @@ describe('of several promotions', () => {
     expect(await standing(all, observed, other)).toEqual(['proposed', 'active', 'lapsed']);
   });
 
-  test('one for some incidents makes one for some of another pack fall: one pack at a time has two versions', async () => {
+  test('one for some incidents makes one for some of another pack lapse: only one pack at a time has two versions', async () => {
     const tenth = { stage: 'percent', percent: 10 } as const;
     const [some, others] = [await pack().propose('1.0.0', tenth), await pack().propose('1.0.0', tenth)];
     await agree('promotion', some);
     expect(await standing(some, others)).toEqual(['active', 'lapsed']);
   });
 
-  test('what was proposed against one that is rolled back falls with it: the list of what it may do was against that', async () => {
+  test('what was proposed against one that is rolled back lapses with it: its list of new rights was compared to that', async () => {
     const { propose } = pack();
     const live = await propose('1.0.0');
     await agree('promotion', live);
@@ -250,7 +250,7 @@ describe('of several promotions', () => {
   });
 });
 
-test('what is no order of any kind is on record as refused, with what it claims to be from cut short', async () => {
+test('anything that is not an order is recorded as refused, with its claimed sender cut short', async () => {
   await control.signal(controlNames.orderSignal, 'suppress everything');
   await control.signal(controlNames.orderSignal, { order: { person: `ana${'a'.repeat(500)}`, kind: 'everything.delete' } });
   const refused = () => lab.records.filter(({ kind }) => kind === 'order.refused');
@@ -261,7 +261,7 @@ test('what is no order of any kind is on record as refused, with what it claims 
   expect(second?.actor.length).toBeLessThan(110);
 });
 
-test('what the cell still knew is on record as taken over, where the workflow itself was lost', async () => {
+test('what the cell still knew is recorded as taken over if the workflow itself was lost', async () => {
   const ids: [DecisionNoun, string][] = [];
   for (const noun of ['suppression', 'restraint', 'promotion'] as const) {
     const id = await propose(noun, 20);

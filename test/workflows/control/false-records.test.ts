@@ -39,7 +39,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('an incident closes though somebody has taken its next numbers with false records, and it is told', async () => {
+test('an incident closes even if somebody took its next numbers with false records, and that is reported', async () => {
   const incident = await lab.start([alertOf()]);
   const { audit, incident: ref } = await incident.until(
     ({ audit: { made, acknowledged }, questions }) => questions.length > 0 && acknowledged === made,

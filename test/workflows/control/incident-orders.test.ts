@@ -47,7 +47,7 @@ async function sent(order: unknown): Promise<string> {
 }
 
 describe('an incident that a person starts', () => {
-  test('is an alert whose requester they are, and is on record with the signed order', async () => {
+  test('is an alert with them as its requester, and is recorded with the signed order', async () => {
     const order = await signed(terms({ link: 'https://acme.slack.com/archives/C1/p1' }));
     expect(await sent(order)).toBe('incident.started');
     expect(lab.raised).toMatchObject([
@@ -72,19 +72,19 @@ describe('an incident that a person starts', () => {
     expect(new Set(lab.raised.slice(before).map(({ id }) => id)).size).toBe(1);
   });
 
-  test('may be signed with the person’s own key, where it does not claim to be from Slack', async () => {
+  test('may be signed with the person’s own key, if it does not claim to be from Slack', async () => {
     const { via: _, ...order } = (await signed(terms())).order;
     expect(await sent(signedOrder(order, 'ana'))).toBe('incident.started');
   });
 
   const refused: readonly (readonly [string, () => Promise<unknown>])[] = [
-    ['of a stranger’s key', () => signed(terms(), {}, 'stranger')],
-    ['of a person’s own key that claims to be from Slack', () => signed(terms(), {}, 'ana')],
+    ['with a stranger’s key', () => signed(terms(), {}, 'stranger')],
+    ['with a person’s own key, claiming to be from Slack', () => signed(terms(), {}, 'ana')],
     ['for somebody who is not on the roster', () => signed(terms(), { person: 'nobody' })],
     ['of another cluster', () => signed(terms({ cluster: 'other' }))],
-    ['of yesterday', async () => signed(terms(), { at: new Date((await lab.clock()) - dayMs).toISOString() })],
+    ['from yesterday', async () => signed(terms(), { at: new Date((await lab.clock()) - dayMs).toISOString() })],
     ['of a quarantine that is not critical', () => signed(terms({ severity: 'low' }))],
-    ['with a link that is no address', () => signed(terms({ link: 'javascript:alert(1)' }))],
+    ['with a link that is not a web address', () => signed(terms({ link: 'javascript:alert(1)' }))],
     [
       'of another kind',
       async () => ({ ...(await signed(terms())), order: { ...(await signed(terms())).order, kind: 'suppression.propose' } }),
@@ -99,9 +99,9 @@ describe('an incident that a person starts', () => {
         };
       },
     ],
-    ['that is nothing', async () => null],
+    ['that is empty', async () => null],
   ];
-  test.each(refused)('is refused and on record %s', async (_what, order) => {
+  test.each(refused)('is refused and recorded %s', async (_what, order) => {
     const before = lab.raised.length;
     expect(await sent(await order())).toMatch(/^\w+\.refused$/);
     expect(lab.raised).toHaveLength(before);
@@ -124,7 +124,7 @@ describe('a hold on records', () => {
     return answer() ?? '';
   };
 
-  test('is on record with the signed order, where cuts look for it', async () => {
+  test('is recorded with the signed order, where cuts look for it', async () => {
     const order = signedOrder(await holdOrder(), 'ana');
     expect(await answered(order)).toBe('records.held');
     const record = lab.records.find(({ kind }) => kind === 'records.held');
@@ -134,7 +134,7 @@ describe('a hold on records', () => {
   });
 
   test.each<readonly [string, () => Promise<unknown>]>([
-    ['by who is in no group that may', async () => signedOrder(await holdOrder({ person: 'eve' }), 'eve')],
+    ['by somebody in no group that may', async () => signedOrder(await holdOrder({ person: 'eve' }), 'eve')],
     ['signed by a desk for somebody', async () => signedOrder(await holdOrder(), 'desk')],
     [
       'on an incident of another cluster',
@@ -150,7 +150,7 @@ describe('a hold on records', () => {
         ),
     ],
     [
-      'that would end one where nobody may',
+      'that would end one if nobody may',
       async () => {
         const { scope: _, ...rest } = await holdOrder();
         return signedOrder({ ...rest, kind: 'records.unhold' }, 'ana');
@@ -189,18 +189,18 @@ describe('a notification to an authority', () => {
   };
 
   test.each<readonly [string, DeadlineDraft, string]>([
-    ['is due', start, 'deadline.started'],
+    ['becomes due', start, 'deadline.started'],
     [
       'was sent',
       { kind: 'deadline.sent', ...about, stage: 'final', sentAt: '2026-03-02T10:00:00.000Z', reference: 'CSIRT-1' },
       'deadline.sent',
     ],
     [
-      'is counted from a measure',
+      'counts from a measure',
       { kind: 'deadline.measure', ...about, availableAt: '2026-03-02T10:00:00.000Z', reason: '1.4.2 is out' },
       'deadline.measured',
     ],
-    ['is not due', { kind: 'deadline.stop', ...about, reason: 'it was a test' }, 'deadline.stopped'],
+    ['is called off', { kind: 'deadline.stop', ...about, reason: 'it was a test' }, 'deadline.stopped'],
   ])('%s by a signed order, where desks look for it', async (_what, draft, kind) => {
     const order = signedOrder(await deadlineOrder(draft), 'ana');
     expect(await answered(order)).toBe(kind);
@@ -208,14 +208,14 @@ describe('a notification to an authority', () => {
   });
 
   test.each<readonly [string, () => Promise<unknown>]>([
-    ['who is in no group that decides', async () => signedOrder(await deadlineOrder(start, { person: 'eve' }), 'eve')],
+    ['somebody in no group that decides', async () => signedOrder(await deadlineOrder(start, { person: 'eve' }), 'eve')],
     ['a stranger', async () => signedOrder(await deadlineOrder(start), 'stranger')],
     [
       'somebody for another cluster’s incident',
       async () => signedOrder(await deadlineOrder({ ...start, incident: 'incident/other/shop/Deployment/cart' }), 'ana'),
     ],
     [
-      'somebody who knows of it from tomorrow on',
+      'somebody who claims to know of it from tomorrow on',
       async () =>
         signedOrder(await deadlineOrder({ ...start, awareAt: new Date((await lab.clock()) + dayMs).toISOString() }), 'ana'),
     ],
@@ -223,7 +223,7 @@ describe('a notification to an authority', () => {
       'whoever kept yesterday’s order',
       async () => signedOrder(await deadlineOrder(start, { at: new Date((await lab.clock()) - dayMs).toISOString() }), 'ana'),
     ],
-  ])('is refused of %s', async (_what, order) => {
+  ])('is refused from %s', async (_what, order) => {
     expect(await answered(await order())).toBe('deadline.refused');
   });
 });

@@ -76,11 +76,11 @@ async function agreed(over: Partial<RestraintTerms> = {}): Promise<{ terms: Rest
   return { terms: made, state: await control.until((state) => statusOf(state, made) === 'active', 'it to begin') };
 }
 
-describe('a broken glass', () => {
+describe('breaking the glass', () => {
   const incident = 'incident/lab/glass/Deployment/cart';
   const short = async () => ({ until: new Date((await lab.clock()) + 3_600_000).toISOString() });
 
-  test('takes somebody else, lifts a freeze for what it names and for nothing wider, is told to everybody, and ends by itself', async () => {
+  test('needs somebody else, lifts a freeze for what it names and nothing wider, is announced to everybody, and ends on its own', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
     const { terms: frozen } = await agreed({ scope: { kind: 'namespace', name: 'glass' } });
@@ -104,7 +104,7 @@ describe('a broken glass', () => {
     expect(book.on(step)?.terms.id).toBe(frozen.id);
   });
 
-  test('for a namespace is for steps that touch nothing else', async () => {
+  test('for a namespace allows only steps that touch nothing else', async () => {
     const book = bookAt({ now: (await lab.clock()) + 60_000 });
     const scope = { kind: 'namespace', name: 'glassy' } as const;
     const { state } = await agreed({ mode: 'break-glass', scope, ...(await short()) });
@@ -127,7 +127,7 @@ describe('a broken glass', () => {
     expect(statusOf(await control.state(), made)).toBeUndefined();
   });
 
-  test('is what only a broken glass may be: a freeze of one incident is refused', async () => {
+  test('is all that may be limited to one incident: a freeze of one is refused', async () => {
     const made = terms(await lab.clock(), { scope: { kind: 'incident', name: incident } });
     await control.signal(controlNames.orderSignal, signed(made));
     await control.until(() => lab.records.some(({ body }) => JSON.stringify(body).includes(made.id)), 'the refusal');
@@ -136,7 +136,7 @@ describe('a broken glass', () => {
 });
 
 describe('a freeze', () => {
-  test('takes somebody else, holds what it names, and is told to everybody', async () => {
+  test('needs somebody else, stops what it names, and is announced to everybody', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
     const made = await proposed();
@@ -154,7 +154,7 @@ describe('a freeze', () => {
     expect(book.on(inShop)).toBeUndefined();
   });
 
-  test('stands when the control workflow has forgotten it, as one would that was reset', async () => {
+  test('stays in force if the control workflow has forgotten it, as one that was reset would', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock, join(folder, 'forgotten.json'));
     const { terms: made, state } = await agreed({ scope: { kind: 'namespace', name: 'forgotten' } });
@@ -239,7 +239,7 @@ describe('a freeze', () => {
     }
   });
 
-  test('that nobody may make is refused: a stranger’s, another cluster’s, an old one, one without an end, a suppression in its place', async () => {
+  test('that nobody may order is refused: a stranger’s, another cluster’s, an old one, one without an end, a suppression in its place', async () => {
     const now = await lab.clock();
     const refusals: unknown[] = [
       signed(terms(now), 'ana', 'stranger'),
@@ -283,7 +283,7 @@ describe('a freeze from Slack', () => {
     await control.until((state) => statusOf(state, made) === 'ended', 'its end');
   });
 
-  test('is refused with a person’s own key, and the desk’s key counts for nothing that does not say it is from Slack', async () => {
+  test('is refused with a person’s own key, and the desk’s key counts only for orders that say they are from Slack', async () => {
     const now = await lab.clock();
     const ofDesk = terms(now);
     const bare = { version: 1, kind: 'restraint.propose', person: 'ana', at: ofDesk.from, terms: ofDesk } as const;
@@ -296,7 +296,7 @@ describe('a freeze from Slack', () => {
 });
 
 describe('observe mode', () => {
-  test('takes two other people, and is stricter than a freeze', async () => {
+  test('needs two other people, and is stricter than a freeze', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
     const made = await proposed({ mode: 'observe', scope: { kind: 'namespace', name: 'lab-shop' } });
@@ -318,7 +318,7 @@ describe('observe mode', () => {
 });
 
 describe('a wider freeze', () => {
-  test('is of the whole cluster or of one playbook where it says so', async () => {
+  test('covers the whole cluster or one playbook if it says so', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
     const one = await agreed({ scope: { kind: 'playbook', name: 'firebreak/ask-about-shell' } });

@@ -36,7 +36,7 @@ function lineOf({ id }: RunningIncident) {
 }
 
 describe('a body that skips an alert', () => {
-  test('uses nothing up: a later alert of the same pod runs it anew', async () => {
+  test('uses nothing up: a later alert of the same pod runs it again', async () => {
     const incident = await lab.start([process('ls', 'a')], { playbooks: ['only-for-shells'], lingerMs: 600_000 });
     await incident.until(({ bodies }) => bodies[0]?.state === 'skipped', 'the skip');
     await incident.alerts(batchOf([process('cat', 'b')]));
@@ -54,7 +54,7 @@ describe('a body that skips an alert', () => {
     ]);
   });
 
-  test('is refused it once it has acted, and people are told what to write', async () => {
+  test('may no longer do so once it has acted, and people are told what to write', async () => {
     const incident = await lab.start([alertOf({ rule: 'Late' })], { playbooks: ['skips-too-late'] });
     const { bodies } = await incident.until(({ bodies }) => bodies[0]?.state === 'failed', 'the end of the body');
     expect(bodies[0]?.detail).toContain(
@@ -62,7 +62,7 @@ describe('a body that skips an alert', () => {
     );
   });
 
-  test('does nothing afterwards, also where it catches its own end', async () => {
+  test('does nothing afterwards, even if it catches its own end', async () => {
     const incident = await lab.start([alertOf({ rule: 'Deaf' })], { playbooks: ['goes-on-after-skip'] });
     const { bodies, steps } = await incident.result();
     expect(bodies).toMatchObject([{ state: 'skipped', detail: 'not for me' }]);
@@ -70,8 +70,8 @@ describe('a body that skips an alert', () => {
   });
 });
 
-describe('what a body is told', () => {
-  test('is the incident as it is when it looks, and its parameters as configuration has set them', async () => {
+describe('what a body sees', () => {
+  test('is the incident as it is when it looks, and its parameters as configured', async () => {
     const params = { 'tells-what-it-knows': { lease: '30m', times: 99 } };
     const incident = await lab.start([alertOf({ rule: 'Tell', severity: 'high' })], {
       playbooks: ['tells-what-it-knows'],
@@ -102,7 +102,7 @@ describe('what a body is told', () => {
 describe('a question with a form', () => {
   const answers = { hours: 4, who: ['ana'] };
 
-  test('gives the body what people have filled in, and nothing that they have not', async () => {
+  test('gives the body what people filled in, and nothing that they did not', async () => {
     const incident = await lab.start([alertOf({ rule: 'Hours', severity: 'high' })], { playbooks: ['asks-for-hours'] });
     await incident.vote('extend', 'ana', { answers: { hours: 400, who: ['ana'] } });
     await incident.vote('extend', 'ana');
@@ -126,8 +126,8 @@ describe('a question with a form', () => {
   });
 });
 
-describe('a body that does not wait for what it has begun', () => {
-  test('is waited for, step after step, and it is said what it forgot', async () => {
+describe('a body that does not await what it has started', () => {
+  test('is waited for, step by step, and what it forgot is reported', async () => {
     const incident = await lab.start([alertOf({ rule: 'Forget', severity: 'high' })], { playbooks: ['forgets-to-wait'] });
     const { bodies, steps } = await incident.result();
     expect(bodies).toMatchObject([{ state: 'done' }]);
@@ -146,7 +146,7 @@ describe('a body that does not wait for what it has begun', () => {
     });
   });
 
-  test('goes on where that fails', async () => {
+  test('goes on if that fails', async () => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no');
     const incident = await lab.start([alertOf({ rule: 'Forget it' })], { playbooks: ['forgets-what-fails'] });
     const { bodies, steps } = await incident.result();

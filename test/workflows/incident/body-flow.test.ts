@@ -17,7 +17,7 @@ const undone = ({ id }: RunningIncident) =>
   );
 const historyOf = ({ id }: RunningIncident) => lab.env.client.workflow.getHandle(id).fetchHistory();
 
-test('a suspended workload is looked at later as a quarantine is, each on record and in one line of the thread', async () => {
+test('a suspended workload is checked later just like a quarantine, each on record and in one line of the thread', async () => {
   const looked: string[] = [];
   script.lookAtEffect = ({ key }) => {
     looked.push(key);
@@ -52,12 +52,12 @@ test('a suspended workload is looked at later as a quarantine is, each on record
   );
 });
 
-describe('a saga of which a later part fails', () => {
+describe('a saga', () => {
   const fails = () => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
   };
 
-  test('is given back in reverse order, on record, where its envelope and the severity allow it', async () => {
+  test('is undone in reverse order, on record, if a later part fails and its envelope and the severity allow it', async () => {
     fails();
     const incident = await lab.start([alertOf({ rule: 'Whole', severity: 'high' })], { playbooks: ['all-or-nothing'] });
     const { leases, timeline } = await incident.result();
@@ -76,7 +76,7 @@ describe('a saga of which a later part fails', () => {
     expect(await replayHistory(incident.id, await historyOf(incident), workflowsPath)).toEqual([undefined]);
   });
 
-  test('is asked about on critical, at once and by one question, and silence leaves it in force', async () => {
+  test('that fails on critical is asked about at once, in one question, and silence leaves it in force', async () => {
     fails();
     const incident = await lab.start([alertOf({ rule: 'Whole' })], { playbooks: ['all-or-nothing'] });
     const { question } = await incident.question();
@@ -94,7 +94,7 @@ describe('a saga of which a later part fails', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('is asked about where its envelope does not say that nobody is', async () => {
+  test('that fails is asked about unless its envelope says otherwise', async () => {
     fails();
     const incident = await lab.start([alertOf({ rule: 'Ask back', severity: 'high' })], { playbooks: ['asks-to-give-back'] });
     await incident.vote('undo', 'ana');
@@ -104,7 +104,7 @@ describe('a saga of which a later part fails', () => {
     expect(bodies).toMatchObject([{ state: 'failed' }]);
   });
 
-  test('is asked about where the cell refuses to give it back', async () => {
+  test('that fails is asked about if the cell refuses to undo it', async () => {
     fails();
     script['undo:quarantinePod'] = (_, attempt) =>
       attempt === 1 ? refuse('FB_ERR_APPROVAL_INVALID', 'was no part of a saga') : undefined;
@@ -141,7 +141,7 @@ describe('a body that sleeps', () => {
     expect(await replayHistory(incident.id, await historyOf(incident), workflowsPath)).toEqual([undefined]);
   });
 
-  test('takes no place from others', async () => {
+  test('takes no slot away from others', async () => {
     const sleepers = [1, 2].map((n) => alertOf({ rule: 'Sleep', n }));
     const incident = await lab.start([...sleepers, alertOf({ rule: 'Often', n: 3 })], {
       playbooks: ['sleeps-long', 'looks-often'],
@@ -153,13 +153,13 @@ describe('a body that sleeps', () => {
     );
   });
 
-  test('is told where it means to sleep for longer than a month', async () => {
+  test('is stopped if it wants to sleep for longer than a month', async () => {
     const incident = await lab.start([alertOf({ rule: 'Too long' })], { playbooks: ['sleeps-too-long'] });
     const { bodies } = await incident.result();
     expect(bodies[0]?.detail).toContain('a body can sleep for at most 30d, not 31d: use a schedule');
   });
 
-  test('does something every ten minutes, until it is enough', async () => {
+  test('can do something every ten minutes, until it is enough', async () => {
     const incident = await lab.start([alertOf({ rule: 'Often' })], { playbooks: ['looks-often'] });
     await lab.env.sleep('25m');
     const { steps } = await incident.result();
@@ -181,13 +181,13 @@ describe('a body that calls another playbook', () => {
     expect(verdict).toBe('suspicious');
   });
 
-  test('is refused one that is not enabled', async () => {
+  test('may not call one that is not enabled', async () => {
     const incident = await lab.start([alertOf({ rule: 'Call' })], { playbooks: ['calls-another'] });
     const { bodies } = await incident.result();
     expect(bodies[0]?.detail).toContain('playbook looks-often is not enabled');
   });
 
-  test('is refused one that waits for it', async () => {
+  test('may not call one that waits for it', async () => {
     const incident = await lab.start([alertOf({ rule: 'Circle' })], { playbooks: ['calls-its-caller', 'calls-back'] });
     const { bodies } = await incident.result();
     expect(bodies.map(({ playbook, state }) => [playbook, state])).toEqual([

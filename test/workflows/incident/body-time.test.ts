@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { BodyTime } from '../../../workflows/incident/body-time.ts';
 import { setWorld, type World } from '../../../workflows/world.ts';
 
-test('who sleeps in an incident whose history has become too long is woken, and that is on record with the time until which it wanted to sleep', async () => {
+test('a body that sleeps in an incident whose history has become too long is woken, and the record says until when it wanted to sleep', async () => {
   const now = Date.parse('2026-01-01T00:00:00.000Z');
   let historyLength = 19_999;
   const looks: boolean[] = [];

@@ -47,7 +47,7 @@ const quarantineOf = async (incident: RunningIncident) =>
   (await incident.state()).steps.find(({ action }) => action === 'quarantinePod');
 
 describe('a quarantine that somebody changes', () => {
-  test('is read back anew, and is what the cell says: on the record, on the card, in the thread, and by a page', async () => {
+  test('is read back again, and the result is on record, on the card, in the thread, and in a page', async () => {
     const incident = await contained();
     script['verify:quarantinePod'] = () => partial;
     await incident.note(changed);
@@ -72,7 +72,7 @@ describe('a quarantine that somebody changes', () => {
     await incident.until(({ steps }) => !steps.some(({ state }) => state === 'partial'), 'the state as before');
   });
 
-  test('and that the cell finds drifted is called that; the lease stays in force', async () => {
+  test('is called drifted if the cell finds it so, and the lease stays in force', async () => {
     const incident = await contained();
     script['verify:quarantinePod'] = () => refuse('FB_ERR_DRIFTED', 'label app=cart was added');
     await incident.note(changed);
@@ -81,7 +81,7 @@ describe('a quarantine that somebody changes', () => {
     delete script['verify:quarantinePod'];
   });
 
-  test('by a policy of a wider step is news only while such a step is in force', async () => {
+  test('with a policy of a wider step is reported only while such a step is in force', async () => {
     const incident = await contained();
     const policy = 'networkpolicy/shop/firebreak-isolate-1';
     await incident.note({ id: 'p1', kind: 'containment.changed', text: `${policy} is gone`, about: policy });
@@ -93,7 +93,7 @@ describe('a quarantine that somebody changes', () => {
     expect(timeline.filter(({ text }) => text.includes(policy))).toEqual([]);
   });
 
-  test('calls people once until they have decided on it, however often it happens', async () => {
+  test('pages people once until they have decided on it, however often it happens', async () => {
     const incident = await contained();
     for (const id of ['c1', 'c2', 'c3']) await incident.note({ ...changed, id });
     await incident.until(

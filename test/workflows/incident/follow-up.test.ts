@@ -100,7 +100,7 @@ async function eventsOf(incident: RunningIncident): Promise<number> {
 }
 
 describe('an incident with a ticket and a pager', () => {
-  test('calls people with the question, keeps its one ticket up to date, and closes both with its verdict', async () => {
+  test('pages people with the question, keeps its one ticket up to date, and closes both with its verdict', async () => {
     const before = jira.issues.length;
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.question();
@@ -142,7 +142,7 @@ describe('an incident with a ticket and a pager', () => {
     );
   });
 
-  test('has one ticket and one page, whichever of its bodies files it; escalation calls the next group', async () => {
+  test('has one ticket and one page, whichever of its bodies files it; escalation pages the next group', async () => {
     const before = jira.issues.length;
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.question();
@@ -161,7 +161,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.end();
   });
 
-  test('has another page after the end of one, which that end does not reach when it is sent again', async () => {
+  test('opens another page after one has ended, which a repeat of that end does not close', async () => {
     const incident = await lab.start([alertOf()], { followUp, levels, lingerMs: 3_600_000 });
     await incident.question();
     await incident.until((state) => state.timeline.some(({ kind }) => kind === 'page.sent'), 'the page');
@@ -177,7 +177,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.end();
   });
 
-  test('is called again when a lease is renewed in silence, can answer then, and few events are spent on it', async () => {
+  test('pages again when a lease is renewed in silence, lets those paged answer, and spends few events on it', async () => {
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.question();
     await incident.vote('extend', 'lea', {}, true);
@@ -196,7 +196,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.end();
   });
 
-  test('calls people where the target is protected: nothing is done, and nobody is asked', async () => {
+  test('pages people if the target is protected: nothing is done, and nobody is asked', async () => {
     isProtected = true;
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.result();
@@ -208,7 +208,7 @@ describe('an incident with a ticket and a pager', () => {
     expect(alert).toMatchObject({ status: 'triggered' });
   });
 
-  test('calls people where a release is refused, and ends the page when it has come', async () => {
+  test('pages people if a release is refused, and resolves the page once it has succeeded', async () => {
     isDenied = true;
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.vote('release', 'ana');
@@ -221,7 +221,7 @@ describe('an incident with a ticket and a pager', () => {
     expect((await alertsOf(incident)).map(({ status }) => status)).not.toContain('triggered');
   });
 
-  test('calls people where the API server refuses to contain: nothing tries it again', async () => {
+  test('pages people if the API server refuses to contain: nothing retries it', async () => {
     isProtected = true;
     refusal = ['FB_ERR_API_REFUSED', 'the policy no-labels denied request'];
     const incident = await lab.start([alertOf()], { followUp, levels });
@@ -232,7 +232,7 @@ describe('an incident with a ticket and a pager', () => {
     expect(alert).toMatchObject({ status: 'triggered' });
   });
 
-  test('leaves the ticket open where nobody has said what it was', async () => {
+  test('leaves the ticket open if nobody has said what it was', async () => {
     const alert = alertOf({ rule: 'Read sensitive file untrusted', severity: 'high' });
     const incident = await lab.start([alert], { followUp, levels });
     await incident.result();
@@ -243,7 +243,7 @@ describe('an incident with a ticket and a pager', () => {
   });
 });
 
-describe('what people do to the ticket where it is', () => {
+describe('what people do to the ticket in its own system', () => {
   const desk = testSpeaker('lab', { signer: member('desk').signer });
   const nudge = (incident: RunningIncident) =>
     new Client({ connection: lab.env.connection, ...clientOptions(desk) }).workflow
@@ -252,7 +252,7 @@ describe('what people do to the ticket where it is', () => {
   const newsIn = (state: Awaited<ReturnType<RunningIncident['state']>>) =>
     state.timeline.filter(({ kind }) => kind === 'ticket.news').map(({ actor, text }) => `${actor}: ${text}`);
 
-  test('is told in the timeline, the thread and on the card, once, and decides nothing', async () => {
+  test('is shown in the timeline, the thread and on the card, once, and decides nothing', async () => {
     const incident = await lab.start([alertOf()], { followUp, levels });
     const { question } = await incident.question();
     const { tickets: links = [] } = await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
@@ -284,7 +284,7 @@ describe('what people do to the ticket where it is', () => {
 });
 
 describe('a ticket system and a pager that are down', () => {
-  test('delay nothing, are given up after a day, and that is on the record', async () => {
+  test('delay nothing, are given up after a day, and that is recorded', async () => {
     let tries = 0;
     const down = async (): Promise<never> => {
       tries += 1;

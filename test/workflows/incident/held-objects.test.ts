@@ -22,8 +22,8 @@ const settings = {
 const isPaged = ({ id }: RunningIncident, text: string): boolean =>
   called.some(({ incident, summary }) => incident.id === id && summary === text);
 
-describe('what holds a field of a workload', () => {
-  test('is read back when somebody changes the field, and is drifted on record, in the thread and on a page', async () => {
+describe('a step that holds a field of a workload', () => {
+  test('is read back when somebody changes the field, and is drifted on record, in the thread and in a page', async () => {
     const incident = await lab.start([alertOf({ rule: 'Rollout' })], settings);
     await incident.until(({ leases, steps }) => leases.length > 0 && steps.some(({ endedAt }) => endedAt), 'the lease');
     script['verify:suspendRollout'] = () => refuse('FB_ERR_DRIFTED', `${about}: spec.paused is absent`);
@@ -36,7 +36,7 @@ describe('what holds a field of a workload', () => {
     await eventually('the page', () => isPaged(incident, text));
   });
 
-  test('is partial where somebody took it back before it was read', async () => {
+  test('is partial if somebody reverted it before it was read', async () => {
     const text = `${about}: spec.paused was changed to absent by argocd-controller`;
     script['verify:suspendRollout'] = () => refuse('FB_ERR_DRIFTED', text);
     const incident = await lab.start([alertOf({ rule: 'Rollout' })], settings);
@@ -44,7 +44,7 @@ describe('what holds a field of a workload', () => {
     expect(steps).toMatchObject([{ state: 'partial', detail: text, verification: { missing: [text] } }]);
   });
 
-  test('without a lease is drifted as the cell says, and people are called', async () => {
+  test('without a lease is drifted if the cell says so, and people are paged', async () => {
     const incident = await lab.start([alertOf({ rule: 'Scale' })], settings);
     await incident.question();
     await incident.vote('yes', 'ana');

@@ -50,7 +50,7 @@ describe('an incident about a dropped binary', () => {
     expect(whole.flatMap(alertsIn)).toMatchObject([{ rule: alertOf().rule, pod: { uid: 'uid-1' } }]);
   });
 
-  test('a release takes two people, and gives the pod back under their approval', async () => {
+  test('a release takes two people, and frees the pod under their approval', async () => {
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
     await incident.until((state) => state.questions.some((asked) => asked.votes.length === 1), 'the first vote');
@@ -84,7 +84,7 @@ describe('an incident about a dropped binary', () => {
     expect(state.bodies.map((body) => body.subjectKey).sort()).toEqual(['pod:uid-1', 'pod:uid-2']);
   });
 
-  test('is told otherwise from its records alone: another answer, another failure, another playbook', async () => {
+  test('can be replayed differently from its records alone: another answer, another failure, another playbook', async () => {
     const incident = await lab.start([alertOf({ process: { commandLine: 'xmrig -o pool' } })]);
     await incident.vote('remove', 'ana');
     await incident.result();
@@ -170,7 +170,7 @@ describe('volatile evidence', () => {
     await incident.question();
   });
 
-  test('is kept also where the containment is refused', async () => {
+  test('is kept even if the containment is refused', async () => {
     script.quarantinePod = async () => refuse('FB_ERR_PROTECTED');
     delete script.snapshotPodState;
     const incident = await lab.start([alertOf()]);

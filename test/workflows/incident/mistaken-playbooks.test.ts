@@ -15,7 +15,7 @@ describe('a playbook that never waits', () => {
     ['catches-all', 'Catch', 18],
     ['waits-for-nothing', 'Await', 30],
     ['calls-itself', 'Recur', 35],
-  ])('%s is ended, with the line of its source, and people are told', async (id, rule, line) => {
+  ])('%s is stopped, and people are told the line of its source', async (id, rule, line) => {
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.until(
       (state) => state.bodies.some(({ state: at }) => at === 'failed'),
@@ -29,14 +29,14 @@ describe('a playbook that never waits', () => {
     expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${reason}`);
   });
 
-  test('is ended at the same turn when its history is replayed', async () => {
+  test('is stopped at the same turn when its history is replayed', async () => {
     const incident = await lab.start([alertOf({ rule: 'Await' })], { playbooks: ['waits-for-nothing'] });
     await incident.result();
     const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
     expect(await replayHistory(incident.id, history, workflowsPath)).toEqual([undefined]);
   });
 
-  test('keeps no other incident from its first step', async () => {
+  test('does not keep another incident from its first step', async () => {
     const loops = ['forgot-to-count', 'catches-all', 'calls-itself'];
     const rules = ['Spin', 'Catch', 'Recur'];
     for (const rule of rules) await lab.start([alertOf({ rule })], { playbooks: loops });
@@ -44,7 +44,7 @@ describe('a playbook that never waits', () => {
     await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
   });
 
-  test('keeps no other incident from its first step by a regular expression either, and goes on itself', async () => {
+  test('does not keep another incident from its first step with a regular expression either, and goes on itself', async () => {
     const matching = await lab.start([alertOf({ rule: 'Match' })], { playbooks: ['matches-for-ever'] });
     const critical = await lab.start([alertOf({ n: 2 })], { playbooks: ['firebreak/contain-dropped-binary'] });
     await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
@@ -52,7 +52,7 @@ describe('a playbook that never waits', () => {
     expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'something else' }));
   });
 
-  test('may take many turns where it waits in between', async () => {
+  test('may take many turns if it waits in between', async () => {
     const incident = await lab.start([alertOf({ rule: 'Work' })], { playbooks: ['works-hard'] });
     const { bodies, timeline } = await incident.result();
     expect(bodies).toMatchObject([{ playbook: 'works-hard', state: 'done' }]);
@@ -75,7 +75,7 @@ describe('a playbook that throws', () => {
       'quarantinePod has the lease 0h, which is not a duration: write 30m or 4h, or leave it out',
       "title: 'Contains for no time', on: on('Instant'), uses: { quarantinePod } },\n  async ({ alert, steps }) => {\n",
     ],
-  ])('%s is told with file and line of its source', async (id, rule, reason, written) => {
+  ])('%s is reported with file and line of its source', async (id, rule, reason, written) => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.result();
@@ -89,11 +89,11 @@ describe('a playbook that throws', () => {
   });
 });
 
-describe('a playbook that throws what is no error', () => {
+describe('a playbook that throws something other than an error', () => {
   test.each([
     ['throws-text', 'Text', '“no way”'],
     ['throws-nothing', 'Nothing', 'undefined'],
-  ])('%s is told as one that stops', async (id, rule, thrown) => {
+  ])('%s is reported as stopped', async (id, rule, thrown) => {
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.result();
     const detail = `something was thrown that is not an Error: ${thrown}. Write throw new Error('…'), which records where`;
@@ -102,12 +102,12 @@ describe('a playbook that throws what is no error', () => {
   });
 });
 
-describe('a promise that an author has made and dropped', () => {
+describe('a promise that an author made and dropped', () => {
   const lineOf = (written: string): number => {
     const source = readFileSync(workflowsPath, 'utf8');
     return source.slice(0, source.indexOf(written) + written.length).split('\n').length;
   };
-  test('is told with file and line where it fails, its body goes on, and its incident ends; one that is waited for later is not', async () => {
+  test('is reported with file and line if it fails, its body goes on, and its incident ends; one that is awaited later is not', async () => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
     const incident = await lab.start([alertOf({ rule: 'Drop' })], { playbooks: ['drops-work'] });
     const { bodies, timeline } = await incident.result();
@@ -124,7 +124,7 @@ describe('a promise that an author has made and dropped', () => {
     expect(await replayHistory(incident.id, history, workflowsPath)).toEqual([undefined]);
   });
 
-  test('is told when it fails after the end of its body, too', async () => {
+  test('is also reported if it fails after the end of its body', async () => {
     const incident = await lab.start([alertOf({ rule: 'Late' })], { playbooks: ['drops-late'] });
     const { timeline } = await incident.result();
     const at = `playbooks/mistaken-playbooks.ts:${lineOf("then(() => {\n      throw new TypeError('too")}`;
@@ -133,7 +133,7 @@ describe('a promise that an author has made and dropped', () => {
   });
 });
 
-describe('a playbook that calls an incident harmless by itself', () => {
+describe('a playbook that calls an incident harmless on its own', () => {
   test.each([
     ['knows-better', 'Guess'],
     ['hears-wrong', 'Deaf'],

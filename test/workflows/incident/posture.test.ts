@@ -17,7 +17,7 @@ const found: Posture = {
 const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'posture.found' && chain.startsWith(id));
 
 describe('when an incident opens', () => {
-  test('what its workload is allowed is read once, and is on record, in the incident and on the card', async () => {
+  test('what its workload is allowed to do is read once, and is on record, in the incident and on the card', async () => {
     const asked: AskedPosture[] = [];
     script.lookAtPosture = ({ input }) => {
       asked.push(input as AskedPosture);
@@ -39,7 +39,7 @@ describe('when an incident opens', () => {
     expect(state).toMatchObject({ severity: 'critical', verdict: 'unknown' });
   });
 
-  test('that it could not be read is on record, too', async () => {
+  test('a failure to read it is also on record', async () => {
     script.lookAtPosture = () => refuse('FB_ERR_NOT_FOUND', 'no pod of it is there');
     const incident = await lab.start([alertOf()], { posture: true });
     await eventually('the record', async () => recordsOf(incident.id).length === 1);
@@ -47,7 +47,7 @@ describe('when an incident opens', () => {
     expect((await incident.state()).posture).toBeUndefined();
   });
 
-  test('it is not read where the configuration does without', async () => {
+  test('it is not read if the configuration turns it off', async () => {
     let looks = 0;
     script.lookAtPosture = () => {
       looks += 1;

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 
-test('nothing that contains waits for a record: while none can be written the pod is contained, people decide and it is removed; the records come later, each of them', async () => {
+test('containment never waits for a record: while none can be written the pod is contained, people decide and it is removed, and each record follows later', async () => {
   const incident = await lab.start([alertOf()]);
   const isApplied = (action: string): boolean => lab.seen.applied.some((call) => call.action === action);
   await eventually('the containment', async () => isApplied('quarantinePod'));

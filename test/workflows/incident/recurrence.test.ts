@@ -40,7 +40,7 @@ async function released(): Promise<RunningIncident> {
 }
 
 describe('a released pod', () => {
-  test('of which the same alert comes again, eight times, is asked about at once and by one question; yes contains it', async () => {
+  test('that has the same alert again, eight times, is asked about at once and in one question; yes contains it', async () => {
     const incident = await released();
     const covers = [{ rule: 'Drop and execute new binary in container', severity: 'critical' }];
     const body = { text: 'harmless: “Drop and execute new binary in container” (critical)', by: ['ana', 'ben'], covers };
@@ -59,7 +59,7 @@ describe('a released pod', () => {
     expect(openOnes(await incident.until(({ total }) => total === 10, 'one more'))).toEqual([]);
   });
 
-  test('that people call harmless again is not asked about for an hour, and then with how often it came', async () => {
+  test('that people call harmless again is not asked about for an hour, and then with the number of alerts', async () => {
     const incident = await released();
     await incident.alerts(batchOf([binary(1)]));
     await answer(incident, 'harmless', ['ana', 'ben']);
@@ -71,7 +71,7 @@ describe('a released pod', () => {
     expect(openOnes(state)[0]?.question.text).toContain('was reported again, 4 times');
   });
 
-  test('of which an alert is only counted in its batch is asked about too', async () => {
+  test('whose alert is only counted in its batch is asked about, too', async () => {
     const incident = await released();
     const { counts } = batchOf([binary(1)]);
     await incident.alerts({ id: 'counted', alerts: [], counts: counts.map((count) => ({ ...count, count: 57 })) });
@@ -79,7 +79,7 @@ describe('a released pod', () => {
     expect(openOnes(state)[0]?.question.text).toContain('was reported again, 57 times');
   });
 
-  test('is contained again at once for a rule that was not decided upon, also where it came before the answer', async () => {
+  test('is contained again at once for a rule that was not decided on, even if it came before the answer', async () => {
     const incident = await released();
     await incident.alerts(batchOf([binary(1, { rule: fileless })]));
     await containedAgain(incident);
@@ -105,7 +105,7 @@ describe('a released pod', () => {
     expect(contains(incident)).toBe(2);
   });
 
-  test('by its lease is asked about as well', async () => {
+  test('that its lease freed is asked about as well', async () => {
     const incident = await lab.start([binary(0)], { ...settings, levels: [{ group: 'oncall', withinMs: 900_000 }] });
     await incident.question();
     await lab.env.sleep('2h');
@@ -120,7 +120,7 @@ describe('a released pod', () => {
     expect(contains(incident)).toBe(1);
   });
 
-  test('of an earlier incident is asked about where the answer covers the alert, and contained where it does not', async () => {
+  test('of an earlier incident is asked about if the answer covers the alert, and contained if it does not', async () => {
     const decided = {
       at: '2026-11-27T03:12:00.000Z',
       by: ['ana', 'ben'],

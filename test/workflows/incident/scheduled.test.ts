@@ -23,7 +23,7 @@ function due(n: number): Alert {
   return { ...alert, ...(workload && { workload }) };
 }
 
-test('a run whose time comes while the one before is under way is left out, and after it the next one runs anew', async () => {
+test('a run that is due while the previous one is under way is skipped, and the next one after that runs again', async () => {
   const incident = await lab.start([due(1)], { playbooks: [id], lingerMs: 3_600_000 });
   await incident.question();
   await incident.alerts(batchOf([due(2)]));

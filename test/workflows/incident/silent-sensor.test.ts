@@ -44,7 +44,7 @@ const untilCalled = (incident: RunningIncident, group: string) =>
   );
 
 describe('a sensor that is silent', () => {
-  test('where the node had alerts just before, wakes people with the question', async () => {
+  test('on a node that had alerts just before, wakes people with the question', async () => {
     const incident = await lab.start([silent('critical')], settings);
     await untilCalled(incident, 'oncall');
     expect(mainQuestion(await incident.state())).toMatchObject({ level: 0, status: { state: 'open' } });
@@ -63,7 +63,7 @@ describe('a sensor that is silent', () => {
     expect(ticketsOf(incident)).toMatchObject([{ input: { title: 'No sensor watches node n1' } }]);
   });
 
-  test('that nobody has switched off is suspicious, and has a ticket', async () => {
+  test('that nobody has switched off is suspicious, and gets a ticket', async () => {
     const incident = await lab.start([silent('high')], settings);
     await incident.vote('unexpected', 'ana');
     expect(await incident.result()).toMatchObject({ verdict: 'suspicious' });

@@ -34,7 +34,7 @@ const applied = ({ id }: RunningIncident, action: string) =>
 const groupsCalled = ({ id }: RunningIncident) => called.filter((page) => page.incident.id === id).map(({ group }) => group);
 
 describe('an alert that no playbook answers', () => {
-  test('on critical is asked about and people are called; their yes contains the pod', async () => {
+  test('on critical is asked about and people are paged; their yes contains the pod', async () => {
     const incident = await lab.start([escaped()], settings);
     const question = await incident.question();
     expect(question.question.text).toBe(
@@ -54,7 +54,7 @@ describe('an alert that no playbook answers', () => {
     expect(applied(incident, 'snapshotPodState')).toHaveLength(1);
   });
 
-  test('on high calls nobody at first, and the next level in silence; a ticket is filed', async () => {
+  test('on high pages nobody at first, and the next level after silence; a ticket is filed', async () => {
     const incident = await lab.start([escaped({ severity: 'high' })], settings);
     await incident.question();
     await lab.env.sleep('16m');
@@ -77,7 +77,7 @@ describe('an alert that no playbook answers', () => {
     expect(applied(incident, 'openTicket')).toHaveLength(1);
   });
 
-  test('of a pod that is gone says so, also of a rule that a playbook answers, and is no line in tune', async () => {
+  test('of a pod that is gone says so, even if a playbook answers its rule, and does not count as unanswered in tune', async () => {
     const gone = alertOf({ pod: { namespace: 'shop', name: 'cart-9' } });
     const incident = await lab.start([gone], settings);
     const { question } = await incident.question();
@@ -101,7 +101,7 @@ describe('an alert that no playbook answers', () => {
     expect(questions.map(({ question: { text } }) => text).join()).toContain('“Another”');
   });
 
-  test('and that is called harmless by two people on critical is benign', async () => {
+  test('is benign if two people call it harmless on critical', async () => {
     const incident = await lab.start([escaped()], settings);
     await incident.question();
     for (const person of ['ana', 'ben']) await incident.vote('expected', person);
@@ -120,7 +120,7 @@ describe('an alert that no playbook answers', () => {
     delete script.quarantinePod;
   });
 
-  test('below high starts nothing, and one that a playbook answers is asked about by that one alone', async () => {
+  test('below high starts nothing, and one that a playbook answers is asked about only by that one', async () => {
     const quiet = await (await lab.start([escaped({ severity: 'medium' })], settings)).result();
     expect(quiet.questions).toEqual([]);
     const answered = await lab.start([alertOf()], settings);
@@ -129,7 +129,7 @@ describe('an alert that no playbook answers', () => {
     expect((await answered.state()).bodies.map(({ playbook }) => playbook)).toEqual(['firebreak/contain-dropped-binary']);
   });
 
-  test('and that is slight asks nobody, and is on record all the same, with the configuration that holds', async () => {
+  test('of low severity asks nobody, but is on record all the same, with the configuration in force', async () => {
     const incident = await lab.start([escaped({ severity: 'low' })], { ...settings, configuration: 'c0ffee' });
     expect(await incident.result()).toMatchObject({ verdict: 'unknown', leases: [] });
     const records = lab.seen.records.filter(({ chain }) => chain.includes(incident.id));

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 
-test('an edit of a card that is refused for good is on the record, and the next one is made all the same', async () => {
+test('an edit of a card that is refused for good is on record, and the next one is still made', async () => {
   const incident = await lab.start([alertOf()]);
   await incident.vote('release', 'ben');
   await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'card.failed'), 'the refusal');

@@ -5,7 +5,7 @@ import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
 
-test('a button, the record and the question promise no rotation where the plan says that nothing is rotated', async () => {
+test('a button, the record and the question promise no rotation if the plan says that nothing is rotated', async () => {
   script['plan:rotateSecret'] = (call) => ({ ...planOf(call), changes: [], notes: ['Nothing is rotated.'] });
   const incident = await lab.start([alertOf()]);
   await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');

@@ -149,7 +149,7 @@ describe('a freeze of the whole cluster', () => {
   let terms: RestraintTerms;
   let state: ControlState;
 
-  test('is marked on its card, and approved only by who has signed in for exactly it', async () => {
+  test('is marked on its card, and approved only by those who signed in for exactly it', async () => {
     terms = await proposed();
     expect((await choicesOf(terms)).map(({ stepUp }) => stepUp)).toEqual([true, undefined]);
     await control.vote(terms.id, 'approve', 'ben');
@@ -189,7 +189,7 @@ describe('a freeze of the whole cluster', () => {
     expect(restraints.on(anything)).toBeUndefined();
   });
 
-  test('stands through a restart after the provider has changed its keys, and not by a file that somebody else wrote', async () => {
+  test('survives a restart after the provider has changed its keys, but not in a file that somebody else wrote', async () => {
     const now = await lab.clock();
     const [signInsFile, bookFile] = [fileOf(), fileOf()];
     const first = memoryWith(reader, signInsFile);
@@ -271,7 +271,7 @@ describe('a freeze of the whole cluster', () => {
     expect(book.on(anything)).toBeUndefined();
   });
 
-  test('has ended after a restart too, when the provider has changed its keys', async () => {
+  test('stays ended after a restart, even if the provider has changed its keys', async () => {
     const ended = await control.state();
     const [signInsFile, bookFile] = [fileOf(), fileOf()];
     const now = await lab.clock();
@@ -295,7 +295,7 @@ describe('a freeze of the whole cluster', () => {
 describe('a sign-in is asked for', () => {
   const cases: readonly (readonly [string, Partial<RestraintTerms>, true | undefined])[] = [
     ['observing the whole cluster', { mode: 'observe' }, true],
-    ['freezing a playbook in all of it', { scope: { kind: 'playbook', name: 'p' } }, true],
+    ['freezing a playbook in the whole cluster', { scope: { kind: 'playbook', name: 'p' } }, true],
     ['breaking the glass', { mode: 'break-glass', scope: { kind: 'namespace', name: 'shop' } }, true],
     ['freezing one namespace', { scope: { kind: 'namespace', name: 'shop' } }, undefined],
   ];
@@ -308,7 +308,7 @@ describe('a sign-in is asked for', () => {
   test.each([
     ['critical', true],
     ['high', undefined],
-  ] as const)('for hiding alerts that are %s at worst: %s', async (upTo, marked) => {
+  ] as const)('for hiding alerts up to %s: %s', async (upTo, marked) => {
     const terms: SuppressionTerms = termsOf(await lab.clock(), { upTo, match: { ...termsOf(0).match, rule: `Hides ${upTo}` } });
     await control.propose(terms);
     const [choice] = await choicesOf(terms);

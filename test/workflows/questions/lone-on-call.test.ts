@@ -27,8 +27,8 @@ async function vote(incident: RunningIncident, choice: string, person: string): 
 
 const levelOf = (state: IncidentState): number | undefined => mainQuestion(state)?.level;
 
-describe('who has ordered a quarantine', () => {
-  test('and is alone by the roster may end the pod; card, thread and records say that they answered alone', async () => {
+describe('whoever ordered a quarantine', () => {
+  test('and is alone on the roster may end the pod; card, thread and records say that they answered alone', async () => {
     people = { ...roster, groups: { oncall: ['ana'], leads: ['ana'] } };
     const incident = await lab.start([ordered('ana')], settings);
     await incident.question();
@@ -53,7 +53,7 @@ describe('who has ordered a quarantine', () => {
     });
   });
 
-  test('cannot release alone what they had cut off: on critical two people must', async () => {
+  test('cannot release alone what they cut off: critical takes two people', async () => {
     people = { ...roster, groups: { oncall: ['ana'], leads: ['ana'] } };
     const incident = await lab.start([ordered('ana')], settings);
     await vote(incident, 'release', 'ana');
@@ -63,7 +63,7 @@ describe('who has ordered a quarantine', () => {
     await incident.result();
   });
 
-  test('lets the others answer where there are any: who has nobody else on the level has the next asked at once', async () => {
+  test('lets others answer if there are any: if nobody else is on the level, the next one is asked at once', async () => {
     people = { ...roster, groups: { oncall: ['ana'], leads: ['lea'] } };
     const begun = await lab.env.currentTimeMs();
     const incident = await lab.start([ordered('ana')], settings);
@@ -81,7 +81,7 @@ describe('who has ordered a quarantine', () => {
 });
 
 describe('a level on which nobody can answer', () => {
-  test('is not waited for, also where an alert names its last one as the actor meanwhile', async () => {
+  test('is not waited for, even if an alert meanwhile names its last member as the actor', async () => {
     people = { ...roster, groups: { oncall: ['ana'], leads: ['lea'] } };
     const incident = await lab.start([alertOf()], settings);
     await incident.question();
@@ -93,7 +93,7 @@ describe('a level on which nobody can answer', () => {
     await incident.result();
   });
 
-  test('is waited for where no later one can either: a shift may begin', async () => {
+  test('is waited for if nobody on a later one can either: a shift may begin', async () => {
     const begun = await lab.env.currentTimeMs();
     const shifts = [{ person: 'ana', from: begun + 5 * minuteMs, until: begun + 600 * minuteMs }];
     people = {

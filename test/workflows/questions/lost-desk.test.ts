@@ -30,7 +30,7 @@ afterAll(async () => {
   await lab.stop();
 });
 
-test('people are called by the next desk when the first is lost in the middle of it, within seconds', async () => {
+test('people are paged by the next desk within seconds if the first is lost in the middle of it', async () => {
   const incident = await lab.start([alertOf()], {
     followUp: { tickets: false, pages: true },
     levels: [{ group: 'oncall', withinMs: 900_000, page: true }],
@@ -46,7 +46,7 @@ test('people are called by the next desk when the first is lost in the middle of
   await lab.env.client.workflow.getHandle(incident.id).terminate();
 });
 
-test('a desk that waits says each second that it is there, until it has answered', async () => {
+test('a desk that waits says every second that it is alive, until it has answered', async () => {
   const beats: unknown[] = [];
   const environment = new MockActivityEnvironment();
   environment.on('heartbeat', (details: unknown) => beats.push(details));

@@ -79,7 +79,7 @@ describe('over days', () => {
     await incident.result();
   });
 
-  test('who comes on call while a question is open is on its card, told, and called', async () => {
+  test('whoever comes on call while a question is open is on its card, told, and paged', async () => {
     await begin();
     const minute = 60_000;
     const shift = (person: string, from: number, until: number) => ({

@@ -64,7 +64,7 @@ test('the next level is asked now, and may answer', async () => {
   expect((await incident.result()).verdict).toBe('true_positive');
 });
 
-test('who wants to be asked again is asked again, and the deadline stays', async () => {
+test('whoever wants to be asked again is asked again, and the deadline stays', async () => {
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();
   const before = lab.seen.answers.length;
@@ -85,7 +85,7 @@ test('who wants to be asked again is asked again, and the deadline stays', async
   await incident.result();
 });
 
-test('what is not signed by the desk, is old, of a stranger, or about something else is refused and recorded', async () => {
+test('anything not signed by the desk, old, from a stranger, or about something else is refused and recorded', async () => {
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();
   const wrong = [

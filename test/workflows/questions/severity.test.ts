@@ -68,7 +68,7 @@ test('two pods run side by side; steps on one pod come one after another', async
   expect(mostAtAll).toBeGreaterThan(1);
 });
 
-test('no more bodies run than allowed; the worst of those that wait is next', async () => {
+test('no more bodies run than allowed; the most severe of those waiting is next', async () => {
   const incident = await lab.start([alertOf({ n: 1, ...shell })], { maxBodies: 1 });
   await incident.question();
   await incident.alerts(batchOf([alertOf({ n: 2, ...shell }), alertOf({ n: 3, ...shell })]));

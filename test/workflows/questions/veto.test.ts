@@ -68,7 +68,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
   return { decision, timeline, answers, last: card() };
 }
 
-test('two people of the next level overrule a no, which is asked at once; those who were asked before cannot', async () => {
+test('two people of the next level, which is asked at once, overrule a no; those who were asked before cannot', async () => {
   const { decision, timeline, answers, last } = await outcomeOf([
     ['ana', 'no'],
     ['ana', 'yes'],
@@ -88,7 +88,7 @@ test('two people of the next level overrule a no, which is asked at once; those 
   expect(last).toMatchObject({ level: { group: 'leads', number: 2 }, status: { state: 'decided', choice: 'yes' } });
 });
 
-test('silence lets a no stand, when the next level has had its time', async () => {
+test('silence lets a no stand, once the next level has had its time', async () => {
   const began = await lab.env.currentTimeMs();
   const { decision, timeline, last } = await outcomeOf([['ana', 'no']]);
   expect(decision).toMatchObject({ choice: 'no', by: ['ana'] });

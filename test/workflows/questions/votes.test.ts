@@ -16,7 +16,7 @@ const seen = <T>(look: () => T | undefined): Promise<T> => eventually('what is w
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 
-test('a choice whose plan acts as wide as the policy says is marked, and the mark is part of what people answer', async () => {
+test('a choice whose plan reaches as far as the policy says is marked, and the mark is part of what people answer', async () => {
   const incident = await lab.start([alertOf()], { stepUp: { reaches: ['pod'] } });
   const asked = await incident.question();
   const { question, digest } = asked;
@@ -34,7 +34,7 @@ test('a choice whose plan acts as wide as the policy says is marked, and the mar
   expect(JSON.stringify(state.questions)).not.toContain('idToken');
 });
 
-describe('a signal that is no valid vote is refused, answered and recorded, and changes nothing', () => {
+describe('a signal that is not a valid vote is refused, answered and recorded, and changes nothing', () => {
   const garbage: readonly (readonly [string, (asked: QuestionState) => unknown])[] = [
     ['null', () => null],
     ['an empty object', () => ({})],
@@ -126,7 +126,7 @@ describe('people', () => {
     expect(recordsOf(incident, 'vote.accepted')).toHaveLength(3);
   });
 
-  test('who changes their mind is counted for their last word', async () => {
+  test('whoever changes their mind counts for their last word', async () => {
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
     await incident.vote('remove', 'ana');
@@ -135,7 +135,7 @@ describe('people', () => {
     expect(lab.seen.undone.filter((call) => call.incident.id === incident.id)).toEqual([]);
   });
 
-  test('a click after the decision is told so, and is no second decision', async () => {
+  test('a click after the decision is answered as late, and is not a second decision', async () => {
     const incident = await lab.start([alertOf()], { lingerMs: 3_600_000 });
     await incident.vote('remove', 'ana');
     await incident.until((state) => mainQuestion(state)?.status.state === 'decided', 'the decision');
@@ -146,7 +146,7 @@ describe('people', () => {
     expect(recordsOf(incident, 'question.decided')).toHaveLength(1);
   });
 
-  test('call it harmless for a reason, and two of them where it is critical', async () => {
+  test('call it harmless for a reason, and two of them if it is critical', async () => {
     const shell = { rule: 'Terminal shell in container' } as const;
     const incident = await lab.start([alertOf({ ...shell, severity: 'critical' })], { playbooks: ['firebreak/ask-about-shell'] });
     const asked = await incident.question();
@@ -166,7 +166,7 @@ describe('people', () => {
     expect((await incident.result()).verdict).toBe('benign');
   });
 
-  test('call it harmless alone where it is not critical', async () => {
+  test('call it harmless alone if it is not critical', async () => {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
       playbooks: ['firebreak/ask-about-shell'],
     });

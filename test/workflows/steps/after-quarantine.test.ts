@@ -13,7 +13,7 @@ const done = (incident: RunningIncident, action: string) =>
   lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === action);
 
 describe('what follows a quarantine', () => {
-  test('is cut and tried by itself, and the quarantine is verified by what was found', async () => {
+  test('cuts connections and probes on its own, and verifies the quarantine with the result', async () => {
     script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
     script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
     const incident = await lab.start([alertOf()], both);
@@ -23,7 +23,7 @@ describe('what follows a quarantine', () => {
     expect(state.leases.map(({ action }) => action)).toEqual(['quarantinePod']);
   });
 
-  test('keeps nobody from being asked while it is under way', async () => {
+  test('does not delay the question while it is under way', async () => {
     let goOn = () => {};
     script.cutConnections = () =>
       new Promise((resolve) => {
@@ -37,7 +37,7 @@ describe('what follows a quarantine', () => {
     await incident.until((now) => stepOf(now, 'probeQuarantine')?.state === 'unverified', 'the end of the probe');
   });
 
-  test('says that connections may live where the cut failed, and that the quarantine does not hold where the probe came through', async () => {
+  test('says that connections may be alive if the cut failed, and that the quarantine does not hold if the probe got through', async () => {
     script.cutConnections = async () => refuse('FB_ERR_REFUSED', 'no tools are configured');
     script['verify:probeQuarantine'] = async ({ input }) =>
       JSON.stringify(input).includes('uid-1')
@@ -57,14 +57,14 @@ describe('what follows a quarantine', () => {
     ]);
   });
 
-  test('is nothing where the cell has not turned it on', async () => {
+  test('is nothing if the cell has not turned it on', async () => {
     const incident = await lab.start([alertOf()]);
     await incident.question();
     expect(done(incident, 'probeQuarantine')).toEqual([]);
     expect(stepOf(await incident.state(), 'quarantinePod')?.state).toBe('unverified');
   });
 
-  test('is in the timeline under a word that does not claim more than was found', async () => {
+  test('appears in the timeline in words that do not claim more than was found', async () => {
     script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
     const incident = await lab.start([alertOf()], both);
     const state = await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'verified', 'the verified quarantine');
@@ -86,7 +86,7 @@ describe('what follows the quarantine of a workload', () => {
   const settled = (incident: RunningIncident, detail: string) =>
     incident.until((now) => stepOf(now, 'quarantineWorkload')?.detail.includes(detail) ?? false, detail);
 
-  test('is cut and tried at each of its pods, and verified only where each was proven', async () => {
+  test('cuts and probes at each of its pods, and verifies it only if each was proven', async () => {
     script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
     script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
     const incident = await quarantined(6);
@@ -110,7 +110,7 @@ describe('what follows the quarantine of a workload', () => {
     });
   });
 
-  test('says of how many pods connections may live, and what proved nothing', async () => {
+  test('says for how many pods connections may be alive, and what proved nothing', async () => {
     script.cutConnections = async ({ input }) => {
       if (JSON.stringify(input).includes('uid-1')) refuse('FB_ERR_REFUSED', 'no tools are configured');
     };

@@ -41,7 +41,7 @@ const isQuarantined = ({ leases }: IncidentState) =>
 const quarantineIn = ({ steps }: IncidentState) => steps.find(({ action }) => action === 'quarantinePod');
 
 describe('some time after a quarantine', () => {
-  test('the cell looks twice whether it has helped, and the incident says so on record, in the thread and on the card', async () => {
+  test('the cell checks twice whether it has helped, and the incident says so on record, in the thread and on the card', async () => {
     const asked: string[] = [];
     script.lookAtEffect = ({ key }) => {
       asked.push(key);
@@ -79,7 +79,7 @@ describe('some time after a quarantine', () => {
     expect(await incident.state()).toMatchObject({ severity: 'critical', verdict: 'unknown' });
   });
 
-  test('what it says then leaves in one task: it may be read again for each', async () => {
+  test('everything it says then is sent in one task: it may be read again for each', async () => {
     script.lookAtEffect = () => lookOf();
     const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
@@ -91,7 +91,7 @@ describe('some time after a quarantine', () => {
     expect(new Set(after.map(({ task }) => task)).size).toBe(1);
   });
 
-  test('two of one incident are told in one line of the thread', async () => {
+  test('two of one incident are reported in one line of the thread', async () => {
     script.lookAtEffect = () => lookOf();
     const incident = await lab.start([alertOf(), alertOf({ n: 2 })], { effectChecksMs: [10 * minute] });
     await incident.until(({ leases }) => leases.filter(({ state }) => state === 'active').length === 2, 'both quarantines');
@@ -103,7 +103,7 @@ describe('some time after a quarantine', () => {
     expect(told.split('\n')).toHaveLength(2);
   });
 
-  test('what was given back before is not looked at any more, and that is on record', async () => {
+  test('what was undone before is no longer checked, and that is on record', async () => {
     script.lookAtEffect = () => lookOf();
     const incident = await lab.start([alertOf()], twice);
     await incident.until(isQuarantined, 'the quarantine');
@@ -120,7 +120,7 @@ describe('some time after a quarantine', () => {
     expect(recordsOf(incident.id)[1]?.body.effect).toBeUndefined();
   });
 
-  test('where the cell cannot look, that is on record and in the thread, and the incident goes on', async () => {
+  test('if the cell cannot check, that is on record and in the thread, and the incident goes on', async () => {
     script.lookAtEffect = () => refuse('FB_ERR_UNAVAILABLE', 'the cell is not there');
     const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
@@ -136,7 +136,7 @@ describe('some time after a quarantine', () => {
     );
   });
 
-  test('nothing is looked at where the configuration has no time for it', async () => {
+  test('nothing is checked if the configuration sets no time for it', async () => {
     let looks = 0;
     script.lookAtEffect = () => {
       looks += 1;

@@ -46,8 +46,8 @@ const looked = (pods = 1): EffectLook => ({
 });
 const inForce = 'No alert has come from it since. The quarantine is in force.';
 
-describe('some time after a quarantine, where its connections are counted', () => {
-  test('the look says what the forensics pool has counted at the pod, which is a step on record', async () => {
+describe('some time after a quarantine whose connections are counted', () => {
+  test('the check reports what the forensics pool counted at the pod, which is a step on record', async () => {
     const asked: unknown[] = [];
     script.lookAtEffect = () => looked();
     script['output:countConnections'] = (call) => {
@@ -67,7 +67,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     );
   });
 
-  test('each look counts again, and each count is a step of its own', async () => {
+  test('each check counts again, and each count is a step of its own', async () => {
     script.lookAtEffect = () => looked();
     script['output:countConnections'] = (call) => found(call, { open: call.key.endsWith('/0') ? 1 : 0 });
     const incident = await lab.start([alertOf()], { ...counting, effectChecksMs: [10 * minute, 60 * minute] });
@@ -81,7 +81,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     expect(new Set(counted(incident).map(({ key }) => key)).size).toBe(2);
   });
 
-  test('where the pool refuses, the look says why it is not known, and all else', async () => {
+  test('if the pool refuses, the check says why the count is unknown, and everything else', async () => {
     script.lookAtEffect = () => looked();
     script.countConnections = () => refuse('FB_ERR_REFUSED', 'pod/shop/cart-1 uses the network of its node');
     const incident = await lab.start([alertOf()], counting);
@@ -91,7 +91,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     expect(isQuarantined(await incident.state())).toBe(true);
   });
 
-  test('where the pool does not come to an end, the look goes on without it after two minutes, and undoes nothing that was decided meanwhile', async () => {
+  test('if the pool does not finish, the check goes on without it after two minutes, and undoes nothing that was decided meanwhile', async () => {
     script.lookAtEffect = () => looked();
     script.countConnections = () => {
       throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'it has not run on n1 yet' });
@@ -113,14 +113,14 @@ describe('some time after a quarantine, where its connections are counted', () =
     expect([state, effect?.afterMs]).toEqual(['undone', 10 * minute]);
   });
 
-  test('what is said of another pod counts for nothing', async () => {
+  test('what is reported about another pod does not count', async () => {
     script.lookAtEffect = () => looked();
     script['output:countConnections'] = (call) => found(call, { pod: { ...podOf(call), uid: 'uid-9' } });
     const incident = await lab.start([alertOf()], counting);
     expect(await lookedAt(incident)).toBe(`${inForce} Not known: whether it has open connections: another pod was counted.`);
   });
 
-  test('nothing is counted where the pod is gone, or where it is not turned on', async () => {
+  test('nothing is counted if the pod is gone, or if counting is not turned on', async () => {
     script.lookAtEffect = () => ({ ...looked(), pods: { there: 0, of: 1 } });
     const gone = await lab.start([alertOf()], counting);
     expect(await lookedAt(gone)).toBe('No alert has come from it since. The pod is gone.');
@@ -145,14 +145,14 @@ describe('some time after the quarantine of a workload', () => {
       .map((call) => podOf(call).uid)
       .sort();
 
-  test('the first four of its pods are counted, and the look says of how many it knows', async () => {
+  test('the first four of its pods are counted, and the check says for how many it knows', async () => {
     script['output:countConnections'] = (call) => found(call, { open: 1 });
     const incident = await quarantined(9);
     expect(await lookedAt(incident)).toBe(`${inForce} 4 connections of 4 of its 9 pods are open.`);
     expect(uidsOf(incident)).toEqual(['uid-1', 'uid-2', 'uid-3', 'uid-4']);
   });
 
-  test('those that are gone are passed over', async () => {
+  test('those that are gone are skipped', async () => {
     script.countConnections = async (call) => {
       if (['uid-1', 'uid-3'].includes(podOf(call).uid)) refuse('FB_ERR_NOT_FOUND', 'it does not exist');
     };

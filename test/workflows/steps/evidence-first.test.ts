@@ -15,14 +15,14 @@ const lines = async (incident: RunningIncident) =>
   (await incident.state()).timeline.filter(({ kind }) => kind === 'evidence.late');
 
 describe('a playbook that wants evidence first', () => {
-  test('contains when the evidence is kept, though it is written the other way round', async () => {
+  test('contains once the evidence is kept, even if it is written the other way round', async () => {
     const incident = await lab.start([alertOf()], only);
     await contained(incident);
     expect(done(incident)).toEqual(['snapshotPodState', 'quarantinePod']);
     expect(await lines(incident)).toEqual([]);
   });
 
-  test('contains also when the evidence could not be kept', async () => {
+  test('contains even if the evidence could not be kept', async () => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'the store is full');
     const incident = await lab.start([alertOf()], only);
     await contained(incident);

@@ -32,7 +32,7 @@ async function askedToWaive(incident: RunningIncident) {
 const destroyed = (incident: RunningIncident) =>
   lab.seen.applied.filter((call) => call.incident.id === incident.id && ['rotateSecret', 'deletePod'].includes(call.action));
 
-test('what people approved waits for evidence, and runs without when enough of them waive it, all of its steps', async () => {
+test('what people approved waits for evidence, and all of its steps run without it once enough of them waive it', async () => {
   const incident = await waiting();
   const { question, digest } = await askedToWaive(incident);
   expect(question.choices).toMatchObject([
@@ -58,7 +58,7 @@ test('what people approved waits for evidence, and runs without when enough of t
   expect(timeline.find(({ kind }) => kind === 'evidence.waived')).toMatchObject({ actor: 'person/ana,person/ben' });
 });
 
-test('nobody is asked while it is not long, and the question ends with the deadline, without a yes', async () => {
+test('nobody is asked while the wait is short, and the question ends with the deadline, without a yes', async () => {
   const incident = await waiting();
   expect((await incident.state()).questions.some(({ question }) => isWaiver(question.text))).toBe(false);
   await askedToWaive(incident);

@@ -23,7 +23,7 @@ const start = () =>
     playbooks: ['firebreak/ask-about-unsigned-image'],
   });
 
-test('people are asked about an image that is unsigned, and read on the card and in the incident that it is', async () => {
+test('people are asked about an unsigned image, and the card and the incident say that it is unsigned', async () => {
   script.verifyImage = async () => checked({ signature: 'unsigned', reason: 'there is no signature' });
   const incident = await start();
   const asked = await incident.question();
@@ -37,12 +37,9 @@ test('people are asked about an image that is unsigned, and read on the card and
 
 test.each([
   ['is signed', async () => checked({ signature: 'signed', by: ['the key cosign.pub (0123456789ab)'] })],
-  ['cannot be looked at, since the registry is away', async () => checked({ reason: 'registry.example.com: it did not answer' })],
-  [
-    'cannot be looked at, since the step failed',
-    async () => refuse('FB_ERR_REFUSED', 'the role does not allow us to get secrets'),
-  ],
-])('nothing follows where it %s', async (_how, answer) => {
+  ['cannot be checked, since the registry is down', async () => checked({ reason: 'registry.example.com: it did not answer' })],
+  ['cannot be checked, since the step failed', async () => refuse('FB_ERR_REFUSED', 'the role does not allow us to get secrets')],
+])('nothing follows if it %s', async (_how, answer) => {
   script.verifyImage = answer;
   const incident = await start();
   const end = await incident.result();

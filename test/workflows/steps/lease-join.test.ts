@@ -19,7 +19,7 @@ const lease: Lease = {
   onExpiry: 'renew',
 };
 
-describe('a step like one that is in force', () => {
+describe('a step like one already in force', () => {
   const holdings = new Map([['l1', { leaseId: 'l1', call: { input: { namespace: 'shop', allow: { dns: true } } } }]]);
   const leases = new Leases({ activeLeases: [lease], holdings } as unknown as IncidentModel, {
     page: () => {},

@@ -67,7 +67,7 @@ describe('silence', () => {
     expect(end.leases).toEqual([]);
   });
 
-  test('on critical renews for days, pages each time, calls louder after 72 hours, and never frees', async () => {
+  test('on critical renews for days, pages each time, more insistently after 72 hours, and never frees', async () => {
     const before = lab.seen.threads.length;
     const incident = await lab.start([alertOf()]);
     await contained(incident);
@@ -83,7 +83,7 @@ describe('silence', () => {
 });
 
 describe('the end of a lease', () => {
-  test('is the one that the cell has set, whatever the playbook asked for: the card and the timer have it', async () => {
+  test('is the one that the cell set, on the card and for the timer, whatever the playbook asked for', async () => {
     const hourMs = 3_600_000;
     script['lease:quarantinePod'] = async () => ({ durationMs: 2 * hourMs, onExpiry: 'renew', longestMs: 2 * hourMs });
     const incident = await lab.start([alertOf({ n: 9 })]);
@@ -102,7 +102,7 @@ describe('the end of a lease', () => {
     await incident.until((state) => state.leases[0]?.renewals === 1, 'the renewal after two hours');
   });
 
-  test('is not brought about by another playbook that found its own matter harmless', async () => {
+  test('is not caused by another playbook that found its own case harmless', async () => {
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     await contained(incident);
     const asked = await incident.until(
@@ -119,7 +119,7 @@ describe('the end of a lease', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('gives back by itself what two people called harmless, with their votes as the proof', async () => {
+  test('automatically undoes what two people called harmless, with their votes as the proof', async () => {
     script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE', 'edited') : undefined);
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
@@ -133,7 +133,7 @@ describe('the end of a lease', () => {
     expect(reason?.kind === 'lease-ended' && reason.proof?.votes.map((signed) => signed.vote.person)).toEqual(['ana', 'ben']);
   });
 
-  test('waits for a step that is still being done: what is given back before it lands would be taken again', async () => {
+  test('waits for a step that is still under way: an undo before it lands would be overwritten', async () => {
     const later = () =>
       ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'the API server is away', nextRetryDelay: '5h' });
     script.quarantinePod = (_call, attempt) => {
@@ -155,7 +155,7 @@ describe('the end of a lease', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('finds a drifted pod, says so, and does not try for ever', async () => {
+  test('finds a drifted pod, says so, and does not try forever', async () => {
     script['undo:quarantinePod'] = () => ({ state: 'drifted', detail: 'its labels were changed', difference: ['app'] });
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
@@ -171,7 +171,7 @@ describe('the end of a lease', () => {
 });
 
 describe('people decide on a lease', () => {
-  test('one extends it, which asks anew; two release it', async () => {
+  test('one extends it, which asks again; two release it', async () => {
     const incident = await lab.start([alertOf()]);
     await contained(incident);
     const before = await incident.question(true);
@@ -233,7 +233,7 @@ describe('people decide on a lease', () => {
     expect(undone(incident)).toHaveLength(1);
   });
 
-  test('what is kept for good is not given back by a question that was open then, and that is said', async () => {
+  test('what is kept for good is not released by a question that was open then, and people are told', async () => {
     const incident = await lab.start([alertOf()]);
     await contained(incident);
     await incident.question();
@@ -249,7 +249,7 @@ describe('people decide on a lease', () => {
     );
   });
 
-  test('who has begun to release it when a question asks the same is told to answer there', async () => {
+  test('whoever had begun to release it when a question asks the same is told to answer there', async () => {
     let kept = () => {};
     const keeping = new Promise<void>((resolve) => {
       kept = resolve;
@@ -272,7 +272,7 @@ describe('people decide on a lease', () => {
     await incident.result();
   });
 
-  test('a release that is refused leaves the lease and its question standing', async () => {
+  test('a release that is refused leaves the lease and its question open', async () => {
     script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE') : undefined);
     const incident = await containedShell();
     const first = await incident.question(true);
@@ -305,7 +305,7 @@ describe('people decide on a lease', () => {
     await incident.result();
   });
 
-  test('what two playbooks hold is given back when the last lets go', async () => {
+  test('what two playbooks hold is released when the last lets go', async () => {
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     const both = await incident.until(
       (state) => state.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 2,
@@ -335,7 +335,7 @@ describe('people decide on a lease', () => {
   });
 });
 
-describe('a step that did not come about', () => {
+describe('a step that did not succeed', () => {
   test('but may have landed, is undone', async () => {
     script.quarantinePod = () => refuse('FB_ERR_TARGET_REPLACED', 'another pod has this name now');
     const incident = await lab.start([alertOf()]);

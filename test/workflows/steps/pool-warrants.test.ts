@@ -6,7 +6,7 @@ import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
 
-test('an approved step of another pool goes there with the cell’s warrant, and asks for another one where it came too late', async () => {
+test('an approved step of another pool goes there with the cell’s warrant, and asks for another one if it came too late', async () => {
   const asked: StepCall[] = [];
   const came: (string | undefined)[] = [];
   script.issueWarrant = (call) => {
@@ -32,7 +32,7 @@ test('an approved step of another pool goes there with the cell’s warrant, and
   expect(deleted?.warrant).toBeUndefined();
 });
 
-test('where the cell gives no warrant, the step has failed before anything was done', async () => {
+test('if the cell gives no warrant, the step fails before anything is done', async () => {
   script.issueWarrant = () => refuse('FB_ERR_APPROVAL_INVALID');
   const incident = await lab.start([alertOf()]);
   await incident.vote('remove', 'ana');

@@ -39,7 +39,7 @@ const isOpen = ({ questions }: IncidentState) =>
   questions.some(({ question, status }) => question.id.startsWith('lease:') && status.state === 'open');
 
 describe('a release that the API server refuses', () => {
-  test('is told at once, is not called one, and comes by itself when nothing refuses it any more', async () => {
+  test('is reported at once, is not called a release, and succeeds on its own once nothing refuses it', async () => {
     const door = refusing();
     const incident = await containedShell();
     await incident.vote('release', 'ana', {}, true);
@@ -73,7 +73,7 @@ describe('a release that the API server refuses', () => {
     expect(recordsIn(lab, incident, 'lease.released')).toHaveLength(1);
   });
 
-  test('is tried at once when people order it again, and no more when they decide otherwise', async () => {
+  test('is retried at once when people order it again, and no longer when they decide otherwise', async () => {
     const door = refusing();
     const incident = await containedShell();
     await incident.vote('release', 'ana', {}, true);
@@ -93,7 +93,7 @@ describe('a release that the API server refuses', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('goes on being tried where two have decided it and one orders it again: half an answer takes nothing back', async () => {
+  test('is still retried if two decided it and one orders it again: half an answer revokes nothing', async () => {
     const door = refusing();
     const incident = await lab.start([alertOf(shell)], { protectedNamespaces: ['shop'] });
     for (const person of ['ana', 'ben']) await incident.vote('quarantine', person);
@@ -117,7 +117,7 @@ describe('a release that the API server refuses', () => {
     expect(lab.seen.undoReasons.at(-1)).toMatchObject({ kind: 'approved', proof: { votes: { length: 2 } } });
   });
 
-  test('is decided on while it is being tried: what people said meanwhile counts if it does not come about', async () => {
+  test('can be decided on while it is being tried: what people said meanwhile counts if it does not succeed', async () => {
     const door = refusing();
     const incident = await containedShell();
     await incident.vote('release', 'ana', {}, true);
@@ -142,7 +142,7 @@ describe('a release that the API server refuses', () => {
     expect(door.tries).toBe(tries);
   });
 
-  test('is dropped when a playbook contains the same pod once more', async () => {
+  test('is dropped when a playbook contains the same pod again', async () => {
     const door = refusing();
     const incident = await containedShell();
     await incident.vote('release', 'ana', {}, true);
@@ -159,7 +159,7 @@ describe('a release that the API server refuses', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('is told within two minutes where it only gets no answer, and comes when there is one', async () => {
+  test('is reported within two minutes if it merely gets no answer, and succeeds when there is one', async () => {
     const door = refusing('FB_ERR_UNAVAILABLE');
     const incident = await containedShell();
     await incident.vote('release', 'ana', {}, true);
@@ -171,7 +171,7 @@ describe('a release that the API server refuses', () => {
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
   });
 
-  test('at the end of a lease that frees is decided again at each try', async () => {
+  test('at the end of a lease that frees is decided again at each attempt', async () => {
     const door = refusing();
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
@@ -189,7 +189,7 @@ describe('a release that the API server refuses', () => {
 });
 
 describe('a step that the API server refuses', () => {
-  test('leaves no lease where nothing came of it, and calls nothing released', async () => {
+  test('leaves no lease if nothing came of it, and calls nothing released', async () => {
     script.quarantinePod = () => refuse('FB_ERR_API_REFUSED', words);
     script['undo:quarantinePod'] = () => ({ state: 'already', detail: 'it is not quarantined' });
     const incident = await lab.start([alertOf(shell)]);
@@ -214,7 +214,7 @@ describe('a step that the API server refuses', () => {
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
   });
 
-  test('that only gets no answer is told after a minute, and done when there is one', async () => {
+  test('that merely gets no answer is reported after a minute, and done when there is one', async () => {
     let isAway = true;
     script.quarantinePod = () => {
       if (isAway)

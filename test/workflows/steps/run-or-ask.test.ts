@@ -40,7 +40,7 @@ test('what people leave alone is left alone, and the playbook ends with the refu
   expect(end.leases).toEqual([]);
 });
 
-test('the doubt of an alert goes to the chokepoint with its steps, and is told to people', async () => {
+test('the doubt of an alert goes to the chokepoint with its steps, and people are told about it', async () => {
   const incident = await lab.start([alertOf({ doubt: 'the node of the pod is unknown' })]);
   const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
   expect(timeline[0]).toMatchObject({
@@ -56,7 +56,7 @@ test('the doubt of an alert goes to the chokepoint with its steps, and is told t
   expect(quarantines(incident)).toMatchObject([{ doubt: 'the node of the pod is unknown' }]);
 });
 
-test('what is new of an alert is in the incident and on its card', async () => {
+test('what is new about an alert is in the incident and on its card', async () => {
   const text = 'First time in 30 days that sh runs curl in shop/cart.';
   const incident = await lab.start([alertOf({ facts: { novelty: { state: 'novel', amongPeers: true, text } } })]);
   const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
@@ -86,7 +86,7 @@ test('in observe mode the plan is on record, nothing is done, and nobody is aske
   expect(planned).toMatchObject([{ body: { action: 'quarantinePod', plan: { target: { name: 'pod/shop/cart-1' } } } }]);
 });
 
-test('without a ticket system a ticket is skipped, and the playbook that files it is done', async () => {
+test('without a ticket system a ticket is skipped, and the playbook that files it still completes', async () => {
   script.openTicket = async () => ({ system: 'none', state: 'skipped' });
   const incident = await lab.start([alertOf({ rule: 'Read sensitive file untrusted', severity: 'high' })]);
   const end = await incident.result();

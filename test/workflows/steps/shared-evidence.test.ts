@@ -33,7 +33,7 @@ describe('evidence that two playbooks want of one pod', () => {
     expect(evidence).toHaveLength(2);
   });
 
-  test('is stored by the second one where the first one fails', async () => {
+  test('is stored by the second one if the first one fails', async () => {
     script.snapshotPodState = ({ playbook }) => {
       if (playbook === first) refuse('FB_ERR_REFUSED', 'the store is full');
     };
@@ -45,7 +45,7 @@ describe('evidence that two playbooks want of one pod', () => {
     expect((await told(incident, 'playbook.note')).toSorted()).toEqual(['first has none', 'second has evidence']);
   });
 
-  test('is stored again for an alert that comes after it, however soon: it does not show what that one is about', async () => {
+  test('is stored again for an alert that comes after it, however soon: it does not show what that alert is about', async () => {
     const { promise: held, resolve: goOn } = Promise.withResolvers<void>();
     script.snapshotPodState = ({ playbook }) => (playbook === first ? held : undefined);
     const incident = await lab.start([alertOf()], { playbooks: [first, nextAlert] });

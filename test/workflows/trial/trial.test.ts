@@ -108,7 +108,7 @@ export default definePack({ name: 'own', version: '1.0.0', playbooks: [closes], 
     return (await runTrial({ playbooks, options: { ...options, alert }, bundle: build.path }))?.story;
   }
 
-  test('is done and given back by its pool, with what the cell says of both', async () => {
+  test('is done and undone by its pool, with what the cell says of both', async () => {
     const story = await closing({ answer: ['yes', 'yes'] });
     expect(story?.steps.map(({ action, state, approvedBy }) => [action, state, approvedBy])).toEqual([
       ['own/closePort', 'done', ['oncall-1']],
@@ -117,7 +117,7 @@ export default definePack({ name: 'own', version: '1.0.0', playbooks: [closes], 
     expect(story).toMatchObject({ left: [], end: 'done' });
   });
 
-  test('that cannot be given back is tried for a quarter of an hour, and then told: it stays in force', async () => {
+  test('that cannot be undone is tried for a quarter of an hour, and then reported: it stays in force', async () => {
     const story = await closing({ answer: ['yes', 'yes'], failures: { 'own/closePort.undo': 'FB_ERR_UNAVAILABLE' } });
     expect(story).toMatchObject({ left: [{ action: 'own/closePort' }], end: 'failed', error: { code: 'FB_ERR_UNAVAILABLE' } });
     const refused = story?.events.find(({ kind }) => kind === 'lease.release-refused');

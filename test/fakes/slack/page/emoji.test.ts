@@ -8,7 +8,7 @@ import { mrkdwnToHtml, plainToHtml } from './mrkdwn.ts';
 const sources = join(import.meta.dirname, '../../../../integrations/slack');
 const style = readFileSync(join(import.meta.dirname, 'page-assets', 'page.css'), 'utf8');
 
-test('every emoji that the app uses is drawn by the page', () => {
+test('the page draws every emoji that the app uses', () => {
   const used = readdirSync(sources, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .flatMap((entry) =>
@@ -21,7 +21,7 @@ test('every emoji that the app uses is drawn by the page', () => {
   for (const name of Object.values(emoji)) expect(style).toContain(`.emoji-${name} {`);
 });
 
-test('it stands where it stood, also as text, and never in an address', () => {
+test('it stays in place, even as text, and is never drawn in an address', () => {
   const world = new SlackWorld({ appId: 'A1', teamId: 'T1', users: [], channels: [] });
   const red = '<span class="emoji emoji-red">🔴</span>';
   expect(mrkdwnToHtml('🔴 *CRITICAL*', { verbatim: true, world })).toBe(`${red} <b>CRITICAL</b>`);

@@ -51,7 +51,7 @@ describe('a client that only reads', () => {
     expect(sent).toEqual([]);
   });
 
-  test('opens no connection into a container, and follows what is to be read', async () => {
+  test('opens no connection into a container, but follows logs', async () => {
     const { sent, api } = recorder();
     const only = readOnlyApi(api);
     await expect(only.socket({ path: `${pod}/exec`, protocols: [], what })).rejects.toMatchObject({ reason: 'ReadOnly' });
@@ -118,13 +118,13 @@ describe('a snapshot of a cluster', () => {
   const rights = [right('secrets'), right('configmaps'), right('pods'), right('pods/exec'), right('applications', 'argoproj.io')];
   const recorded = () => recordCluster({ api: recorder(answers).api, rights, now: () => new Date('2026-06-01T10:00:00Z') });
 
-  test('has no value of a Secret, a ConfigMap, a variable or a chart, and no copy of one', async () => {
+  test('contains no value of a Secret, a ConfigMap, a variable or a chart, nor a copy of one', async () => {
     const snapshot = await recorded();
     expect(JSON.stringify(snapshot)).not.toContain(secret);
     expect(snapshot.resources.map(({ resource }) => resource)).toEqual(['secrets', 'configmaps', 'pods', 'applications']);
   });
 
-  test('answers as the API server does, by namespace, name, labels and fields, and is not changed by who reads it', async () => {
+  test('answers as the API server does, by namespace, name, labels and fields, and cannot be changed by its readers', async () => {
     const api = snapshotApi(await recorded());
     const get = (path: string, query: Readonly<Record<string, string>> = {}) =>
       api.json<{ metadata: { name?: string }; items?: { metadata: { name: string } }[] }>({ method: 'GET', path, query, what });
@@ -142,7 +142,7 @@ describe('a snapshot of a cluster', () => {
     await expect(api.json({ method: 'DELETE', path: pod, what })).rejects.toMatchObject({ reason: 'ReadOnly' });
   });
 
-  test('answers for whose rights are asked by the roles that were recorded', async () => {
+  test('answers questions about permissions from the recorded roles', async () => {
     const rbac = (resource: string, items: object[]) => ({
       group: 'rbac.authorization.k8s.io',
       version: 'v1',

@@ -25,7 +25,7 @@ function podOf(namespace: string, name: string, over: Partial<PodRecord> = {}): 
 const noted = { annotations: { [names.beforeAnnotation]: '{}' } };
 const namesOf = (pods: Iterable<PodRecord>) => [...pods].map(({ name }) => name).sort();
 
-test('pods are found by their namespace, and by the note on them, for as long as they are there and have it', () => {
+test('pods are found by their namespace, and by the note on them, for as long as they exist and carry it', () => {
   const index = new PodIndex();
   index.set(podOf('shop', 'cart'));
   index.set(podOf('shop', 'till', noted));

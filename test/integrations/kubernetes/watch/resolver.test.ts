@@ -78,13 +78,13 @@ describe('an alert about a pod in quarantine', () => {
 
   beforeEach(() => pods.clear());
 
-  test('is one of the incident that holds the pod, whose note is proven once for all its alerts', () => {
+  test('belongs to the incident that holds the pod, whose note is verified once for all its alerts', () => {
     seen('1', sealBeforeState(state, key));
     for (let count = 0; count < 100; count += 1) expect(subject()).toEqual(ofIncident);
     expect(looks).toBe(1);
   });
 
-  test('is not where somebody has edited the note since, and is again when the cell has mended it', () => {
+  test('does not when the note has been edited since, and does again once the cell has repaired it', () => {
     seen('1', sealBeforeState(state, key));
     expect(subject()).toEqual(ofIncident);
     seen('2', sealBeforeState(state, new Uint8Array(32).fill(8)));
@@ -96,7 +96,7 @@ describe('an alert about a pod in quarantine', () => {
     expect(subject()).toEqual(ofPod);
   });
 
-  test('is not where the note is that of another pod', () => {
+  test('does not when the note is another pod’s', () => {
     seen('1', sealBeforeState({ ...state, podUid: 'another' }, key));
     expect(subject()).toEqual(ofPod);
   });

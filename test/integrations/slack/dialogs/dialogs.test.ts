@@ -48,7 +48,7 @@ describe('a destructive choice', () => {
     expect(answers()).toEqual([]);
   });
 
-  test('counts when the last four characters and a reason are typed, and the reason goes with it', async () => {
+  test('counts when the last four characters and a reason are typed, and passes the reason on', async () => {
     const view = await openedOnCard();
     const sent = await submit(view, { ...right, fb_target: ' 2X8K ' });
     expect(sent).toMatchObject({ status: 200, body: '', result: { outcome: 'closed' } });
@@ -59,7 +59,7 @@ describe('a destructive choice', () => {
 
   test.each([
     ['other characters', { ...right, fb_target: 'x2x8' }, ['fb_target']],
-    ['no more than three of them', { ...right, fb_target: 'x8k' }, ['fb_target']],
+    ['only three of them', { ...right, fb_target: 'x8k' }, ['fb_target']],
     ['a reason of blanks', { ...right, fb_reason: '      ' }, ['fb_reason']],
     ['both wrong', { fb_target: 'nope', fb_reason: '   .' }, ['fb_target', 'fb_reason']],
   ])('does not count with %s: the dialog stays, and says what is wrong', async (_what, typed, wrong) => {
@@ -80,7 +80,7 @@ describe('a destructive choice', () => {
     expect(click.reason).not.toContain('hunter2');
   });
 
-  test('sent off again in a new request is the same answer', async () => {
+  test('submitted again in a new request is the same answer', async () => {
     const view = await openedOnCard();
     await submit(view);
     rig.slack.world.views.set(view.id, view);
@@ -90,7 +90,7 @@ describe('a destructive choice', () => {
   });
 });
 
-test('a choice that weakens asks for the reason alone', async () => {
+test('a choice that weakens asks only for the reason', async () => {
   await post(rig);
   const view = await opened({ ...remove, actionId: 'fb_decide0' });
   expect(JSON.stringify(view.view.blocks)).toContain('weakens the response');
@@ -121,7 +121,7 @@ describe('a choice with a form', () => {
     return opened();
   };
 
-  test('asks for it in a dialog, and what is filled in goes with the answer; a reason may be left out', async () => {
+  test('asks for it in a dialog, and passes on what is filled in; a reason may be left out', async () => {
     const view = await postForm();
     const shown = JSON.stringify(view.view.blocks);
     for (const text of ['For how many hours?', 'Enter a number from 1 to 72.', 'At once', 'Ben']) expect(shown).toContain(text);
@@ -133,7 +133,7 @@ describe('a choice with a form', () => {
   });
 
   test.each([
-    ['a number that is none', { ...typed, fb_form_hours: 'four' }, ['fb_form_hours']],
+    ['an invalid number', { ...typed, fb_form_hours: 'four' }, ['fb_form_hours']],
     ['a number that is too large', { ...typed, fb_form_hours: '73' }, ['fb_form_hours']],
   ])('does not count with %s: the dialog stays, and says what is wrong', async (_what, given, wrong) => {
     const { result } = await submit(await postForm(), given);
@@ -142,7 +142,7 @@ describe('a choice with a form', () => {
   });
 });
 
-test('a choice that needs a sign-in is answered with the way to it, and decides nothing', async () => {
+test('a choice that needs a sign-in is answered with a link to it, and decides nothing', async () => {
   await rig.stop();
   const asked: unknown[] = [];
   rig = await startRig({
@@ -163,7 +163,7 @@ test('a choice that needs a sign-in is answered with the way to it, and decides 
   expect(rig.clicks).toEqual([]);
 });
 
-test('who may not answer gets no dialog, but an answer', async () => {
+test('someone who may not answer gets a reply instead of a dialog', async () => {
   await rig.stop();
   rig = await startRig({ mayAnswer: async () => ({ refusal: 'Only oncall may answer this.' }) });
   await post(rig);
@@ -172,12 +172,15 @@ test('who may not answer gets no dialog, but an answer', async () => {
   expect(rig.slack.calls.filter(({ method }) => method === 'views.open')).toEqual([]);
 });
 
-test.each([{ error: 'expired_trigger_id' }, { status: 503 }])('a dialog that Slack does not open (%j) is told', async (fault) => {
-  await post(rig);
-  rig.slack.fail('views.open', fault);
-  await rig.slack.click(remove);
-  expect(await until(() => answers()[0])).toContain('Nothing was decided. Click again');
-});
+test.each([{ error: 'expired_trigger_id' }, { status: 503 }])(
+  'a dialog that Slack does not open (%j) is reported',
+  async (fault) => {
+    await post(rig);
+    rig.slack.fail('views.open', fault);
+    await rig.slack.click(remove);
+    expect(await until(() => answers()[0])).toContain('Nothing was decided. Click again');
+  },
+);
 
 test('a dialog whose opening Slack never confirmed still counts', async () => {
   await post(rig);
@@ -189,7 +192,7 @@ test('a dialog whose opening Slack never confirmed still counts', async () => {
   await until(() => rig.clicks[0]);
 });
 
-test('a dialog that a desk opened counts at the desk that runs when it is sent off, and is answered', async () => {
+test('a dialog opened by one desk counts at the desk running when it is submitted, and is answered', async () => {
   const view = await openedOnCard();
   const next = await startRig({ cards: rig.cards, apiUrl: rig.slack.apiUrl });
   rig.slack.setInteractionsUrl(next.url);
@@ -200,12 +203,12 @@ test('a dialog that a desk opened counts at the desk that runs when it is sent o
   await next.stop();
 });
 
-describe('a dialog that is sent off is refused, answered and recorded', () => {
+describe('a submitted dialog is refused, answered and recorded', () => {
   const forged: readonly (readonly [string, Forgery, string])[] = [
     ['for another app', { appId: 'A0OTHER' }, 'wrong_app'],
     ['from another workspace', { teamId: 'T0OTHER' }, 'wrong_team'],
-    ['by somebody of another workspace', { userTeamId: 'T0OTHER' }, 'stranger'],
-    ['with an id that was never given', { privateMetadata: 'm_invented' }, 'unknown_dialog'],
+    ['by someone from another workspace', { userTeamId: 'T0OTHER' }, 'stranger'],
+    ['with an id that was never issued', { privateMetadata: 'm_invented' }, 'unknown_dialog'],
     ['with the id of another view', { viewId: 'V99999999' }, 'unknown_dialog'],
   ];
   test.each(forged)('%s', async (_name, forge, reason) => {
@@ -219,7 +222,7 @@ describe('a dialog that is sent off is refused, answered and recorded', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('by somebody else than who opened it', async () => {
+  test('by someone other than its opener', async () => {
     const view = await openedOnCard();
     await submit(view, right, 'U0GRACE');
     expect(await until(() => answers('U0GRACE')[0])).toContain('Somebody else opened this dialog');
@@ -234,11 +237,11 @@ describe('a dialog that is sent off is refused, answered and recorded', () => {
       'old_dialog',
     ],
     [
-      'when its card is another one',
+      'when its card has been replaced',
       () => rig.cards.messages.set('question-1', { channel, ts: '1999999999.000100' }),
       'stale_card',
     ],
-    ['when its button is another one', () => rig.cards.buttons.clear(), 'unknown_button'],
+    ['when its button no longer exists', () => rig.cards.buttons.clear(), 'unknown_button'],
   ];
   test.each(later)('%s', async (_name, change, reason) => {
     const view = await openedOnCard();
@@ -272,7 +275,7 @@ describe('a dialog that is sent off is refused, answered and recorded', () => {
 describe('a click within 2 s of an edit', () => {
   const other = questionCard({ text: 'Is the new binary in cart-7d9c5b6f4-zzzzz expected?' });
 
-  test('is refused with the new card, and taken afterwards', async () => {
+  test('is refused with the new card, and accepted afterwards', async () => {
     const now = { ms: Date.now() };
     await rig.stop();
     rig = await startRig({ now: () => now.ms });
@@ -287,7 +290,7 @@ describe('a click within 2 s of an edit', () => {
     await until(() => rig.clicks[0]);
   });
 
-  test('is taken when the edit left alone what is decided', async () => {
+  test('is accepted when the edit left the decision alone', async () => {
     await post(rig);
     await rig.desk.updateQuestion({
       card: questionCard({ votes: [{ person: 'Grace', choice: 'remove', at: '2026-03-01T14:03:00Z' }] }),
@@ -298,7 +301,7 @@ describe('a click within 2 s of an edit', () => {
 });
 
 describe('the dialog of any card', () => {
-  test('is one that Slack takes, however long the texts are', () => {
+  test('is accepted by Slack, however long the texts are', () => {
     const long = '<!channel> &'.repeat(2_000);
     const [choice] = questionCard().choices;
     if (!choice) throw new Error('no choice');

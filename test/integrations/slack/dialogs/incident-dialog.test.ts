@@ -33,7 +33,7 @@ describe('an incident is started from a message', () => {
     expect(shown).not.toContain('<!here>');
   });
 
-  test('reaches the service with a link to the message, and is told under it and to who started it', async () => {
+  test('reaches the service with a link to the message, and is announced under it and to the person who started it', async () => {
     expect((await submit(await opened())).result).toEqual({ outcome: 'closed' });
     await until(() => rig.slack.ephemerals('U0ADA').find(({ text }) => text === 'Started.'));
     expect(rig.incidents).toMatchObject([
@@ -50,7 +50,7 @@ describe('an incident is started from a message', () => {
     await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')));
   });
 
-  test('is told under the message also where Slack takes no more for a while', async () => {
+  test('is announced under the message even after Slack was rate-limited', async () => {
     const view = await opened();
     rig.slack.fail('chat.postMessage', { status: 429, retryAfter: 2 });
     await submit(view);
@@ -59,7 +59,7 @@ describe('an incident is started from a message', () => {
     await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')));
   });
 
-  test('is critical where the pod is cut off', async () => {
+  test('is critical when the pod is to be cut off', async () => {
     await submit(await opened(), { ...right, fb_wish: 'quarantine', fb_severity: 'low' });
     await until(() => rig.incidents[0]);
     expect(rig.incidents).toMatchObject([{ wish: 'quarantine', severity: 'critical' }]);
@@ -67,10 +67,10 @@ describe('an incident is started from a message', () => {
 
   const wrong: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
     ['a pod without namespace', { fb_pod: 'cart-1' }, 'fb_pod'],
-    ['a pod that is none', { fb_pod: 'shop/<!channel>' }, 'fb_pod'],
+    ['an invalid pod', { fb_pod: 'shop/<!channel>' }, 'fb_pod'],
     ['a severity that was not offered', { fb_severity: 'unknown' }, 'fb_severity'],
     ['a wish that was not offered', { fb_wish: 'delete' }, 'fb_wish'],
-    ['no reason but blanks', { fb_reason: '    ' }, 'fb_reason'],
+    ['a blank reason', { fb_reason: '    ' }, 'fb_reason'],
   ];
   test.each(wrong)('not with %s: the dialog stays, and says so', async (_what, typed, block) => {
     const { result } = await submit(await opened(), { ...right, ...typed });
@@ -96,7 +96,7 @@ describe('an incident is started from a message', () => {
     expect(rig.slack.world.openView(user)).toBeUndefined();
   });
 
-  test('not by a shortcut that is none of ours, or of another workspace', async () => {
+  test('not by a shortcut that is not ours or from another workspace', async () => {
     await rig.slack.deliver({ type: 'message_action', callback_id: 'other', team: { id: 'T0ACME' } });
     expect(await until(() => rig.refusals[0])).toMatchObject({ reason: 'malformed' });
     await rig.slack.shortcut({ user: 'U0ADA', channel, ts, callbackId, forge: { teamId: 'T0OTHER' } });
@@ -104,7 +104,7 @@ describe('an incident is started from a message', () => {
   });
 });
 
-test('a quarantine that is ordered by a command without a reason asks for what is missing', async () => {
+test('a quarantine ordered by a command without a reason asks for what is missing', async () => {
   await rig.slack.command({ user: 'U0ADA', channel, command: '/firebreak', text: 'quarantine' });
   const view = await until(() => rig.slack.world.openView('U0ADA'));
   const shown = JSON.stringify(view.view.blocks);
@@ -112,13 +112,13 @@ test('a quarantine that is ordered by a command without a reason asks for what i
   expect(shown).toContain('lets the others decide');
 });
 
-test('the dialog is one that Slack takes, also with a long message', () => {
+test('the dialog is accepted by Slack, even with a long message', () => {
   const message = { channel, ts: '1.1', text: '<&>'.repeat(2_000) };
   const draft = { wish: 'look', cluster: 'c', owner: 'Ada', message } as const;
   expect(() => viewOf(incidentView({ draft, modalId: 'm_x' }))).not.toThrow();
 });
 
-test('the emulator offers a shortcut on messages that are there, and only the app’s', async () => {
+test('the emulator offers only the app’s shortcuts, and only on messages that exist', async () => {
   await expect(rig.slack.shortcut({ user: 'U0ADA', channel, ts: '1.1', callbackId })).rejects.toThrow('no message');
   await expect(rig.slack.shortcut({ user: 'U0ADA', channel, ts, callbackId: 'other' })).rejects.toThrow('no shortcut');
 });

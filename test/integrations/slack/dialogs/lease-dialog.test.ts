@@ -29,7 +29,7 @@ test('a release that was typed opens the dialog of the button: the plan, what it
   expect(rig.leaseAnswers).toEqual([]);
 });
 
-test('it is answered when the dialog was sent off, once, and with a reason', async () => {
+test('it is answered when the dialog is submitted, once, and with a reason', async () => {
   const { id: viewId } = await opened();
   const send = (reason: string) => rig.slack.submitView({ viewId, user: 'U0ADA', typed: { fb_reason: reason } });
   expect((await send('    ')).result).toMatchObject({ outcome: 'errors', errors: { fb_reason: expect.any(String) } });

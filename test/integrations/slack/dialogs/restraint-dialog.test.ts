@@ -23,7 +23,7 @@ const submit = ({ id: viewId }: FakeView, typed: Readonly<Record<string, string>
   rig.slack.submitView({ viewId, user, typed });
 
 describe('the dialog that proposes a freeze', () => {
-  test('is one that Slack takes, for each mode, and says what it does and who must agree', async () => {
+  test('is accepted by Slack for each mode, and says what it does and who must agree', async () => {
     const shown = (mode: 'freeze' | 'observe') =>
       JSON.stringify(viewOf(restraintView({ draft: { ...freezeDraft, mode }, modalId: 'm_x' })).blocks);
     expect(shown('freeze')).toMatch(/weakens the response.*becomes a question to people.*somebody else agrees/);
@@ -35,7 +35,7 @@ describe('the dialog that proposes a freeze', () => {
     ['of the cluster', { fb_scope: '1', fb_namespace: '' }, { kind: 'cluster' }],
     ['of a playbook', { fb_scope: '2', fb_namespace: '' }, { kind: 'playbook', name: 'firebreak/ask-about-shell' }],
   ];
-  test.each(scopes)('%s reaches the service, and its answer who sent it', async (_what, typed, scope) => {
+  test.each(scopes)('%s reaches the service, and its answer the sender', async (_what, typed, scope) => {
     const before = Date.now();
     const { result } = await submit(await opened(), { ...right, ...typed });
     expect(result).toEqual({ outcome: 'closed' });
@@ -46,25 +46,25 @@ describe('the dialog that proposes a freeze', () => {
 
   const wrong: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
     ['no namespace', { fb_namespace: '' }, 'fb_namespace'],
-    ['a namespace that is none', { fb_namespace: 'Shop!' }, 'fb_namespace'],
+    ['an invalid namespace', { fb_namespace: 'Shop!' }, 'fb_namespace'],
     ['a namespace, and the whole cluster chosen', { fb_scope: '1' }, 'fb_namespace'],
-    ['no reason but blanks', { fb_reason: '    ' }, 'fb_reason'],
+    ['a blank reason', { fb_reason: '    ' }, 'fb_reason'],
     ['a scope that was not offered', { fb_scope: '9' }, 'fb_scope'],
     ['hours that were not offered', { fb_hours: '9999' }, 'fb_hours'],
   ];
-  test.each(wrong)('with %s stays, and says so', async (_what, typed, block) => {
+  test.each(wrong)('with %s stays open, and says so', async (_what, typed, block) => {
     const { result } = await submit(await opened(), { ...right, ...typed });
     expect(result).toMatchObject({ outcome: 'errors', errors: { [block]: expect.any(String) } });
     expect(rig.restraints).toEqual([]);
   });
 
-  test('is taken of its opener only', async () => {
+  test('is accepted only from its opener', async () => {
     await submit(await opened(), right, 'U0GRACE');
     expect(rig.refusals).toMatchObject([{ reason: 'not_opener' }]);
     expect(rig.restraints).toEqual([]);
   });
 
-  test('is taken once', async () => {
+  test('is accepted once', async () => {
     const { request } = await submit(await opened());
     const again = JSON.parse(new URLSearchParams(request.body).get('payload') ?? '{}');
     await rig.slack.deliver({ ...again, trigger_id: 'another' });
@@ -72,7 +72,7 @@ describe('the dialog that proposes a freeze', () => {
     expect(rig.restraints).toHaveLength(1);
   });
 
-  test('takes no secret along', async () => {
+  test('passes on no secret', async () => {
     await submit(await opened(), { ...right, fb_reason: 'password=hunter2-and-more' });
     await until(() => rig.restraints[0]);
     expect(rig.restraints[0]?.reason).not.toContain('hunter2');
@@ -82,7 +82,7 @@ describe('the dialog that proposes a freeze', () => {
 describe('the dialog that proposes to break the glass', () => {
   const given = { fb_scope: '0', fb_incident: 'shop/Deployment/cart', fb_hours: '1', fb_reason: 'it spreads' };
 
-  test('is one that Slack takes, says what it lifts and who must agree, and has the incident that was typed', () => {
+  test('is accepted by Slack, says what it lifts and who must agree, and has the incident that was typed', () => {
     const { blocks } = viewOf(restraintView({ draft: brokenDraft, modalId: 'm_x' }));
     const shown = JSON.stringify(blocks);
     expect(shown).toMatch(
@@ -111,15 +111,15 @@ describe('the dialog that proposes to break the glass', () => {
   });
 
   const wrong: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
-    ['nothing named', { fb_incident: '' }, 'fb_incident'],
-    ['what is no incident', { fb_incident: 'cart' }, 'fb_incident'],
+    ['no incident', { fb_incident: '' }, 'fb_incident'],
+    ['something that is not an incident', { fb_incident: 'cart' }, 'fb_incident'],
     ['another cluster’s incident', { fb_incident: 'incident/other/shop/Deployment/cart' }, 'fb_incident'],
     ['both named', { fb_namespace: 'shop' }, 'fb_namespace'],
     ['both named, and the namespace chosen', { fb_scope: '1', fb_namespace: 'shop' }, 'fb_incident'],
     ['more than a day', { fb_hours: '72' }, 'fb_hours'],
     ['a wider scope', { fb_scope: '2' }, 'fb_scope'],
   ];
-  test.each(wrong)('with %s stays, and says so', async (_what, typed, block) => {
+  test.each(wrong)('with %s stays open, and says so', async (_what, typed, block) => {
     const { result } = await submit(await opened('break-glass shop/Deployment/cart'), { ...given, ...typed });
     expect(result).toMatchObject({ outcome: 'errors', errors: { [block]: expect.any(String) } });
     expect(rig.restraints).toEqual([]);

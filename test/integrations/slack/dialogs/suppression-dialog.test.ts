@@ -43,7 +43,7 @@ describe('the dialog that proposes a suppression', () => {
   test('shows what could be hidden and what not, with the rule of its card chosen, and carries one opaque id', async () => {
     const { view } = await openedOnCard();
     const shown = JSON.stringify(view.blocks);
-    for (const text of ['deployment/shop/cart', 'sha256:dddd', 'Ada Lovelace answers for it', 'its pod was only guessed'])
+    for (const text of ['deployment/shop/cart', 'sha256:dddd', 'Ada Lovelace is responsible for it', 'its pod was only guessed'])
       expect(shown).toContain(text);
     const chosen = view.blocks.flatMap((block) =>
       block.type === 'input' && block.element.type === 'static_select' ? block.element.initial_option?.value : [],
@@ -53,7 +53,7 @@ describe('the dialog that proposes a suppression', () => {
     expect(rig.proposals).toEqual([]);
   });
 
-  test('asks not which, where there is one kind only', async () => {
+  test('does not ask which when there is only one kind', async () => {
     const view = suppressionView({
       draft: { ...draft, kinds: draft.kinds.slice(0, 1), not: [] },
       modalId: 'm_x',
@@ -69,7 +69,7 @@ describe('the dialog that proposes a suppression', () => {
   test.each([
     ['from a card', openedOnCard],
     ['by a command', openedByCommand],
-  ])('opened %s proposes what was chosen, and tells its opener alone what has become of it', async (_how, open) => {
+  ])('opened %s proposes what was chosen, and tells only its opener the outcome', async (_how, open) => {
     const view = await open();
     const sent = await submit(view, { ...right, fb_reason: 'ours, password=hunter2hunter2' });
     expect(sent).toMatchObject({ status: 200, body: '', result: { outcome: 'closed' } });
@@ -97,11 +97,11 @@ describe('the dialog that proposes a suppression', () => {
 
   test.each([
     ['more than 30 days', { fb_until: dayIn(31) }, 'fb_until'],
-    ['a day that is over', { fb_until: dayIn(-1) }, 'fb_until'],
-    ['what is no day', { fb_until: 'for ever' }, 'fb_until'],
+    ['a past date', { fb_until: dayIn(-1) }, 'fb_until'],
+    ['something that is not a date', { fb_until: 'for ever' }, 'fb_until'],
     ['a severity below that of the alerts', { fb_kind: '1' }, 'fb_up_to'],
     ['a reason of blanks', { fb_reason: '     ' }, 'fb_reason'],
-  ])('says what is wrong with %s, stays, and is taken once it is right', async (_what, over, wrong) => {
+  ])('says what is wrong with %s, stays open, and is accepted once it is right', async (_what, over, wrong) => {
     const view = await openedByCommand();
     const { result } = await submit(view, { ...right, ...over });
     expect(result).toMatchObject({ outcome: 'errors' });
@@ -111,7 +111,7 @@ describe('the dialog that proposes a suppression', () => {
     await until(() => rig.proposals[0]);
   });
 
-  test('takes nothing from Slack but a choice among what it has offered', async () => {
+  test('accepts nothing from Slack but a choice that it has offered', async () => {
     const view = await openedByCommand();
     const forged = {
       ...view.view,
@@ -129,7 +129,7 @@ describe('the dialog that proposes a suppression', () => {
     expect(rig.proposals).toEqual([]);
   });
 
-  test('is one that Slack takes, however long the texts are', () => {
+  test('is accepted by Slack, however long the texts are', () => {
     const long = '<!channel> &'.repeat(500);
     const kinds = Array.from({ length: 20 }, () => ({
       match: { rule: long, namespace: long, workload: { kind: long, name: long }, image: { digest: long }, sensor: long },
@@ -147,7 +147,7 @@ describe('is refused, answered and recorded', () => {
   const forged: readonly (readonly [string, Forgery, string])[] = [
     ['for another app', { appId: 'A0OTHER' }, 'wrong_app'],
     ['from another workspace', { teamId: 'T0OTHER' }, 'wrong_team'],
-    ['with an id that was never given', { privateMetadata: 'm_invented' }, 'unknown_dialog'],
+    ['with an id that was never issued', { privateMetadata: 'm_invented' }, 'unknown_dialog'],
     ['with the id of another view', { viewId: 'V99999999' }, 'unknown_dialog'],
   ];
   test.each(forged)('%s', async (_name, forge, reason) => {
@@ -158,7 +158,7 @@ describe('is refused, answered and recorded', () => {
     expect(rig.proposals).toEqual([]);
   });
 
-  test('by somebody else than who opened it', async () => {
+  test('by someone other than its opener', async () => {
     const view = await openedByCommand();
     await submit(view, right, 'U0GRACE');
     expect(await until(() => answers('U0GRACE')[0])).toContain('Somebody else opened this dialog');
@@ -166,13 +166,13 @@ describe('is refused, answered and recorded', () => {
     expect(rig.proposals).toEqual([]);
   });
 
-  test('by a guest, who opens none', async () => {
+  test('by a guest, who cannot open one', async () => {
     await rig.slack.command({ user: 'U0GUEST', channel, command: '/firebreak', text: 'suppress cart' });
     expect(await until(() => rig.refusals[0])).toMatchObject({ reason: 'guest' });
     expect(rig.cards.modals.size).toBe(0);
   });
 
-  test('after an hour, and when its card is another one', async () => {
+  test('after an hour, and when its card has been replaced', async () => {
     const view = await openedOnCard();
     const [modal] = rig.cards.modals.values();
     if (!modal) throw new Error('no dialog was remembered');
@@ -188,7 +188,7 @@ describe('is refused, answered and recorded', () => {
     expect(rig.proposals).toEqual([]);
   });
 
-  test('sent off again: the same bytes, or anew', async () => {
+  test('submitted again, as the same bytes or in a new request', async () => {
     const view = await openedByCommand();
     const { request } = await submit(view);
     await until(() => rig.proposals[0]);

@@ -71,7 +71,7 @@ async function expectNothingDecided(): Promise<void> {
   expect(service.effects.of('give-back', podOf(asked))).toEqual([]);
 }
 
-describe('a click that Slack did not send as it came is refused with 401 and counted:', () => {
+describe('a click that is not genuinely from Slack is refused with 401 and counted:', () => {
   const cases: readonly (readonly [string, Forgery, string])[] = [
     ['unsigned', { unsigned: true }, 'unsigned'],
     ['forged', { signingSecret: 'not-the-secret' }, 'bad_signature'],
@@ -102,7 +102,7 @@ describe('a click that Slack did not send as it came is refused with 401 and cou
   });
 });
 
-describe('a click that Slack vouches for is refused, answered and recorded when it comes', () => {
+describe('a genuine click is refused, answered and recorded when it comes', () => {
   const cases: readonly (readonly [string, string, Forgery, string, RegExp])[] = [
     ['from outside the roster', tom, {}, 'not on the roster', /not on the roster/],
     ['from a group that is not asked', otto, {}, 'not on call in oncall, leads', /Only oncall or leads may answer/],
@@ -133,34 +133,34 @@ describe('/firebreak', () => {
   const id = () => `${namespace}/Deployment/${asked.name}`;
 
   const asks: readonly (readonly [string, () => string, RegExp])[] = [
-    ['who one is', () => 'whoami', /Ada Byron.*You may answer for `oncall` now/],
+    ['who you are', () => 'whoami', /Ada Byron.*You may answer for `oncall` now/],
     ['the open incidents', () => 'incidents', /CRITICAL|critical/],
     ['one incident', () => `show ${id()}`, /quarantine pod on .*Asked:.*Timeline/],
     [
-      'the same as the card names it, with the capital of a telephone',
+      'the same incident as named on the card, with a phone’s capital letter',
       () => `Show deployment/${namespace}/${asked.name}`,
       /quarantine pod on /,
     ],
-    ['what waits for one', () => 'questions', /What is waiting for you.*Is the new binary in/],
-    ['what there is', () => '', /\/firebreak release ID\*/],
+    ['what is waiting for you', () => 'questions', /What is waiting for you.*Is the new binary in/],
+    ['which commands there are', () => '', /\/firebreak release ID\*/],
     [
-      'an incident that is none',
+      'that an incident does not exist',
       () => 'show shop/Deployment/none',
       /there is no incident.*FB_ERR_UNKNOWN_ID.*firebreak incidents` lists/,
     ],
     [
-      'what is no id of anything that could end',
+      'that nothing that could be ended has this id',
       () => 'unfreeze zzz it is over',
       /no freeze, observe mode or break-glass session with the id zzz/,
     ],
-    ['nor of what is hidden', () => 'suppress end zzz it is over', /no suppression with the id zzz/],
+    ['that no suppression has this id', () => 'suppress end zzz it is over', /no suppression with the id zzz/],
     [
-      'where a release is decided that a card asks about',
+      'where to decide a release that a card asks about',
       () => `release ${id()} our own`,
       /An open question decides whether this is released: “Is the new binary in .* Answer that question/,
     ],
     [
-      'a release with more of a reason than is read',
+      'that the reason for a release is too long',
       () => `release ${id()} ${'x'.repeat(501)}`,
       /at most 500 characters; this one has 501/,
     ],
@@ -170,17 +170,17 @@ describe('/firebreak', () => {
     await expectNothingDecided();
   });
 
-  test('says what waits to nobody whom it does not wait for', async () => {
+  test('shows what is waiting only to the people it is waiting for', async () => {
     expect(await answer(otto, 'questions')).toContain('Nothing is waiting for you.');
   });
 
-  test('is refused, answered and recorded for who is not on the roster', async () => {
+  test('is refused, answered and recorded for anyone not on the roster', async () => {
     const before = (await refusals()).length;
     expect(await answer(tom, `show ${id()}`)).toContain('not on the roster');
     await expectRecorded('not on the roster', before);
   });
 
-  test('lets a containment last longer by a vote like any other', async () => {
+  test('extends a containment by a vote like any other', async () => {
     expect(await answer(ana, `extend ${id()}`)).toMatch(/Received: “Extend it”/);
     await service.stateWhen('the extension', asked, 120_000, ({ leases }) => leases.some(({ renewals }) => renewals === 1));
   });
@@ -202,7 +202,7 @@ describe('the menu of a card', () => {
     expect(JSON.stringify(view.blocks)).toMatch(/quarantine pod on .*Timeline.*Is the new binary in .* expected/);
   });
 
-  test('takes a comment to the thread and the record', async () => {
+  test('adds a comment to the thread and the record', async () => {
     await pick(ben, 'Comment', { fb_comment: 'Our scanner does that.' });
     const text = 'Grace Murray: Our scanner does that.';
     await until('the thread', 120_000, () => service.slack.world.messages.some((one) => one.threadTs && one.text === text));
@@ -210,7 +210,7 @@ describe('the menu of a card', () => {
     await expectNothingDecided();
   });
 
-  test('does nothing for who is not on the roster, and says so', async () => {
+  test('does nothing for anyone not on the roster, and says so', async () => {
     const before = (await refusals()).length;
     await details(tom);
     await expectRecorded('not on the roster', before);
@@ -243,7 +243,7 @@ describe('the dialog of a destructive choice', () => {
     await expectNothingDecided();
   });
 
-  test('sent off by somebody else, who may answer too, is refused, answered and recorded', async () => {
+  test('submitted by somebody else, even if they may answer too, is refused, answered and recorded', async () => {
     const before = (await refusals()).length;
     const heard = service.slack.ephemerals(ben).length;
     const dialog = await opened(ana);
@@ -264,7 +264,7 @@ describe('the dialog of a destructive choice', () => {
   });
 });
 
-test('a click from a group that is asked only later is refused by the cell, answered, and in the incident’s records', async () => {
+test('a click from a group that is asked only later is refused by the cell, answered, and recorded in the incident', async () => {
   expect((await service.click(asked, margaret, labels.remove)).status).toBe(200);
   await until('the answer', 120_000, () =>
     service.slack.ephemerals(margaret).some(({ text }) => text.startsWith('Only oncall may answer')),
@@ -276,7 +276,7 @@ test('a click from a group that is asked only later is refused by the cell, answ
   await expectNothingDecided();
 });
 
-test('whom an alert names as the actor decides nothing on it, and somebody else does', async () => {
+test('a person whom an alert names as the actor has no say in it, but somebody else does', async () => {
   const [insider] = (await service.workloads.deploy(namespace, ['insider'])) as [Workload];
   await service.alert(insider, 'shell', { user: 'ada@example.com' });
   await service.cardOf(insider);
@@ -293,7 +293,7 @@ test('whom an alert names as the actor decides nothing on it, and somebody else 
 });
 
 describe('a vote that did not come through the desk', () => {
-  test('sent with Temporal’s client, encrypted or plain, changes nothing, and stops nobody’s vote', async () => {
+  test('sent with Temporal’s client, encrypted or plain, changes nothing, and blocks nobody’s vote', async () => {
     const { client } = await service.session();
     const connection = await Connection.connect({ address: temporalAddress });
     const plain = new Client({ connection, namespace: temporalNamespace });
@@ -391,7 +391,7 @@ describe('two people who click opposite answers at once', () => {
     }
   });
 
-  test('what nobody had signed is on record once a minute, by reason', async () => {
+  test('clicks refused as not genuine are recorded once a minute, by reason', async () => {
     const counted = await until('the sum', 90_000, async () => {
       const sums = (await deskRecords(service)).filter(({ kind }) => kind === 'door.refused');
       const reasons = new Set(sums.flatMap(({ body }) => Object.keys(body.counts ?? {})));

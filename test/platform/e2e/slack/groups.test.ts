@@ -41,7 +41,7 @@ const decisionOf = async (workload: Workload) =>
   (await service.state(workload))?.questions.find(({ question: { id } }) => !id.startsWith('lease:'));
 
 describe('five workloads of one image', () => {
-  test('are one card, which is the same after a crash', async () => {
+  test('share one card, which is the same after a crash', async () => {
     await Promise.all(
       workloads.map((workload, place) =>
         service.alert(workload, 'binary', { image, ...(place === 2 && { user: 'ada@example.com' }) }),
@@ -54,7 +54,7 @@ describe('five workloads of one image', () => {
     expect(cardsOf(workloads)).toHaveLength(1);
   });
 
-  test('are decided by one answer, which is a vote of its own in each, and none where its person is the actor', async () => {
+  test('are decided by one answer, which is a separate vote in each, except where its person is the actor', async () => {
     const { channel, ts } = await wholeCard();
     const sent = await service.slack.click({ user: ana, channel, ts, buttonText: `${labels.remove} (all 5)` });
     expect(sent.dialog?.result).toEqual({ outcome: 'closed' });
@@ -79,7 +79,7 @@ describe('five workloads of one image', () => {
     expect(service.effects.of('delete', podOf(own))).toEqual([]);
   });
 
-  test('the last of them is decided by somebody else on the same card', async () => {
+  test('leave the last one to be decided by somebody else on the same card', async () => {
     const { channel, ts } = await wholeCard();
     const buttonText = `${labels.remove} (the last one)`;
     await until('the edit', 120_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes('(the last one)'));

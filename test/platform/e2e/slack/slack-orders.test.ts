@@ -79,7 +79,7 @@ describe('a freeze from Slack', () => {
     expect(await status()).toBe('ended');
   });
 
-  test('is no one’s who is not on the roster', async () => {
+  test('is refused to anyone not on the roster', async () => {
     await type(tom, 'freeze');
     await told(tom, 'not on the roster');
     expect(service.slack.world.openView(tom)).toBeUndefined();
@@ -99,8 +99,8 @@ const cardSaying = (reason: string) =>
 const approve = (user: string, ts: string, buttonText: string) =>
   service.slack.click({ user, channel, ts, buttonText, dialog: { fb_reason: 'agreed' } });
 
-describe('a broken glass from Slack', () => {
-  test('names one incident, is decided by somebody else, is told to everybody, and ended by a command', async () => {
+describe('breaking glass from Slack', () => {
+  test('names one incident, is decided by somebody else, announced to everybody, and ended by a command', async () => {
     const typed = { fb_scope: '0', fb_incident: `${namespace}/Deployment/none`, fb_hours: '1', fb_reason: 'it spreads fast' };
     const before = service.slack.ephemerals(ana).length;
     expect((await order(ana, `break-glass ${namespace}/Deployment/none`, typed)).result).toEqual({ outcome: 'closed' });
@@ -180,7 +180,7 @@ describe('a suppression in Slack', () => {
 });
 
 describe('who may answer', () => {
-  test('is said of each group', async () => {
+  test('is shown for each group', async () => {
     await type(ana, 'oncall');
     expect(await told(ana, 'Who may answer now')).toMatch(/oncall.*Ada/);
   });
@@ -193,7 +193,7 @@ function pod(index: number): Workload {
 }
 
 describe('a quarantine that is ordered in Slack', () => {
-  test('cuts the pod off by the chokepoint, and who ordered it lets somebody else decide what becomes of it', async () => {
+  test('cuts the pod off through the chokepoint, and leaves what happens next to somebody other than its requester', async () => {
     const workload = pod(0);
     await type(ana, `quarantine ${namespace}/${workload.pod} --reason it talks to a miner`);
     await told(ana, 'You started it, so you decide nothing on it while somebody else can');
@@ -214,12 +214,12 @@ describe('a quarantine that is ordered in Slack', () => {
     expect(record).toMatchObject({ actor: 'person/ada', text: expect.stringContaining('it talks to a miner') });
   });
 
-  test('of a pod that the cluster does not have starts nothing, and says so', async () => {
+  test('for a pod that does not exist starts nothing, and says so', async () => {
     await type(ana, `quarantine ${namespace}/nothing-here because of that`);
     await told(ana, `The cluster has no pod ${namespace}/nothing-here.`);
   });
 
-  test('is nobody’s who is not on the roster', async () => {
+  test('cannot be ordered by anyone not on the roster', async () => {
     await type(tom, `quarantine ${namespace}/${pod(1).pod} because I can`);
     await told(tom, 'not on the roster');
     expect(service.effects.of('contain', podOf(pod(1)))).toEqual([]);

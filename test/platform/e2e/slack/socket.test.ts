@@ -36,8 +36,8 @@ const votes = ({ timeline }: IncidentState) =>
 const decided = ({ questions }: IncidentState) =>
   questions.some(({ question, status }) => !question.id.startsWith('lease:') && status.state === 'decided');
 
-describe('by Socket Mode', () => {
-  test('a click and its dialog become a vote, and the desk’s address takes nothing of Slack', async () => {
+describe('in Socket Mode', () => {
+  test('a click and its dialog become a vote, and the desk’s address accepts nothing from Slack', async () => {
     const workload = await asked(0);
     await service.click(workload, ana, labels.remove);
     const state = await service.stateWhen('the decision', workload, 120_000, decided);
@@ -47,7 +47,7 @@ describe('by Socket Mode', () => {
     expect(answer.status).toBe(404);
   });
 
-  test('a dialog that was on its way when the desk was killed is sent again, and is one vote', async () => {
+  test('a dialog in flight when the desk is killed is resent, and is one vote', async () => {
     const workload = await asked(1);
     const { channel, ts } = await service.cardOf(workload);
     await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave' });
@@ -67,7 +67,7 @@ describe('by Socket Mode', () => {
     expect(service.slack.socket?.problems).toEqual([]);
   });
 
-  test('a click while no desk is there fails before the person’s eyes, or is taken by the next one; once', async () => {
+  test('a click while no desk is running visibly fails, or is handled once by the next one', async () => {
     const workload = await asked(2);
     await service.kill();
     await connected(0);

@@ -45,7 +45,7 @@ afterAll(async () => {
   await provider?.stop();
 });
 
-test('a click ends at the identity provider, and only its word, with the vote, does the step', async () => {
+test('a click leads to the identity provider, and only its confirmation together with the vote carries out the step', async () => {
   const card = await service.cardOf(asked);
   expect(JSON.stringify(card.blocks)).toContain('needs a sign-in');
   const heard = service.slack.ephemerals(ana).length;
@@ -79,7 +79,7 @@ async function linkOf(user: string, since: number): Promise<string> {
   });
 }
 
-test('a freeze of the whole cluster begins, and ends, only with the provider’s word', async () => {
+test('a freeze of the whole cluster begins and ends only with the provider’s confirmation', async () => {
   const type = (user: string, text: string) => service.slack.command({ user, channel, command: '/firebreak', text });
   const status = async () => (await controlState(await service.session())).decisions[0]?.status.state;
   await type(ana, 'freeze');

@@ -30,7 +30,7 @@ function linksIn(texts: readonly string[]): readonly string[] {
   return texts.flatMap((text) => [...text.matchAll(/<(https:[^>]+\/archives\/[^>]+)>/g)].map(([, url = '']) => url));
 }
 
-test('the ticket and the thread name each other, once, also when the desk is killed in between', async () => {
+test('the ticket and the thread link to each other once, even when the desk is killed in between', async () => {
   await service.alert(workload);
   await service.cardOf(workload);
   await until('the link', 120_000, () => linksIn(ticket().texts).length > 0);

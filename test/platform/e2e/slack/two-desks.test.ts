@@ -130,7 +130,7 @@ here('two desks on one database', () => {
     expect(service.effects.of('give-back', podOf(workload))).toEqual([]);
   });
 
-  test('two people at the same moment are two, and what they agree on is done once', async () => {
+  test('two people at the same moment count as two, and what they agree on is done once', async () => {
     const { workload, told } = await clickAtOnce('both', [
       [ana, labels.release],
       [ben, labels.release],
@@ -148,7 +148,7 @@ here('two desks on one database', () => {
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(1);
   });
 
-  test('two people who want opposite things at the same moment get one outcome, and each a true answer', async () => {
+  test('two people who want opposite things at the same moment get one outcome, and each gets a true answer', async () => {
     const { workload, told } = await clickAtOnce('against', [
       [ana, labels.release],
       [ben, labels.remove],

@@ -53,7 +53,7 @@ describe('countConnections on the real API server', () => {
     [{ open: 2, others: 1, neighbours: 4 }, 'applied', '2 established, 1 UDP, opening or closing'],
     [{ open: 0, others: 0, neighbours: 4 }, 'applied', 'none: the connection table of node nobody has 4 entries for other pods'],
     [{ open: 0, others: 0, neighbours: 0 }, 'unverified', 'this network may keep them elsewhere'],
-  ])('counts at all addresses of the pod, says what it found (%j), and leaves no pod', async (told, state, detail) => {
+  ])('counts at all addresses of the pod, reports what it found (%j), and leaves no pod', async (told, state, detail) => {
     const pod = await suspect(`counted-${told.open}-${told.neighbours}`, running);
     const step = stepContext();
     const [output, command] = await Promise.all([count.apply({ pod }, step), counted(step, { table: 9, ...told })]);
@@ -63,7 +63,7 @@ describe('countConnections on the real API server', () => {
     expect(await count.verify(output, step)).toEqual({ state, detail: expect.stringContaining(detail) });
   });
 
-  test('plans something on the node, where it may be protected, and nothing of the pod', async () => {
+  test('plans a change to the node, which may be protected, and none to the pod', async () => {
     const pod = await suspect('planned', running);
     const plan = await count.plan({ pod }, stepContext());
     expect(plan.changes.map(({ target }) => target)).toEqual(['node/nobody']);
@@ -83,7 +83,7 @@ describe('countConnections on the real API server', () => {
     expect(await cluster.pods(ownNamespace)).toEqual([]);
   });
 
-  test('refuses a pod that has another’s name, and one without tools', async () => {
+  test('refuses a pod with the wrong uid, and one without tools', async () => {
     const pod = await suspect('named', running);
     const other = { ...pod, uid: '00000000-0000-0000-0000-000000000000' };
     await expect(count.apply({ pod: other }, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_TARGET_REPLACED' });

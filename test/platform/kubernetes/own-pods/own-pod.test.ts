@@ -48,7 +48,7 @@ describe('a pod of our own on the real API server', () => {
     ['its node had no room', { phase: 'Failed', reason: 'OutOfmemory' }],
     ['it made room', { phase: 'Failed', conditions: disrupted, containerStatuses: exited(137) }],
     ['its node lost it', { phase: 'Failed', containerStatuses: exited(137, { reason: 'ContainerStatusUnknown' }) }],
-  ])('is made anew on the next attempt where %s', async (why, status) => {
+  ])('is recreated on the next attempt when %s', async (why, status) => {
     const name = `ended-${why.replaceAll(/\W+/g, '-')}`;
     const pod = ownPod(name);
     await expect(asked(pod)).rejects.toMatchObject({
@@ -64,7 +64,7 @@ describe('a pod of our own on the real API server', () => {
     expect(await uidOf(name)).not.toBe(first);
   });
 
-  test('that is ended while one waits for it is no refusal: it can be tried again', async () => {
+  test('that ends while we wait for it is no refusal: it can be retried', async () => {
     const pod = ownPod('waited-for');
     const attempt = runToEnd({ api, pod, patienceMs: 10_000, signal: AbortSignal.timeout(120_000) }).catch(
       (error: unknown) => error,
@@ -77,7 +77,7 @@ describe('a pod of our own on the real API server', () => {
     });
   });
 
-  test('whose command failed stays, and is refused as often as one asks', async () => {
+  test('whose command failed stays, and is refused on every attempt', async () => {
     const pod = ownPod('failed');
     await asked(pod).catch(() => undefined);
     const first = await uidOf('failed');
@@ -90,7 +90,7 @@ describe('a pod of our own on the real API server', () => {
     expect(await uidOf('failed')).toBe(first);
   });
 
-  test('that has answered is asked again and not made again, whatever came over its node then', async () => {
+  test('that has answered is asked again and not recreated, whatever happened to its node since', async () => {
     const pod = ownPod('answered');
     await asked(pod).catch(() => undefined);
     const first = await uidOf('answered');
@@ -103,7 +103,7 @@ describe('a pod of our own on the real API server', () => {
     expect(await uidOf('answered')).toBe(first);
   });
 
-  test('of another step is in the way for good, or is waited for where they take turns, and its place is taken when it is dead', async () => {
+  test('of another step blocks for good, or is waited for when they take turns, and is replaced when it is dead', async () => {
     await asked(ownPod('taken')).catch(() => undefined);
     const other = ownPod('taken', { step: 'other' });
     await expect(asked(other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
@@ -130,7 +130,7 @@ describe('a pod of our own on the real API server', () => {
     expect(await started(inTurn)).toEqual({ address: '10.0.0.9', since });
   });
 
-  test('that was to run until it is taken away is made anew when its time was over', async () => {
+  test('that was to run until it is removed is recreated when its time has run out', async () => {
     const pod = ownPod('over');
     await started(pod).catch(() => undefined);
     const first = await uidOf('over');

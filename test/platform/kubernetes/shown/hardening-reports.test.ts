@@ -29,7 +29,7 @@ interface Report {
   readonly results: readonly { readonly rule: string; readonly result: string }[];
 }
 
-describe('what workloads lack, as reports of OpenReports', () => {
+describe('OpenReports reports of what workloads lack', () => {
   const ended = new AbortController();
   const open: string[] = [];
   let accounts: PoolAccounts;
@@ -56,12 +56,12 @@ describe('what workloads lack, as reports of OpenReports', () => {
     await accounts.remove();
   });
 
-  test('where the cluster does not have the kind, nothing is reported', async () => {
+  test('are not written when the cluster does not have the kind', async () => {
     open.splice(0, open.length, 'incident/lab/shop/Deployment/cart');
     expect(await mirror.look()).toBe(false);
   });
 
-  test('they are there while the incident is open, are put right, follow the workload, and touch nobody else’s', async () => {
+  test('exist while the incident is open, are corrected, follow the workload, and leave others’ alone', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     await admin.post(crds, parse(readFileSync(definition, 'utf8')));

@@ -118,7 +118,7 @@ describe('incidents and containments as resources of the cluster', () => {
     return { stdout, stderr };
   };
 
-  test('tell the owner of a pod why it is cut off, with nothing but a kubeconfig: by its marks, and whom to ask by its resource', async () => {
+  test('tell a pod’s owner, with nothing but a kubeconfig, why it is cut off (by its marks) and whom to ask (by its resource)', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const pod = resolved(await admin.makePod(namespace, 'cart'));
@@ -160,7 +160,7 @@ describe('incidents and containments as resources of the cluster', () => {
     expect(released.stdout).toContain('undone');
   });
 
-  test('are shown of one pod: what is open about it and its workload, what holds it, until when and whom to ask, and nothing of its neighbours', async () => {
+  test('are shown for one pod: what is open about it and its workload, what holds it, until when and whom to ask, and nothing about its neighbours', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const [cart] = await admin.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -224,7 +224,7 @@ describe('incidents and containments as resources of the cluster', () => {
     expect((await plugin('get', 'mail', '-A')).stderr).toContain('leave out --all-namespaces');
   });
 
-  test('are what kubectl shows; whoever changes, forges or deletes one changes nothing, and it is put right', async () => {
+  test('are what kubectl shows; changing, forging or deleting one has no effect, and it is corrected', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const { name: pod, uid } = resolved(await admin.makePod(namespace, 'cart'));
@@ -328,7 +328,7 @@ describe('incidents and containments as resources of the cluster', () => {
     await knowledge.close();
   });
 
-  test('get a second version without a converter: what is stored is served as both, a cell of the first goes on, and deleting moves all of it', async () => {
+  test('get a second version without a converter: stored ones are served as both, a cell on the first goes on, and deletion migrates them all', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
     const { api } = admin;

@@ -46,7 +46,7 @@ async function asTenant(method: 'PATCH' | 'POST' | 'DELETE', path: string, body?
 }
 
 /** Everything that they could do to a quarantine is refused, including by way of a subresource, a collection or a name that does not exist yet. */
-test('admission holds a quarantine through every subresource that writes metadata, and its policies by whatever way they are named', async () => {
+test('admission protects a quarantine in every subresource that writes metadata, and its policies however they are addressed', async () => {
   const { admin } = accounts;
   const { api, view } = accounts.as('cell');
   const podAt = (subresource?: string) =>

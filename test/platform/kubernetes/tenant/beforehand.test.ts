@@ -39,7 +39,7 @@ const isHeld = async (namespace: string, name: string): Promise<boolean> => {
 };
 
 /** The policies' names are known in advance, and admission may not be applied. */
-describe('a policy that a tenant makes under the name of one of ours', () => {
+describe('a policy that a tenant creates under the name of one of ours', () => {
   const policiesIn = (namespace: string, name?: string) =>
     pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name !== undefined && { name }) });
   const open = { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] };
@@ -53,7 +53,7 @@ describe('a policy that a tenant makes under the name of one of ours', () => {
     return { namespace, action, context, input, name };
   };
 
-  test('is replaced by ours, which the undo takes away', async () => {
+  test('is replaced by ours, which the undo removes', async () => {
     const { namespace, action, context, input, name } = await made([]);
     const output = await action.apply(input, context);
     expect(await action.verify(output, context)).toMatchObject({ state: 'unverified' });
@@ -61,7 +61,7 @@ describe('a policy that a tenant makes under the name of one of ours', () => {
     await expect(cluster.get(policiesIn(namespace, name))).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
   });
 
-  test('is named where finalizers keep it', async () => {
+  test('is named when finalizers keep it', async () => {
     const { namespace, action, context, input, name } = await made(['example.com/keep']);
     await expect(action.apply(input, context)).rejects.toMatchObject({
       code: 'FB_ERR_API_REFUSED',
@@ -83,7 +83,7 @@ describe('the quarantine label that a tenant writes', () => {
   test.each([
     ['with a value of its own', () => ({ [names.quarantineLabel]: 'no' })],
     ['as the cell would', (incident: string) => quarantineLabels(incident)],
-  ])('keeps a pod from no head start, and is no label to restore: %s', async (_, labelsOf) => {
+  ])('does not keep a pod from a head start, and is not restored: %s', async (_, labelsOf) => {
     const namespace = await platform.freshNamespace();
     const subject: Subject = { kind: 'workload', cluster: 'lab', namespace, ownerKind: 'Pod', name: 'cart' };
     const incident = incidentIdOf(subject);
@@ -132,7 +132,7 @@ describe('the quarantine label that a tenant writes', () => {
     expect((await cluster.pod(namespace, 'cart')).metadata?.labels).toEqual({ app: 'cart' });
   });
 
-  test('keeps no pod on a node that is drained', async () => {
+  test('does not keep a pod on a drained node', async () => {
     const namespace = await platform.freshNamespace();
     const { node, end } = await ownNode(cluster, namespace);
     for (const [name, value] of [
@@ -153,7 +153,7 @@ describe('the quarantine label that a tenant writes', () => {
     await end();
   });
 
-  test('hides no pod from who ends its workload', async () => {
+  test('does not hide a pod when its workload is deleted', async () => {
     const namespace = await platform.freshNamespace();
     const pods = await cluster.makeDeployment(namespace, 'cart', { replicas: 2 });
     const [kept] = pods.map(resolved);
@@ -170,7 +170,7 @@ describe('the quarantine label that a tenant writes', () => {
     await cluster.patchPod(namespace, kept.name, { finalizers: null });
   });
 
-  test('hides no pod that uses the network of its node', async () => {
+  test('does not hide a pod that uses the network of its node', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makePod(namespace, 'outside', {
       metadata: { labels: { [names.quarantineLabel]: 'active' } },

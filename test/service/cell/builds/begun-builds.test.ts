@@ -28,7 +28,7 @@ function begunWith({ knownAfter = 0, knownWithinMs = 60_000 } = {}) {
   return { begun, told, stopping };
 }
 
-test('incidents begin with what was adopted last, once Temporal knows its worker; the one before runs until somebody ends it', async () => {
+test('incidents start on the newest adopted build once Temporal knows its worker; the previous build runs until it is ended', async () => {
   const { begun, told } = begunWith({ knownAfter: 3 });
   expect(begun.newest).toEqual(first);
   expect(await begun.adopt(second)).toBe(true);
@@ -41,7 +41,7 @@ test('incidents begin with what was adopted last, once Temporal knows its worker
   expect([told.at(-1), begun.superseded().size]).toEqual(['ends 2', 0]);
 });
 
-test('what was saved before is begun with again by the worker that runs, and the first one by that of the process', async () => {
+test('adopting an earlier build again reuses its running worker, and the first build uses the worker of the process', async () => {
   const { begun, told } = begunWith();
   await begun.adopt(second);
   await begun.adopt(first);
@@ -52,7 +52,7 @@ test('what was saved before is begun with again by the worker that runs, and the
   expect(begun.superseded().size).toBe(0);
 });
 
-test('nothing begins with what Temporal does not hear of in time, or once the process stops', async () => {
+test('a build is not adopted if Temporal does not learn of it in time, or if the process is stopping', async () => {
   const late = begunWith({ knownAfter: Number.MAX_SAFE_INTEGER, knownWithinMs: 0 });
   expect(await late.begun.adopt(second)).toBe(false);
   expect(late.begun.newest).toEqual(first);

@@ -42,7 +42,7 @@ function madeBuild(text: string, stateDir: string): WorkflowBuild {
   return storeBuild({ id, path: join(folder, 'bundle.js') }, stateDir);
 }
 
-test('a cell that has lost its disk gets a build back from the store, and only one that a trusted cell has signed', async () => {
+test('a cell that has lost its disk restores a build from the store, but only one signed by a trusted cell', async () => {
   for (const name of ['cell.pem', 'thief.pem']) await openSigner({ file: join(folder, name), create: true });
   const before = cellWith('before', 'cell.pem');
   const thief = cellWith('thief', 'thief.pem');

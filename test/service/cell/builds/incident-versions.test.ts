@@ -75,8 +75,8 @@ function versionsWith(terms: () => readonly PromotionTerms[], over: { readonly r
 const ids = Array.from({ length: 1_000 }, (_, at) => `incident/lab/shop/Deployment/app-${at}`);
 const withNext = (versions: IncidentVersions) => ids.filter((id) => versions.of(id).build.id === ramping.build.id);
 
-describe('the version with which an incident begins', () => {
-  test('is the next one for about so many as people have decided; who has it at 10 % has it at 50 %', () => {
+describe('the version an incident starts with', () => {
+  test('is the next one for about the approved share of incidents; an incident that gets it at 10 % still does at 50 %', () => {
     let percent = 10;
     const { versions } = versionsWith(() => [share(percent)]);
     versions.rampRuns();
@@ -88,7 +88,7 @@ describe('the version with which an incident begins', () => {
     expect([few.length, half.length].map((count) => Math.round(count / 100))).toEqual([1, 5]);
   });
 
-  test('is the current one for all while the worker of the next one does not run, and without an order that is believed', () => {
+  test('is the current one for all incidents while the worker of the next one is not running, or without a valid order', () => {
     const decided = versionsWith(() => [share(99)]).versions;
     expect(withNext(decided)).toEqual([]);
     decided.rampRuns();
@@ -100,7 +100,7 @@ describe('the version with which an incident begins', () => {
     }
   });
 
-  test('stays that of the incident while it is open, whatever is decided meanwhile', () => {
+  test('does not change while the incident is open, whatever is decided meanwhile', () => {
     let percent = 99;
     const { versions, began } = versionsWith(() => [share(percent)]);
     versions.rampRuns();
@@ -119,7 +119,7 @@ describe('what an incident may do', () => {
   const usesOf = (versions: IncidentVersions, incident: string, run: string) =>
     versions.asking({ id: incident, run }).playbooks.flatMap(({ id, uses }) => (id === 'acme/miner' ? [Object.keys(uses)] : []));
 
-  test('is what the version says that this cell has begun it with, on whatever build Temporal has it run', () => {
+  test('is defined by the version this cell started it with, whatever build Temporal runs it on', () => {
     const { versions, began } = versionsWith(() => [share(50)]);
     const [one = '', two = ''] = ids;
     began(one, 'run-1', current.build.id);
@@ -128,7 +128,7 @@ describe('what an incident may do', () => {
     expect(usesOf(versions, two, 'run-1')).toEqual([[]]);
   });
 
-  test('is what both say where this cell does not know: another replica began it, or it was forgotten', () => {
+  test('is limited to what both versions allow if this cell does not know which one started it', () => {
     const { versions, began } = versionsWith(() => [share(50)]);
     const [one = ''] = ids;
     expect(usesOf(versions, one, 'run-1')).toEqual([[]]);
@@ -136,13 +136,13 @@ describe('what an incident may do', () => {
     expect(usesOf(versions, one, 'run-2')).toEqual([[]]);
   });
 
-  test('is what the current version says where no other one runs beside it', () => {
+  test('is defined by the current version if no other version is running', () => {
     const { versions } = versionsWith(() => [], {});
     expect(usesOf(versions, ids[0] ?? '', 'run-1')).toEqual([['quarantinePod']]);
   });
 });
 
-test('what either version uses is held, and its rights are looked for', () => {
+test('the combined config covers the actions that either version uses', () => {
   const { openTicket } = containDroppedBinary.uses;
   const next = { ...ramping, config: configWith('1.1.0', { openTicket }) };
   const usesOf = (config: Config) =>

@@ -30,7 +30,7 @@ function clientOf(open: { builds: readonly string[]; looks: number }): Client {
   return { workflow: { list } } as unknown as Client;
 }
 
-test('the worker of an older build ends when it has no open incident for two looks, and begins again for one that comes after', async () => {
+test('the worker of an older build stops after two checks without an open incident, and starts again for a later one', async () => {
   const [first, second] = [madeBuild('// first\n'), madeBuild('// second\n')];
   const open = { builds: [first, second] as readonly string[], looks: 0 };
   const stopping = new AbortController();
@@ -61,7 +61,7 @@ test('the worker of an older build ends when it has no open incident for two loo
   await running;
 });
 
-test('a worker that was begun with ends like an older build’s, and never while it is begun with again', async () => {
+test('a superseded worker stops like that of an older build, but never while its build is in use again', async () => {
   const [saved, again] = ['a'.repeat(16), 'b'.repeat(16)];
   const open = { builds: [saved] as readonly string[], looks: 0 };
   const stopping = new AbortController();
@@ -101,7 +101,7 @@ test('a worker that was begun with ends like an older build’s, and never while
 
 const dayMs = 86_400_000;
 
-test('a build is removed a week after it was needed last, and none that an open incident or a new one needs', async () => {
+test('a build is removed a week after its last use, unless an open or a new incident needs it', async () => {
   const [retired, open, begunWith] = [madeBuild('// retired\n'), madeBuild('// open\n'), madeBuild('// begun with\n')];
   const start = Date.now();
   const pinned = { builds: [open] as readonly string[], looks: 0 };
@@ -142,7 +142,7 @@ test('a build is removed a week after it was needed last, and none that an open 
   await running;
 });
 
-test('a file of another name in the folder of builds stays', async () => {
+test('an unrelated file in the builds folder is not touched', async () => {
   const other = join(stateDir, 'builds', 'notes.txt');
   writeFileSync(other, 'mine');
   utimesSync(other, 0, 0);

@@ -4,12 +4,12 @@ import { LookRounds } from '../../../../service/cell/containment/hold-containmen
 const podsOf = (count: number): Set<string> => new Set(Array.from({ length: count }, (_, n) => `uid-${n}`));
 const allInOrder = (): boolean => true;
 
-test('of few pods each round has all', () => {
+test('each round covers all pods if there are few', () => {
   const [rounds, held] = [new LookRounds(), podsOf(300)];
   for (let round = 0; round < 3; round += 1) expect([...rounds.next(held, allInOrder)]).toEqual([...held]);
 });
 
-test('of thousands each comes in its turn, and a round has some hundred', () => {
+test('with thousands of pods, each gets its turn, in rounds of a few hundred', () => {
   const [rounds, held] = [new LookRounds(), podsOf(1_000)];
   const seen = new Map<string, number>();
   for (let round = 0; round < 10; round += 1) {
@@ -21,7 +21,7 @@ test('of thousands each comes in its turn, and a round has some hundred', () => 
   expect(seen.size).toBe(1_000);
 });
 
-test('what is not in order is in each round, and what could not be looked at to the end in the next one', () => {
+test('pods with problems are in every round, and those whose check did not finish are in the next', () => {
   const [rounds, held] = [new LookRounds(), podsOf(1_000)];
   const wrong = new Set(['uid-5', 'uid-950']);
   rounds.again('uid-700');
@@ -35,7 +35,7 @@ test('what is not in order is in each round, and what could not be looked at to 
   expect(second).not.toContain('uid-gone');
 });
 
-test('pods that go and come leave none out for long', () => {
+test('no pod is left out for long while others come and go', () => {
   const [rounds, held] = [new LookRounds(), podsOf(900)];
   const seen = new Set<string>();
   for (let round = 0; round < 8; round += 1) {

@@ -46,7 +46,7 @@ const openIn = (book: OpenBook): OpenIncidents =>
 
 const id = (n: number): string => `incident/lab/shop/Deployment/cart-${n}`;
 
-test('what is asked of all open incidents is read of the disk once, at the start', async () => {
+test('data on all open incidents is read from disk once, at the start', async () => {
   const reads: string[] = [];
   const book = new OpenBook(counted(memory.values('open'), reads));
   const open = openIn(book);
@@ -70,7 +70,7 @@ test('what is asked of all open incidents is read of the disk once, at the start
   expect([again.head(id(19)), again.get(id(19))]).toEqual([undefined, undefined]);
 });
 
-test('a report says of each what a list shows: since when it runs, how bad it is, and the rules of all that it was told', () => {
+test('a report has what a list shows of each incident: its start, its severity and the rules of all its alerts', () => {
   const open = openIn(new OpenBook(memory.values('said')));
   const first = alertOf({ severity: 'low' });
   open.hears(id(1), batchOf([first]));
@@ -85,7 +85,7 @@ test('a report says of each what a list shows: since when it runs, how bad it is
   ]);
 });
 
-test('of more rules than a list shows none is named, and what is told stays within its bounds whatever they are called', () => {
+test('no rules are named if there are more than a list shows, and a report stays within bounds however long their names are', () => {
   const open = openIn(new OpenBook(memory.values('bounded')));
   for (let n = 0; n < 12; n += 1) open.hears(id(1), batchOf([alertOf({ n, rule: `Rule ${n}` })]));
   expect(open.report().worst).toMatchObject([{ incident: id(1) }]);
@@ -132,7 +132,7 @@ function slowTemporal(listed: readonly string[], asked: string[]): Client {
   } as unknown as Client;
 }
 
-test('of those that a slow Temporal does not list some are asked for at each look, and each in its turn', async () => {
+test('incidents that a slow Temporal does not list are queried in turn, some in each round', async () => {
   const book = new OpenBook(memory.values('slow'));
   const open = openIn(book);
   for (let n = 0; n < 500; n += 1) {

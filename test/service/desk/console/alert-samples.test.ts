@@ -61,7 +61,7 @@ beforeAll(async () => {
 });
 afterAll(() => desk.stop());
 
-test('a page shows the processes of the alerts that a record vouches for, each below the one that started it, and no others', async () => {
+test('a page shows the processes of the alerts that a record vouches for, each below its parent, and no others', async () => {
   const samples = await samplesFor('responder');
   const unknown = { name: null, exe: null, commandLine: null, user: null, pid: null };
   expect(samples.map(({ id, processes }) => [id, processes])).toEqual([
@@ -87,12 +87,12 @@ test.each(['responder', 'ana', 'admin', 'auditor'])('%s may read them', async (n
   expect(await samplesFor(name)).toHaveLength(2);
 });
 
-test('a viewer gets none: command lines may be secrets of their workload', async () => {
+test('a viewer gets none: command lines may contain secrets of the workload', async () => {
   expect(await samplesFor('viewer')).toEqual([]);
   expect(await samplesFor('shop')).toEqual([]);
 });
 
-test('they are gone once their time is over, while the incident is told as before', async () => {
+test('they are gone once their retention is over, but the incident is shown as before', async () => {
   await createAlertArchive(desk.database).expire('2030-01-01T00:00:00.000Z');
   const person = await desk.signIn('responder');
   const { samples, timeline, proof } = await person.read(shownIncident, `/api/v1/incidents/${keyOf('shop')}`);

@@ -91,7 +91,7 @@ test('a question is shown with what each answer does, and whether the reader may
   expect((await responder.read(questionList, '/api/v1/questions')).items[0]?.mine).toMatchObject({ may: false });
 });
 
-test('a tenant is asked nothing of others, and finds no question of theirs', async () => {
+test('a tenant is not asked about others’ workloads, and cannot find questions about them', async () => {
   const bank = await desk.signIn('bank');
   expect((await bank.read(questionList, '/api/v1/questions')).items).toEqual([]);
   expect((await bank.get(address)).status).toBe(404);
@@ -101,22 +101,22 @@ test('a tenant is asked nothing of others, and finds no question of theirs', asy
 test.each([
   ['without a reason', { reason: '' }, 422, 'reason'],
   ['with the end of another name', { target: 'nope' }, 422, 'target'],
-  ['that there is not', { choice: 'explode' }, 422, 'choice'],
-  ['to what was asked before', { digest: 'e'.repeat(64) }, 409, 'changed'],
-])('an answer %s is not taken', async (_, wrong, status, said) => {
+  ['that does not exist', { choice: 'explode' }, 422, 'choice'],
+  ['to an earlier version of the question', { digest: 'e'.repeat(64) }, 409, 'changed'],
+])('an answer %s is not accepted', async (_, wrong, status, said) => {
   const response = await ana.post(`${address}/answer`, { ...whole, target: '2x8k', ...wrong });
   expect(response.status).toBe(status);
   expect(await response.text()).toContain(said);
 });
 
-test('who may not answer by the roster does not, whatever their role: the refusal says why', async () => {
+test('whoever the roster does not let answer is refused, whatever their role, and told why', async () => {
   const admin = await desk.signIn('admin');
   const response = await admin.post(`${address}/answer`, { ...whole, target: '2x8k' });
   expect(response.status).toBe(403);
   expect(await response.text()).toContain('roster');
 });
 
-test('an answer is a vote only after a sign-in for it; it binds the question’s digest, and the browser comes back', async () => {
+test('an answer becomes a vote only after a sign-in for it; it binds the question’s digest, and the browser returns', async () => {
   const response = await ana.post(`${address}/answer`, { ...whole, target: '2x8k' });
   const { signIn } = answerAccepted.parse(await response.json());
   expect(sent).toEqual([]);
@@ -132,7 +132,7 @@ test('an answer is a vote only after a sign-in for it; it binds the question’s
   expect(sent[0]?.idToken).toBeDefined();
 });
 
-test('a session of one person with the sign-in of another is no vote', async () => {
+test('one person’s session with another’s sign-in is not a vote', async () => {
   const response = await ana.post(`${address}/answer`, { ...whole, target: '2x8k' });
   const { signIn } = answerAccepted.parse(await response.json());
   desk.provider.person = 'sub-ben';
@@ -165,7 +165,7 @@ async function incidentEvent(person: Person, fits: (key: string) => boolean, hea
   };
 }
 
-test('a change of an incident is told as it happens, to those who may see it, and told again to who comes back', async () => {
+test('a change to an incident is sent as it happens to those who may see it, and again to whoever reconnects', async () => {
   const before = new Date().toISOString();
   const [viewer, shop] = [await desk.signIn('viewer'), await desk.signIn('shop')];
   const [all, own] = await Promise.all([viewer, shop].map((one) => incidentEvent(one, (key) => key === keyOf('shop'))));

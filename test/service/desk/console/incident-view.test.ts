@@ -41,7 +41,7 @@ const checked = (...images: readonly unknown[]) => ({
   body: { action: 'verifyImage', output: { images } },
 });
 
-test('what a workload is allowed says of its images what checks have found, the last word of each', () => {
+test('what a workload is allowed includes the latest check result of each of its images', () => {
   const image = { container: 'cart', image: 'shop/cart:1', by: [] };
   expect(shown(found, checked({ ...image, signature: 'unknown', reason: 'no answer' }))).toEqual([
     ...lines,
@@ -52,7 +52,7 @@ test('what a workload is allowed says of its images what checks have found, the 
   ).toEqual([...lines, 'Signatures of its images: cart signed by ada.']);
 });
 
-test('that nobody has looked is said; and where nothing was read of the workload, nothing is', () => {
+test('it says if images were not checked, and nothing if nothing was read of the workload', () => {
   expect(shown(found)).toEqual([...lines, 'Signatures of its images: not checked in this incident.']);
   expect(shown()).toEqual([]);
 });
@@ -66,7 +66,7 @@ test('a step that had nothing to do is shown as skipped, and one that failed as 
   ]);
 });
 
-test('what is cut, what an answer would change and what is left to reach are one picture; a lease says when it ends', () => {
+test('one picture shows what is cut off, what an answer would change and what is still reachable; a lease shows when it ends', () => {
   const at = '2026-03-01T14:02:11.000Z';
   const until = Date.parse('2026-03-01T18:02:11.000Z');
   const lease = {

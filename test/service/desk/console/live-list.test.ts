@@ -35,7 +35,7 @@ const fails = (_: string, error: unknown): never => {
   throw error;
 };
 
-test('the first record of a burst is listed at once, what follows together, and nothing is lost when the desk stops', async () => {
+test('the first record of a burst is listed at once, the rest together, and nothing is lost when the desk stops', async () => {
   let written = 0;
   const changed = (): void => {
     written += 1;
@@ -53,7 +53,7 @@ test('the first record of a burst is listed at once, what follows together, and 
   expect((await list.find(keyOf('bank'), 'all'))?.seen).toBe(4);
 });
 
-test('records that are of no incident cost the list nothing', async () => {
+test('records that belong to no incident cost the list nothing', async () => {
   let notes = 0;
   const counted = {
     note: (records: Parameters<IncidentList['note']>[0]) => {
@@ -84,7 +84,7 @@ function counted() {
   return { asked, counting };
 }
 
-test('a page is read once for all who may see the same, and anew once something has changed', async () => {
+test('a page is read once for all who may see the same, and again once something has changed', async () => {
   const { asked, counting } = counted();
   const pages = createSharedPages(counting);
   await list.note([...incidentRecords('shop'), ...incidentRecords('bank')]);
@@ -99,7 +99,7 @@ test('a page is read once for all who may see the same, and anew once something 
   expect((await namespaces('all')).toSorted()).toEqual(['bank', 'pay', 'shop']);
 });
 
-test('a page that could not be read is read anew by who asks next', async () => {
+test('a page that could not be read is read again for the next reader', async () => {
   let isAway = true;
   const pages = createSharedPages({
     page: async (...of) => {
@@ -112,7 +112,7 @@ test('a page that could not be read is read anew by who asks next', async () => 
   expect(await pages.page({ limit: 1 }, 'all')).toEqual({ items: [], next: null });
 });
 
-test('a change that this desk made is told to all who listen after one look, and what is shared was forgotten before', async () => {
+test('a change by this desk reaches all listeners after one look, and shared pages are dropped first', async () => {
   const { asked, counting } = counted();
   const said: string[] = [];
   const events = createEventStream({
@@ -148,7 +148,7 @@ test('a change that this desk made is told to all who listen after one look, and
   }
 });
 
-test('however many incidents are written in one moment, all are told, to who listens and to who comes back', async () => {
+test('however many incidents are written at once, all of them reach whoever listens and whoever reconnects', async () => {
   const at = Date.now();
   list = createIncidentList(database, {
     marks: { of: markOf, isOf: (content, mark) => mark === markOf(content) },

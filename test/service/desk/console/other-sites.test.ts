@@ -61,35 +61,38 @@ const foreign: readonly (readonly [string, Readonly<Record<string, string>>])[] 
   ['another subdomain', { 'sec-fetch-site': 'same-site', 'content-type': 'application/json' }],
   ['another port', { origin: 'http://127.0.0.1:1', 'content-type': 'application/json' }],
   [
-    'a name that was bound to our address',
+    'a foreign name that resolves to our address',
     { host: 'evil.example', origin: 'http://evil.example', 'content-type': 'application/json' },
   ],
   ['a beacon without a type', { origin: 'https://evil.example' }],
 ];
 
 describe.each(foreign)('%s', (_what, headers) => {
-  test.each(privateRoutes.filter(([, { method }]) => method === 'POST'))('changes nothing by %s', async (_name, { path }) => {
-    const body = JSON.stringify({ choice: 'remove', digest: '0'.repeat(64), reason: 'x' });
-    const csrf = ana.session.csrf ?? '';
-    // Not even if the other site has somehow learned the token.
-    for (const token of [{}, { 'x-firebreak-csrf': csrf }]) {
-      const { status } = await raw('POST', addressIn(path), { cookie: ana.cookie, ...headers, ...token }, body);
-      expect(status).toBe(403);
-    }
-    expect((await ana.get('/api/v1/session')).status).toBe(200);
-  });
+  test.each(privateRoutes.filter(([, { method }]) => method === 'POST'))(
+    'changes nothing through %s',
+    async (_name, { path }) => {
+      const body = JSON.stringify({ choice: 'remove', digest: '0'.repeat(64), reason: 'x' });
+      const csrf = ana.session.csrf ?? '';
+      // Not even if the other site has somehow learned the token.
+      for (const token of [{}, { 'x-firebreak-csrf': csrf }]) {
+        const { status } = await raw('POST', addressIn(path), { cookie: ana.cookie, ...headers, ...token }, body);
+        expect(status).toBe(403);
+      }
+      expect((await ana.get('/api/v1/session')).status).toBe(200);
+    },
+  );
 });
 
-describe('what a browser sends along by itself', () => {
+describe('what a browser sends on its own', () => {
   test.each(privateRoutes.filter(([, { method }]) => method === 'POST'))(
-    'changes nothing by %s without the token',
+    'changes nothing through %s without the token',
     async (_name, { path }) => {
       const own = { origin: desk.url, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' };
       expect((await raw('POST', addressIn(path), { cookie: ana.cookie, ...own }, '{}')).status).toBe(403);
     },
   );
 
-  test('changes nothing by another method, whatever a header calls it', async () => {
+  test('changes nothing with another method, whatever a header calls it', async () => {
     for (const [, { method, path }] of privateRoutes)
       for (const other of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'POST'].filter((one) => one !== method)) {
         const { status, headers } = await raw(other, addressIn(path), {
@@ -106,18 +109,18 @@ describe('what a browser sends along by itself', () => {
   });
 });
 
-describe('a name that was bound to our address', () => {
+describe('a foreign name that resolves to our address', () => {
   const host = 'evil.example:8080';
 
   test.each(privateRoutes.filter(([, { method }]) => method === 'GET'))(
-    'reads nothing by %s: no cookie of ours is its own',
+    'reads nothing through %s: it has none of our cookies',
     async (_name, { path }) => {
       const { status } = await raw('GET', addressIn(path), { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
       expect(status).toBe(401);
     },
   );
 
-  test('is led to our own address, and not to itself', async () => {
+  test('is redirected to our own address, not to itself', async () => {
     for (const path of ['/', '/console']) {
       const { headers } = await raw('GET', path, { host });
       expect(headers.location).toBe(`${desk.url}/console/`);
@@ -128,7 +131,7 @@ describe('a name that was bound to our address', () => {
 });
 
 describe('the events', () => {
-  test('are read by no other site, and are no way for a WebSocket', async () => {
+  test('cannot be read by another site, nor over a WebSocket', async () => {
     const { headers } = await raw('GET', '/api/v1/events', { cookie: ana.cookie, origin: 'https://evil.example' });
     expect(headers).not.toHaveProperty('access-control-allow-origin');
     expect(headers['cross-origin-resource-policy']).toBe('same-origin');
@@ -143,8 +146,8 @@ describe('the events', () => {
   });
 });
 
-describe('what is answered', () => {
-  test.each(privateRoutes)('by %s is kept nowhere, framed nowhere and read by no other site', async (_name, { method, path }) => {
+describe('a response', () => {
+  test.each(privateRoutes)('from %s is never cached, framed or read by another site', async (_name, { method, path }) => {
     const { headers } = await raw(method, addressIn(path), { cookie: ana.cookie });
     expect(headers).toMatchObject({
       'cache-control': 'no-store',
@@ -157,7 +160,7 @@ describe('what is answered', () => {
   });
 
   test.each(['/console/', '/console/incidents', '/console/sign-in', '/sign-in/callback', '/', '/console'])(
-    'at %s is in no frame',
+    'at %s cannot be framed',
     async (path) => {
       const { headers } = await raw('GET', path, {});
       expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
@@ -165,7 +168,7 @@ describe('what is answered', () => {
     },
   );
 
-  test('has each cookie out of reach of scripts and of other sites', async () => {
+  test('keeps each cookie out of reach of scripts and of other sites', async () => {
     desk.provider.person = 'sub-ana';
     const kept: string[] = [];
     let [next, cookie] = [`${desk.url}/console/sign-in`, ''];

@@ -77,7 +77,7 @@ function overviewsOf(
   });
 }
 
-test('the overview that was prepared proves no record a second time, but one of each key: whose key is believed no more is not counted', async () => {
+test('a prepared overview verifies again only one record per key, so that a key no longer trusted does not count', async () => {
   const clock = { now: Date.parse(at) + 60_000 };
   let proofs = 0;
   let believes = true;
@@ -105,7 +105,7 @@ test('the overview that was prepared proves no record a second time, but one of 
   expect((await overviews.overview(viewer)).questions.asked).toBe(0);
 });
 
-test('each look reads what came since the one before, and once an hour all: what came late is counted by then', async () => {
+test('each look reads what came since the last one, and once an hour everything, which counts late records', async () => {
   const clock = clockAt(60);
   const rows = [asked(1), asked(2)];
   const since: string[] = [];
@@ -128,7 +128,7 @@ test('each look reads what came since the one before, and once an hour all: what
   expect(await askedNow()).toBe(2);
 });
 
-test('a question that goes on is told to its end, and looks at the same time read once', async () => {
+test('an open question is followed to its end, and simultaneous looks read only once', async () => {
   const clock = clockAt(10);
   const question = asked(1);
   const rows = [question];
@@ -159,7 +159,7 @@ test('a question that goes on is told to its end, and looks at the same time rea
   expect(reads).toBe(2);
 });
 
-test('the overview keeps what it counts, and no more records at once than two pages have', async () => {
+test('the overview keeps its counts, and at most two pages of records at a time', async () => {
   const held = new ReachableObjects();
   let most = 0;
   async function* pages() {
@@ -214,7 +214,7 @@ const controlSaid = (intakes?: readonly IntakeReport[]): ControlState =>
 
 const incidents = ['shop', 'bank'].flatMap((namespace) => summaryOf(incidentRecords(namespace, 'cart', 'run-1', isoAt(5))) ?? []);
 
-test('sensors are told with what the intakes of their cluster say: drops, silent nodes, who was heard of and has found nothing, what was turned away', async () => {
+test('sensors are shown with what their cluster’s intakes report: drops, silent nodes, sensors without findings, and rejected items', async () => {
   const overviews = overviewsOf(() => [], makersTrust, clockAt(21), {
     incidents,
     control: async () => controlSaid([intakeReport()]),
@@ -244,7 +244,7 @@ test('sensors are told with what the intakes of their cluster say: drops, silent
   ]);
 });
 
-test('what an intake said that is away for longer counts for no sensor, and it is said to be away', async () => {
+test('reports of an intake that has been away for long count for no sensor, and the intake is shown as away', async () => {
   const overviews = overviewsOf(() => [], makersTrust, clockAt(40), {
     incidents,
     control: async () => controlSaid([intakeReport()]),
@@ -254,7 +254,7 @@ test('what an intake said that is away for longer counts for no sensor, and it i
   expect(sensors).toMatchObject([{ name: 'falco', alerts: 4, health: null }]);
 });
 
-test('while the cell does not say, nothing is said of what only it knows', async () => {
+test('while the cell does not report, nothing is shown that only it knows', async () => {
   const { sensors, intakes, clusters, suppressions, guardrails } = await overviewsOf(() => [], makersTrust, clockAt(21), {
     incidents,
   }).overview(viewer);
@@ -263,7 +263,7 @@ test('while the cell does not say, nothing is said of what only it knows', async
   expect(sensors).toMatchObject([{ name: 'falco', health: null }]);
 });
 
-test('who sees one namespace is told of what touches it, and of no node, no intake and nothing of others', async () => {
+test('whoever sees one namespace is shown what touches it, but no node, no intake and nothing of others', async () => {
   const overviews = overviewsOf(() => [], makersTrust, clockAt(21), {
     incidents,
     control: async () => controlSaid([intakeReport()]),
@@ -290,7 +290,7 @@ test('a desk of several clusters asks each of them', async () => {
   expect(guardrails.restraints?.map(({ cluster }) => cluster)).toEqual(['eu', 'eu', 'eu', 'eu']);
 });
 
-test('a playbook is told with what it contained itself, how long that took from its alert, and people to answer what it asked', async () => {
+test('a playbook is shown with what it contained itself, how long that took after the alert, and how long people took to answer', async () => {
   const ids = (await overviewsOf(() => [], makersTrust, clockAt(21)).overview(viewer)).playbooks.map((one) => one.id);
   const [contains = '', asks = '', idle = ''] = ids;
   const [opened, started, applied] = incidentRecords('shop', 'cart', 'run-1', isoAt(5));

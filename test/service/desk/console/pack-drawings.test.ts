@@ -60,7 +60,7 @@ describe('playbooks of packs', () => {
     patienceMs,
   );
 
-  test('are drawn by code of ours from what a process without rights says of their ways', async () => {
+  test('are drawn by our own code from the paths that a process without rights reports', async () => {
     const drawn = drawingsBody.parse(await drawings.of('acme/miner'));
     expect(drawn.why).toBeNull();
     const [drawing] = drawn.items;
@@ -76,7 +76,7 @@ describe('playbooks of packs', () => {
     expect(drawing?.ways.flatMap(({ label }) => label?.lines ?? []).sort()).toEqual(['nobody answers', 'release', 'remove']);
   });
 
-  test('are told why, where there is nothing to draw', async () => {
+  test('say why if there is nothing to draw', async () => {
     expect(await drawings.of('acme/odd')).toEqual({ items: [], why: 'No alert could be made up for it.' });
     expect(await drawings.of('broken/one')).toEqual({
       items: [],
@@ -86,7 +86,7 @@ describe('playbooks of packs', () => {
       expect(await drawings.of(id)).toEqual({ items: [], why: null });
   });
 
-  test('are tried once, and nobody waits for it longer than they look; what was not pinned is not tried at all', async () => {
+  test('are tried once, with nobody kept waiting for long; code that differs from the pin is not tried', async () => {
     const pack = { ...acme, ...describePack(acme.files).pack };
     const impatient = new PackDrawings([pack], 0);
     expect(await impatient.of('acme/miner')).toEqual({ items: [], why: expect.stringContaining('It is being drawn') });

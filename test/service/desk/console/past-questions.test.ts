@@ -53,7 +53,7 @@ const vote = (question: string, person: string, choice: string, reason?: string)
   vote: { question, person, choice, at: '2026-11-28T00:00:30.000Z', ...(reason !== undefined && { reason }) },
 });
 
-test('a question that is over says what was chosen, by whom and why, and who had said something else', () => {
+test('a question that is over says what was chosen, by whom and why, and who voted otherwise', () => {
   const [past, ...others] = pastQuestionsOf(
     recordsOf(
       ['question.asked', { question: questionOf('q1') }],
@@ -80,7 +80,7 @@ test('a question that is over says what was chosen, by whom and why, and who had
   });
 });
 
-test('one without an answer says why it is over; the newest comes first, and an open one is not among them', () => {
+test('one without an answer says why it is over; the newest comes first, and open ones are left out', () => {
   const past = pastQuestionsOf(
     recordsOf(
       ['question.asked', { question: questionOf('q1') }],
@@ -97,7 +97,7 @@ test('one without an answer says why it is over; the newest comes first, and an 
   ]);
 });
 
-test('a lease is asked about again and again: each answer has its own people, and says what the plan says', () => {
+test('a lease is asked about again and again: each answer names its own people, and says what the plan says', () => {
   const id = 'lease:0123456789abcdef-l';
   const asked = questionOf(id, {
     text: 'something else',
@@ -122,7 +122,7 @@ test('a lease is asked about again and again: each answer has its own people, an
   expect(past[0]?.text).not.toContain('something else');
 });
 
-test('what was asked before the first record is left out, as is what has not the shape of a question', () => {
+test('questions from before the first record are left out, as is anything not shaped like a question', () => {
   expect(
     pastQuestionsOf(
       recordsOf(['question.asked', { question: 'q1' }], ['question.decided', { question: 'q1', choice: 'release', by: ['ada'] }]),

@@ -65,11 +65,11 @@ async function statusOf(route: ConsoleRoute, person: Person | undefined, namespa
 }
 
 describe.each(routes.filter(([name, { roles }]) => roles !== 'anybody' && name !== 'signOut'))('the route %s', (name, route) => {
-  test('refuses who is not signed in', async () => {
+  test('refuses whoever is not signed in', async () => {
     expect(await statusOf(route, undefined)).toBe(401);
   });
 
-  test.each(consoleRoles)('answers a %s exactly if the table says so', async (role) => {
+  test.each(consoleRoles)('answers a %s if and only if the table says so', async (role) => {
     const status = await statusOf(route, who(roleOf[role]));
     const may = route.roles === 'anybody' || route.roles.includes(role);
     // There is no Slack here, so there is no question.
@@ -77,7 +77,7 @@ describe.each(routes.filter(([name, { roles }]) => roles !== 'anybody' && name !
     expect(status).toBe(may ? there : 403);
   });
 
-  test('shows a tenant what is theirs, and of others not even that it is there', async () => {
+  test('shows a tenant what is theirs, and does not reveal that anything else exists', async () => {
     if (!route.path.includes('{key}')) return;
     const roles = route.roles as readonly string[];
     expect(await statusOf(route, who('bank'), 'bank')).toBe(200);
@@ -111,13 +111,13 @@ describe('what a tenant sees', () => {
     expect(reckoned).toEqual({ incidents: 0, of: 0 });
   });
 
-  test('is asked of what the desk has sealed, too: a namespace that somebody wrote into the row opens nothing', async () => {
+  test('is checked against what the desk sealed: a namespace forged in a row opens nothing', async () => {
     await desk.database.all("UPDATE incident_summaries SET namespace = 'shop' WHERE namespace = 'bank'");
     expect(await namespacesIn(who('shop'))).toEqual(['shop']);
     await desk.database.all("UPDATE incident_summaries SET namespace = 'bank' WHERE incident_key = $1", [keyOf('bank')]);
   });
 
-  test('comes without a row that somebody else has written', async () => {
+  test('leaves out rows that somebody else wrote', async () => {
     await desk.database.all(
       `UPDATE incident_summaries SET summary_json = replace(summary_json, 'critical', 'low') WHERE incident_key = $1`,
       [keyOf('shop')],
@@ -134,17 +134,17 @@ describe('what a tenant sees', () => {
 });
 
 describe('a session', () => {
-  test('says who is there, in which roles, and nothing that is secret', async () => {
+  test('names the person and their roles, and nothing secret', async () => {
     const { session } = who('ana');
     expect(session).toMatchObject({ person: { id: 'ana', name: 'Ana' }, roles: ['approver'], namespaces: null, cluster: 'c' });
     expect(who('shop').session).toMatchObject({ person: { id: null, name: 'Name of shop' }, namespaces: ['shop'] });
   });
 
-  test('is not begun for who is in no group that has a role', async () => {
+  test('is not started for anyone without a group that has a role', async () => {
     await expect(desk.signIn('nobody')).rejects.toThrow('403');
   });
 
-  test('ends on the server with the sign-out: the cookie of before is worth nothing', async () => {
+  test('ends on the server at sign-out: the old cookie is worthless', async () => {
     const leaving = await desk.signIn('viewer');
     expect((await leaving.post('/api/v1/session/sign-out', {})).status).toBe(200);
     expect((await leaving.get('/api/v1/session')).status).toBe(401);
@@ -153,7 +153,7 @@ describe('a session', () => {
     );
   });
 
-  test('that nothing was asked in for half an hour is over', async () => {
+  test('ends after half an hour without a request', async () => {
     const idle = await desk.signIn('viewer');
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - 31 * 60_000).toISOString()]);
     expect((await idle.get('/api/v1/session')).status).toBe(401);
@@ -178,14 +178,14 @@ describe('a session', () => {
     expect(begun.at(-1)?.body).toMatchObject({ by: 'wall', roles: ['viewer'] });
   });
 
-  test('of a wall display ends, too, when its page was closed for half an hour', async () => {
+  test('of a wall display also ends when its page has been closed for half an hour', async () => {
     const wall = await desk.signIn('viewer', 'wall');
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - 31 * 60_000).toISOString()]);
     expect((await wall.get('/api/v1/session')).status).toBe(401);
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date().toISOString()]);
   });
 
-  test('that was changed on its way is none', async () => {
+  test('that was tampered with is not accepted', async () => {
     const { cookie } = who('shop');
     const changed = `${cookie.slice(0, -8)}${cookie.slice(-8).split('').reverse().join('')}`;
     expect((await fetch(`${desk.url}/api/v1/session`, { headers: { cookie: changed } })).status).toBe(401);
@@ -196,7 +196,7 @@ describe('another site', () => {
   test.each([
     ['has another origin', { origin: 'https://evil.example' }],
     ['says so itself', { 'sec-fetch-site': 'cross-site' }],
-    ['knows no token', { 'x-firebreak-csrf': 'guess' }],
+    ['does not know the token', { 'x-firebreak-csrf': 'guess' }],
     ['sends a form', { 'content-type': 'application/x-www-form-urlencoded' }],
   ])('changes nothing: it %s', async (_, headers) => {
     const response = await who('ana').post('/api/v1/session/sign-out', {}, headers);
@@ -204,14 +204,14 @@ describe('another site', () => {
     expect((await who('ana').get('/api/v1/session')).status).toBe(200);
   });
 
-  test('gets nobody led elsewhere by the sign-in', async () => {
+  test('cannot use the sign-in to redirect anybody elsewhere', async () => {
     for (const to of ['https://evil.example/', '//evil.example/', '/console/../x', '/console//evil.example', '/elsewhere']) {
       const response = await fetch(`${desk.url}/console/sign-in?to=${encodeURIComponent(to)}`, { redirect: 'manual' });
       expect(new URL(response.headers.get('location') ?? '').origin).toBe(desk.provider.issuer);
     }
   });
 
-  test('can neither frame nor script what is answered', async () => {
+  test('can neither frame nor script a response', async () => {
     const { headers } = await who('viewer').get('/api/v1/session');
     expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
     expect(headers.get('cache-control')).toBe('no-store');
@@ -223,7 +223,7 @@ describe('another site', () => {
 });
 
 describe('one incident', () => {
-  test('is told from its records, with their proof, while Temporal is away', async () => {
+  test('is shown from its records, with their proof, while Temporal is down', async () => {
     const shown = await who('responder').read(shownIncident, `/api/v1/incidents/${keyOf('bank')}`);
     expect(shown).toMatchObject({
       live: false,
@@ -252,7 +252,7 @@ describe('one incident', () => {
     expect(timeline.map(({ kind }) => kind)).not.toContain('step.checked');
   });
 
-  test('is exported only on record', async () => {
+  test('is exported only if that is recorded', async () => {
     const response = await who('auditor').get(`/api/v1/incidents/${keyOf('shop')}/export`);
     expect(response.headers.get('content-disposition')).toContain('attachment');
     const exported = (await desk.onRecord()).filter(({ kind }) => kind === 'console.exported');
@@ -260,7 +260,7 @@ describe('one incident', () => {
   });
 });
 
-test('the list goes on page by page to its end, each once, and no cursor of somebody’s own does harm', async () => {
+test('the list continues page by page to its end, each item once, and a made-up cursor does no harm', async () => {
   for (let n = 0; n < 5; n += 1)
     await desk.append(incidentRecords('shop', `app-${n}`, 'run-1', `2026-03-0${n + 2}T10:00:00.000Z`));
   await eventually('they are listed', async () => {
@@ -282,7 +282,7 @@ test('the list goes on page by page to its end, each once, and no cursor of some
   expect((await who('shop').get('/api/v1/incidents?text=%25')).status).toBe(200);
 });
 
-test('who asks too often is asked to wait, and others are not', () => {
+test('whoever asks too often is told to wait, and others are not', () => {
   let now = 0;
   const budget = new RequestBudget({ perSecond: 20, burst: 100, now: () => now });
   for (let n = 0; n < 100; n += 1) budget.spend('eager');
@@ -293,7 +293,7 @@ test('who asks too often is asked to wait, and others are not', () => {
   expect(() => budget.spend('eager')).toThrow('FB_ERR_TOO_MANY');
 });
 
-test('the description names every route that there is', async () => {
+test('the API description names every route', async () => {
   const answered: unknown = await (await fetch(`${desk.url}/api/v1/openapi.json`)).json();
   const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse(answered);
   const described = Object.entries(paths).flatMap(([path, methods]) =>
@@ -302,7 +302,7 @@ test('the description names every route that there is', async () => {
   expect(described.sort()).toEqual(routes.map(([, { method, path }]) => `${method} ${path}`).sort());
 });
 
-test('the coverage is that of the enabled playbooks, as the command tells it, and the rules of one of them on demand', async () => {
+test('the coverage is that of the enabled playbooks, as the command shows it, with the rules of one of them on demand', async () => {
   const all = coverageOf(playbooks, ruleSets);
   const { sets, playbooks: counts, rules, unanswered } = await who('shop').read(coverageBody, '/api/v1/coverage');
   expect(sets.map(({ title, answered, none }) => [title, answered, none])).toEqual(
@@ -325,7 +325,7 @@ test('the coverage is that of the enabled playbooks, as the command tells it, an
   expect(counts.find((one) => one.id === id)?.rules).toBe(2);
 });
 
-test('the overview tells each day of a month, and a tenant of their own incidents alone', async () => {
+test('the overview covers each day of a month, and shows a tenant only their own incidents', async () => {
   const now = new Date().toISOString();
   for (const namespace of ['shop', 'bank']) await desk.append(incidentRecords(namespace, 'today', 'run-1', now));
   const today = now.slice(0, 10);

@@ -44,7 +44,7 @@ function answerTo(path: string, { method = 'GET', headers = {} } = {}) {
   });
 }
 
-test('every address of the console is its one page, which loads nothing from elsewhere and is asked for anew', async () => {
+test('every address of the console is its one page, which loads nothing from elsewhere and is always revalidated', async () => {
   for (const path of ['/console/', '/console/incidents?state=all', '/console/questions/b_x']) {
     const { status, headers, bytes } = await answerTo(path);
     expect([status, String(bytes)]).toEqual([200, '<!doctype html>']);
@@ -57,7 +57,7 @@ test('every address of the console is its one page, which loads nothing from els
   }
 });
 
-test('a script is kept for good under its name, and sent as it was compressed by the build', async () => {
+test('a script is cached for good under its name, and sent as the build compressed it', async () => {
   const plain = await answerTo(`/console/${script}`);
   expect(plain.headers).toMatchObject({ 'cache-control': 'public, max-age=31536000, immutable' });
   expect(String(plain.headers['content-type'])).toContain('text/javascript');
@@ -75,7 +75,7 @@ test.each([
   expect((await answerTo(path)).status).toBe(404);
 });
 
-test('nothing is sent to it', async () => {
+test('nothing can be posted to it', async () => {
   expect((await answerTo('/console/', { method: 'POST' })).status).toBe(404);
   const head = await answerTo('/console/', { method: 'HEAD' });
   expect([head.status, head.bytes.length]).toEqual([200, 0]);

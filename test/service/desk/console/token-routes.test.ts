@@ -77,7 +77,7 @@ describe.each(routes.filter(([, { roles }]) => roles !== 'anybody'))('with a tok
     expect(await statusOf(route, tokenOf(roleOf[role]))).toBe(may ? (name === 'question' ? 404 : 200) : 403);
   });
 
-  test('shows a tenant what is theirs, and of others not even that it is there', async () => {
+  test('shows a tenant what is theirs, and does not reveal that anything else exists', async () => {
     if (!route.path.includes('{key}')) return;
     const roles = route.roles as readonly string[];
     const none = roles.includes('viewer') ? 404 : 403;
@@ -87,7 +87,7 @@ describe.each(routes.filter(([, { roles }]) => roles !== 'anybody'))('with a tok
     expect(await statusOf(route, tokenOf('homeless'), 'shop')).toBe(none);
   });
 
-  test('refuses who is in no group that has a role', async () => {
+  test('refuses anyone without a group that has a role', async () => {
     expect(await statusOf(route, tokenOf('nobody'))).toBe(403);
   });
 });
@@ -99,13 +99,13 @@ test('a tenant lists their own incidents, whatever the token is', async () => {
   expect(await listed('viewer')).toEqual(['bank', 'shop']);
 });
 
-test('who holds a token is who the roster says, with nothing to change anything by', async () => {
+test('the holder of a token is whoever the roster says, and cannot change anything', async () => {
   const answered = session.parse(await (await ask('/api/v1/session', tokenOf('ana'))).json());
   expect(answered).toMatchObject({ person: { id: 'ana', name: 'Ana' }, roles: ['approver'], csrf: null });
   expect(Date.parse(answered.endsAt)).toBeLessThanOrEqual(Date.now() + 20 * 60_000);
 });
 
-test('an answer with a token is refused with what to do instead, and on record, also with a token against forgery', async () => {
+test('an answer with a token is refused and recorded, and says what to do instead, even with an anti-forgery token', async () => {
   const route = `/api/v1/questions/b_${'q'.repeat(24)}/answer`;
   const headers = { 'content-type': 'application/json', 'x-firebreak-csrf': browser.session.csrf ?? '', origin: desk.url };
   const response = await ask(route, tokenOf('ana'), { method: 'POST', headers, body: '{}' });
@@ -117,7 +117,7 @@ test('an answer with a token is refused with what to do instead, and on record, 
   });
 });
 
-test('the first request of somebody is on record as a sign-in, and the second is not', async () => {
+test('a person’s first request is recorded as a sign-in, the second is not', async () => {
   const begun = async () =>
     (await desk.onRecord())
       .filter(({ kind, body }) => kind === 'console.signed-in' && body.by === 'token')
@@ -131,15 +131,15 @@ describe('a token and a session', () => {
   const both = (how: RequestInit = {}): Promise<Response> =>
     ask('/api/v1/session', tokenOf('viewer'), { ...how, headers: { cookie: browser.cookie, ...how.headers } });
 
-  test('are never both looked at: with a session it is the session’s person', async () => {
+  test('are never both considered: the session’s person counts', async () => {
     expect(session.parse(await (await both()).json()).person.id).toBe('ana');
   });
 
-  test('with a session that does not count no token helps', async () => {
+  test('do not add up: a token does not make up for an invalid session', async () => {
     expect((await both({ headers: { cookie: 'firebreak=nothing' } })).status).toBe(401);
   });
 
-  test('what changes something needs the session’s own token, whatever else comes along', async () => {
+  test('do not replace the session’s anti-forgery token, which every change needs', async () => {
     const signOut = (headers: Readonly<Record<string, string>>) =>
       ask('/api/v1/session/sign-out', tokenOf('ana'), {
         method: 'POST',
@@ -150,7 +150,7 @@ describe('a token and a session', () => {
     expect((await browser.get('/api/v1/session')).status).toBe(200);
   });
 
-  test('a cookie of something in between changes nothing about a token', async () => {
+  test('are not confused by cookies that a proxy adds', async () => {
     expect((await both({ headers: { cookie: 'route=a1; other-firebreak=x' } })).status).toBe(200);
   });
 });
@@ -169,24 +169,24 @@ describe('a token does not count', () => {
     });
   const statusWith = async (token: string): Promise<number> => (await ask('/api/v1/session', token)).status;
 
-  test('of the provider’s own making it does, to begin with', async () => {
+  test('unless the provider issued it', async () => {
     expect(await statusWith(await claims({}))).toBe(200);
   });
 
   test.each<[string, JWTPayload]>([
-    ['that has ended', { iat: seconds - 7_200, exp: seconds - 3_600 }],
+    ['that has expired', { iat: seconds - 7_200, exp: seconds - 3_600 }],
     ['of somebody who signed in too long ago, however new it is', { auth_time: seconds - 11 * 3_600 }],
-    ['that was made too long ago', { iat: seconds - 11 * 3_600 }],
+    ['that was issued too long ago', { iat: seconds - 11 * 3_600 }],
     ['for the client whose tokens prove answers', { aud: 'firebreak' }],
-    ['for several, without a word whose it is', { aud: ['firebreak-cli', 'other'] }],
-    ['that was made for another client', { azp: 'other' }],
+    ['for several clients, without saying whose it is', { aud: ['firebreak-cli', 'other'] }],
+    ['that was issued to another client', { azp: 'other' }],
     ['of another issuer', { iss: 'https://login.example' }],
     ['of nobody', { sub: '' }],
   ])('%s', async (_, own) => {
     expect(await statusWith(await claims(own))).toBe(401);
   });
 
-  test('that somebody has changed, that is signed with no key, or that is no token', async () => {
+  test('that was changed, is unsigned, or is not a token at all', async () => {
     const [header = '', payload = '', signature = ''] = (await claims({})).split('.');
     const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const more = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), groups: ['admins', 'everything'] };
@@ -199,14 +199,14 @@ describe('a token does not count', () => {
       expect(await statusWith(token)).toBe(401);
   });
 
-  test('an access token of the same sign-in is not one that says who it is', async () => {
+  test('that is the access token of the same sign-in, which does not identify a person', async () => {
     const { access_token: other } = await deviceTokens(desk.provider, 'firebreak-cli', 'sub-viewer');
     const response = await ask('/api/v1/session', other);
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
   });
 
-  test('of another scheme, or in the address', async () => {
+  test('in another scheme, or in the URL', async () => {
     const token = tokenOf('viewer');
     now += 1_000_000;
     const basic = await fetch(`${desk.url}/api/v1/session`, { headers: { authorization: `Basic ${token}` } });
@@ -215,7 +215,7 @@ describe('a token does not count', () => {
   });
 });
 
-test('tokens of their own making take nothing from who has a good one, and are answered less and less', async () => {
+test('made-up tokens do not slow down holders of good ones, and are eventually rate-limited', async () => {
   now += 1_000_000;
   const statuses: number[] = [];
   for (let n = 0; n < 310; n += 1) {
@@ -227,7 +227,7 @@ test('tokens of their own making take nothing from who has a good one, and are a
   expect(good.status).toBe(200);
 });
 
-test('all tokens of one person share what they may ask for', async () => {
+test('all tokens of one person share one rate limit', async () => {
   now += 1_000_000;
   const [one, other] = [tokenOf('responder'), await desk.tokenOf('responder')];
   const statuses: number[] = [];
@@ -249,7 +249,7 @@ test('anybody is told where to sign in, and nothing else', async () => {
   });
 });
 
-test('where none is configured a token opens nothing, and the answer says why', async () => {
+test('if no sign-in for the command line is configured, a token opens nothing, and the answer says why', async () => {
   const without = await startConsoleDesk({ commandLine: false });
   try {
     const { status } = await fetch(`${without.url}/api/v1/device-sign-in`);

@@ -58,7 +58,7 @@ function standing(arrives: () => boolean = () => true) {
   return { clock, told, metrics, health, silence, open, reporter };
 }
 
-test('says how many were taken and turned away, who was heard of, what was dropped, and on which nodes nobody speaks', async () => {
+test('says how many alerts were accepted and rejected, which sensors were heard from, what was dropped, and which nodes are silent', async () => {
   const { clock, told, metrics, health, silence, reporter } = standing();
   await silence.look();
   metrics.accepted('low');
@@ -97,7 +97,7 @@ test('says how many were taken and turned away, who was heard of, what was dropp
   ]);
 });
 
-test('is told again at once where something is worse, every five minutes else, and soon where it did not arrive', async () => {
+test('reports again at once if something is worse, otherwise every five minutes, and soon if a report did not arrive', async () => {
   let arrives = false;
   const { clock, told, metrics, reporter } = standing(() => arrives);
   expect(await reporter.look()).toBe(10_000);
@@ -141,7 +141,7 @@ test('says within a minute that an incident has begun, and only with the next re
   expect(told).toHaveLength(2);
 });
 
-test('says within a minute that one is worse, or has another rule, than it was told', async () => {
+test('says within a minute that one is more severe, or has another rule, than reported', async () => {
   const { clock, told, open, reporter } = standing();
   const cart = { incident: 'incident/lab/shop/Deployment/cart', severity: 'low', rules: ['A rule'] } as const;
   for (const one of [cart, { ...cart, severity: 'critical' as const }, { ...cart, rules: ['A rule', 'Another'] }]) {
@@ -155,7 +155,7 @@ test('says within a minute that one is worse, or has another rule, than it was t
   expect(told).toHaveLength(3);
 });
 
-test('names so many open incidents as a report holds, the worst, and counts all', () => {
+test('names the worst open incidents, as many as fit a report, and counts all', () => {
   const open = Array.from({ length: 5_000 }, (_, n) => ({
     incident: `incident/lab/shop/Deployment/${'cart'.repeat(20)}-${n}`,
     severity: n === 4_999 ? ('critical' as const) : ('low' as const),
@@ -165,7 +165,7 @@ test('names so many open incidents as a report holds, the worst, and counts all'
   expect(worst).toHaveLength(100);
 });
 
-test('names those that were begun last, too, since a list begins with them', () => {
+test('also names those that began last, since a list begins with them', () => {
   const open = Array.from({ length: 1_000 }, (_, n) => ({
     incident: `incident/lab/shop/Deployment/cart-${n}`,
     severity: n < 150 ? ('high' as const) : ('low' as const),
@@ -177,7 +177,7 @@ test('names those that were begun last, too, since a list begins with them', () 
   expect(newest).toEqual(open.toReversed().slice(0, 100));
 });
 
-test('a running intake tells what has come through its door', async () => {
+test('a running intake reports what it has received', async () => {
   const told: IntakeReport[] = [];
   const door = await openDoor(new FakeIncidentGateway(), {
     // The first report does not arrive, so it is soon sent again.

@@ -74,7 +74,7 @@ describe('a storm', () => {
     expect(told).toEqual([]);
   });
 
-  test('is told when it begins, once a minute, and when it has been calm for so long; not each time that it takes a breath', async () => {
+  test('is reported when it begins, once a minute, and when it has been calm for long enough, but not at every lull', async () => {
     const { told, pass, watch } = watched();
     await pass(20, { perSecond: 20, workloads: 20, noisy: 5 });
     expect(told).toMatchObject([{ state: 'on', source: 'here' }]);
@@ -103,7 +103,7 @@ describe('a storm', () => {
     expect(told.at(-1)).toMatchObject({ state: 'over', alerts: seconds * 20 });
   });
 
-  test('what could not be told is told again, as it is then', async () => {
+  test('what could not be reported is reported again, with the state at that time', async () => {
     let down = true;
     const { told, pass } = watched(() => !down);
     await pass(12, { perSecond: 20, workloads: 20 });
@@ -122,7 +122,7 @@ describe('a storm', () => {
 });
 
 describe('its memory', () => {
-  test('who makes up more than its share is found among any number of others, with a count that is not too high', () => {
+  test('finds whoever exceeds its share among any number of others, with a count that is not too high', () => {
     const places = 10;
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 600 }), (stream) => {
@@ -142,7 +142,7 @@ describe('its memory', () => {
     );
   });
 
-  test.each([1, 50, 5_000, 30_000])('%i workloads are counted within some percent', (many) => {
+  test.each([1, 50, 5_000, 30_000])('counts %i workloads to within a few percent', (many) => {
     const count = new DistinctCount();
     for (let number = 0; number < many; number += 1) count.add(workload(number));
     for (let number = 0; number < many; number += 1) count.add(workload(number));
@@ -151,7 +151,7 @@ describe('its memory', () => {
 });
 
 describe('a storm at the door', () => {
-  test('is told, measured, and shown to who asks the running service', async () => {
+  test('is reported, measured, and shown to whoever asks the running service', async () => {
     const told: StormReport[] = [];
     const door = await openDoor(new FakeIncidentGateway(), {
       storm: { alertsPerSecond: 2, workloads: 5, calmAfterSeconds: 60, tell: async (report) => told.push(report) > 0 },

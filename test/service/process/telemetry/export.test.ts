@@ -79,7 +79,7 @@ const droppedOf = async ({ metrics }: Telemetry): Promise<number> => {
 };
 
 describe('spans', () => {
-  test('go to the collector with the headers of a file, which is read again', async () => {
+  test('go to the collector with headers from a file, which is read again', async () => {
     const { url, received } = await collector((response) => response.end('{}'));
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-telemetry-'));
     ends.push(() => rmSync(folder, { recursive: true }));
@@ -103,7 +103,7 @@ describe('spans', () => {
     });
   });
 
-  test('are sent again where the collector asks for that, and dropped and counted where it refuses', async () => {
+  test('are sent again if the collector asks for that, and dropped and counted if it refuses', async () => {
     const { url, received } = await collector((response, nth) => {
       response.statusCode = nth === 1 ? 503 : nth === 2 ? 200 : 400;
       response.end();
@@ -117,7 +117,7 @@ describe('spans', () => {
     expect(received).toHaveLength(3);
   });
 
-  test('hold nobody up where the collector hangs: work goes on, the queue has an end, and so has a stop', async () => {
+  test('delay nothing if the collector hangs: work goes on, the queue is limited, and so is a stop', async () => {
     const { url, received } = await collector(() => undefined);
     const telemetry = opened({ otlp: { endpoint: url, metrics: false } });
     for (let nth = 0; nth < 6_000; nth += 1) await work(telemetry);
@@ -127,7 +127,7 @@ describe('spans', () => {
     expect(received).toHaveLength(1);
   });
 
-  test('are dropped where a header is none, and sent again once the file is mended', async () => {
+  test('are dropped while a header is invalid, and sent again once the file is fixed', async () => {
     const { url, received } = await collector((response) => response.end('{}'));
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-telemetry-'));
     ends.push(() => rmSync(folder, { recursive: true }));
@@ -141,7 +141,7 @@ describe('spans', () => {
     await eventually('the next arrives', () => received.length === 1);
   });
 
-  test('are dropped where nobody listens', async () => {
+  test('are dropped if nothing is listening', async () => {
     const telemetry = opened({ otlp: { endpoint: 'http://127.0.0.1:9', metrics: false } });
     await work(telemetry);
     await telemetry.stop();
@@ -158,7 +158,7 @@ describe('metrics', () => {
   for (const took of [0.05, 0.5, 0.6, 5]) seconds.observe(took);
   const source: Metrics = { contentType: '', text: async () => '', read: () => registry.getMetricsAsJSON() };
 
-  test('are those that Prometheus reads, under the same names', async () => {
+  test('are those that Prometheus scrapes, under the same names', async () => {
     const encoded = encodeMetrics({}, await registry.getMetricsAsJSON(), { sinceMs: 1_000, nowMs: 2_000.5 });
     const times = { startTimeUnixNano: '1000000000', timeUnixNano: '2000500000' };
     expect(encoded).toMatchObject({
@@ -187,7 +187,7 @@ describe('metrics', () => {
     });
   });
 
-  test('are sent at their interval, and go on after a collector that was away', async () => {
+  test('are sent at their interval, and continue after the collector was down', async () => {
     const { url, received } = await collector((response, nth) => {
       response.statusCode = nth === 1 ? 400 : 200;
       response.end();
@@ -217,7 +217,7 @@ describe('what the configuration and the environment say', () => {
     expect(read({ otlp: {} }, { OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
   });
 
-  test('what the file leaves open the standard variables say, and else the standard itself', () => {
+  test('the standard variables fill in what the file leaves open, and then the defaults of the standard', () => {
     expect(read({ otlp: {} })?.signals.traces?.url).toBe('http://localhost:4318/v1/traces');
     const env = {
       OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector:4318',
@@ -241,7 +241,7 @@ describe('what the configuration and the environment say', () => {
     expect(read({ otlp: {} }, { OTEL_TRACES_EXPORTER: 'none' })?.signals.traces).toBeUndefined();
   });
 
-  test('gRPC, which is not spoken, is refused with what to write instead', () => {
+  test('gRPC, which is not supported, is refused with what to write instead', () => {
     const { path, env } = configOf({ otlp: {} }, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
     const checked = checkConfig({ path, env });
     expect(checked.ok ? [] : checked.problems.map(({ remedy }) => remedy)).toContainEqual(expect.stringContaining('4318'));

@@ -35,7 +35,7 @@ async function api(answer: (request: IncomingMessage, response: ServerResponse) 
 }
 
 describe('the trace of an incident', () => {
-  test('is the same for each process, another one for each run, and as W3C writes it', () => {
+  test('is the same for each process, different for each run, and in the W3C format', () => {
     expect(traceOf({ ...ref })).toEqual(trace);
     expect(traceOf({ ...ref, run: 'run-2' }).traceId).not.toBe(trace.traceId);
     expect(trace.traceId).toMatch(/^[0-9a-f]{32}$/);
@@ -50,7 +50,7 @@ describe('the trace of an incident', () => {
     expect(named('patch').parentId).toBe(named('applyStep').spanId);
   });
 
-  test('takes up what was done before anybody knew its run, once that is known', async () => {
+  test('picks up what was done before its run was known, once it is', async () => {
     const { tracing, spans, named } = recorder();
     await tracing.ahead(async (join) => {
       await traced({ name: 'head start' }, async () => undefined);
@@ -62,7 +62,7 @@ describe('the trace of an incident', () => {
       expect(named(name)).toMatchObject({ traceId: trace.traceId, parentId: trace.alertSpan });
   });
 
-  test('tells of a failure its code, and never its message', async () => {
+  test('contains the code of a failure, and never its message', async () => {
     const { tracing, spans } = recorder();
     const failing = (error: Error) => tracing.within(ref, { name: 'work' }, () => Promise.reject(error)).catch(() => undefined);
     await failing(new FirebreakError('FB_ERR_CONFLICT', 'password=hunter2'));
@@ -80,7 +80,7 @@ describe('the trace of an incident', () => {
     });
   });
 
-  test('costs nothing where nothing is traced: the work alone runs', async () => {
+  test('costs nothing if nothing is traced: only the work runs', async () => {
     expect(await traced({ name: 'work' }, async () => 7)).toBe(7);
   });
 });
@@ -144,7 +144,7 @@ describe('requests to an API', () => {
     ['/v1/secret/data/hunter2', undefined],
     ['/api/hunter2', undefined],
     ['/', undefined],
-  ])('%s is told as %s', (path, kind) => {
+  ])('%s is reported as %s', (path, kind) => {
     expect(pathKind(path)).toBe(kind);
   });
 });
