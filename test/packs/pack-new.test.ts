@@ -65,7 +65,7 @@ describe('firebreak pack new', () => {
   test('overwrites nothing, and refuses an invalid name', async () => {
     expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest already exists');
     expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Use at most 40 lowercase letters');
-    expect((await firebreakIn(project, 'pack', 'new', 'firebreak')).stderr).toContain('is taken');
+    expect((await firebreakIn(project, 'pack', 'new', 'firebreak')).stderr).toContain('is reserved');
   });
 });
 

@@ -48,7 +48,7 @@ describe('the demo', () => {
   test('goes on when a person clicks on the page, and exits with 1 when the cluster is not as claimed', async () => {
     const state = join(scratch, 'click');
     const child = start(state);
-    const output = await printed(child, 'Click there');
+    const output = await printed(child, 'Choose an answer there');
     const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
     // The console's address is next to Slack's, and works.
     const consoleUrl = /(http:\S+) {2}the console, for any of them/.exec(output())?.[1] ?? '';
@@ -80,7 +80,7 @@ describe('the demo', () => {
   ] as const)('leaves no process behind when it gets $signal while it waits for a person', async ({ signal, code }) => {
     const state = join(scratch, signal);
     const child = start(state);
-    await printed(child, 'Click there');
+    await printed(child, 'Choose an answer there');
     const servers = processesWith(state).filter((pid) => pid !== child.pid);
     // Temporal, five of Kubernetes, the stand-ins and Firebreak.
     expect(servers.length).toBeGreaterThanOrEqual(8);

@@ -231,7 +231,7 @@ inBrowser('the console', () => {
     await sensors.getByText('Silent on 2 of 12 nodes').waitFor();
     for (const text of [
       /node-7 since .*, node-9 since/,
-      /It said 3 times that it lost events/,
+      /It reported 3 times that it lost events/,
       'On all 12 nodes',
       'Not seen by any intake',
       'tracee',

@@ -74,7 +74,7 @@ describe('a head start', () => {
       bodies.some(({ decided }) => decided !== undefined),
     );
     for (let times = 0; times < 3; times += 1) await service.post([alertAbout(workload)]);
-    const asked = ({ questions }: IncidentState) => questions.filter(({ question: { text } }) => text.includes('come again'));
+    const asked = ({ questions }: IncidentState) => questions.filter(({ question: { text } }) => text.includes('reported again'));
     const state = await service.stateWhen('the question', workload, 120_000, (now) => asked(now).length > 0);
     expect(asked(state)).toHaveLength(1);
     expect(asked(state)[0]?.question.text).toContain('found it harmless or released it at');

@@ -27,7 +27,7 @@ describe('the dialog that proposes a freeze', () => {
     const shown = (mode: 'freeze' | 'observe') =>
       JSON.stringify(viewOf(restraintView({ draft: { ...freezeDraft, mode }, modalId: 'm_x' })).blocks);
     expect(shown('freeze')).toMatch(/weakens the response.*becomes a question to people.*somebody else agrees/);
-    expect(shown('observe')).toMatch(/becomes a plan on record.*two other people agree/);
+    expect(shown('observe')).toMatch(/is only recorded as a plan.*two other people agree/);
   });
 
   const scopes: readonly (readonly [string, Readonly<Record<string, string>>, object])[] = [
