@@ -58,7 +58,7 @@ async function measure(): Promise<void> {
     ],
     limitedBy: [
       'How far V8 lets its heaps grow before it collects. The live objects do not grow with the number of incidents: 65 and 42 MB in the two heaps at 100 open incidents, 69 and 38 at 400 (reported by V8 after a forced collection; 258 MB were resident then).',
-      'The allocator of the C library: arenas and thresholds are fixed for the service (`tools/setup/node-flags.mjs`).',
+      'The allocator of the C library: arenas and thresholds are fixed for the service (`service/launcher/node-flags.mjs`).',
     ],
   });
 }
