@@ -698,7 +698,7 @@ describe('an order of a person', () => {
     const vote = { choice: 'approve', person: 'ana', question: 'none' };
     await send({ order: vote, keyId, signature: 'of a vote' });
     await eventually('its refusal', async () =>
-      (await state()).timeline.some(({ of, text }) => of === 'of a vote' && text.includes('format is unknown')),
+      (await state()).timeline.some(({ of, text }) => of === 'of a vote' && text.includes('unknown format')),
     );
   });
 
