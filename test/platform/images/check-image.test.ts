@@ -265,6 +265,11 @@ describe.each([
   test('is unknown when there is something that we cannot read', async () => {
     await publisher.oldSignature(image.digest, [{ ...theirs.layer(image.digest), mediaType: 'application/x-new' }]);
     expect(await look()).toMatchObject({ signature: 'unknown', reason: expect.stringContaining('application/x-new') });
+    const bundle = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+    await publisher.oldSignature(image.digest, [
+      { ...theirs.layer(image.digest), mediaType: bundle, content: Buffer.from('no JSON') },
+    ]);
+    expect(await look()).toMatchObject({ signature: 'unknown', reason: expect.stringContaining('not valid JSON') });
     await publisher.oldSignature(image.digest, [
       { ...theirs.layer(image.digest), content: Buffer.from('{}') },
       ours.layer(image.digest),
