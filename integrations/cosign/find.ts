@@ -49,8 +49,8 @@ async function materialOf(repository: ImageRepository, layer: Descriptor): Promi
     const content = await repository.blob(layer);
     return isBundle ? { kind: 'bundle', bundle: JSON.parse(content.toString('utf8')) } : materialOfLayer(layer, content);
   } catch (error) {
-    if (!(error instanceof FirebreakError)) return { kind: 'unreadable', why: 'its content is not valid JSON' };
-    if (error.code !== 'FB_ERR_NOT_FOUND') throw error;
+    if (error instanceof SyntaxError) return { kind: 'unreadable', why: 'its content is not valid JSON' };
+    if (error instanceof FirebreakError && error.code !== 'FB_ERR_NOT_FOUND') throw error;
     return { kind: 'unreadable', why: 'the registry lists it, but does not have its content' };
   }
 }

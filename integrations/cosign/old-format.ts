@@ -42,7 +42,7 @@ export function materialOfLayer(layer: Descriptor, content: Buffer): Material {
     };
     return { kind: 'bundle', bundle: { mediaType, verificationMaterial, messageSignature }, payload: content };
   } catch {
-    return { kind: 'unreadable', why: 'its annotations are not in cosign’s format' };
+    return { kind: 'unreadable', why: 'its annotations or its content are not in cosign’s format' };
   }
 }
 
