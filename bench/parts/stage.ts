@@ -45,12 +45,15 @@ export async function openStage(options: {
   readonly prepare: (api: KubernetesApi) => Promise<void>;
   /** Changes the demo's configuration. */
   readonly configure?: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+  /** The cluster's etcd flushes each write to the disk, as a cluster's does. */
+  readonly flushes?: boolean;
   /** Environment of the service. */
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const group = new ServerGroup();
-  const platform = await startPlatform({ stateDir: join(folder, 'platform'), kubernetes: { nodes: options.nodes } });
+  const { nodes, flushes = false } = options;
+  const platform = await startPlatform({ stateDir: join(folder, 'platform'), kubernetes: { nodes, flushes } });
   const stop = async (): Promise<void> => {
     await group.stop();
     await platform.stop();

@@ -93,11 +93,15 @@ export class Delivery {
   /** Sends an alert while it is being written to the spool. */
   async sendBeforeWrite(
     line: IncidentLine,
-    { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
+    {
+      spooled,
+      entry,
+      durable,
+    }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly durable: Promise<unknown> },
   ): Promise<Delivered> {
     const { severity } = entry.alert;
     // Does not take a place in the lane as well: a call that holds one there waits for the starts that come afterwards.
-    if (await this.#contain.before([entry], stored))
+    if (await this.#contain.before([entry], durable))
       return this.#contain.afterwards(severity, () => this.#call(line, spooled, containedWaitMs));
     return this.inTurn(line.id, severity, () => this.#call(line, spooled));
   }

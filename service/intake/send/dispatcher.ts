@@ -2,7 +2,7 @@ import { codeOf, FirebreakError } from '../../../core/errors.ts';
 import type { Tracing } from '../../process/telemetry/tracing.ts';
 import type { IntakeLog } from '../log.ts';
 import type { PlacedEntry, SpoolEntry } from '../spool/entry.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { Spool, Written } from '../spool/spool.ts';
 import { tracedAhead, tracedDelivery } from './alert-trace.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
@@ -74,8 +74,8 @@ export class Dispatcher {
     try {
       // A repetition within a storm is only counted.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
-      const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
-      if (isNew) void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], stored));
+      const { durable, stored } = this.#store(line, again ? { ...kept, alone: true } : kept, { isNew });
+      if (isNew) void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], durable));
       line.holds(severity, await stored);
     } finally {
       line.writing -= 1;
@@ -118,9 +118,9 @@ export class Dispatcher {
   async #sendBeforeWrite(line: IncidentLine, entry: SpoolEntry): Promise<void> {
     line.busy = true;
     this.#spool.sentBeforeWrite.note(entry.alert.id);
-    const stored = this.#store(line, entry);
+    const { durable, stored } = this.#store(line, entry, { isNew: true });
     const spooled = batchOfOne({ place: 0, entry });
-    const send = () => this.#delivery.sendBeforeWrite(line, { spooled, entry, stored });
+    const send = () => this.#delivery.sendBeforeWrite(line, { spooled, entry, durable });
     const sent = tracedDelivery(this.#tracing, { line, spooled, written: stored }, send).then((outcome) => {
       if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not accepted the alert yet');
     });
@@ -149,12 +149,23 @@ export class Dispatcher {
     }
   }
 
-  async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
+  /** What may be contained at once is durable before it is stored; of everything else, `durable` is `stored`. */
+  #store(line: IncidentLine, entry: SpoolEntry, { isNew }: { readonly isNew: boolean }): Written {
     const began = performance.now();
-    // Keeps only the id: otherwise all alerts of a storm would stay in memory for as long as the disk takes.
-    const { id } = entry.alert;
+    const isAhead = isNew && entry.alert.severity === 'critical';
+    const written = isAhead ? this.#spool.addAhead(line.id, entry) : { stored: this.#spool.add(line.id, entry) };
+    const stored = this.#stored(line, entry.alert.id, { began, adding: written.stored });
+    return { durable: stored, ...written, stored };
+  }
+
+  /** Keeps only the id: otherwise all alerts of a storm would stay in memory for as long as the disk takes. */
+  async #stored(
+    line: IncidentLine,
+    id: string,
+    { began, adding }: { readonly began: number; readonly adding: Promise<number> },
+  ): Promise<number> {
     try {
-      const place = await this.#spool.add(line.id, entry);
+      const place = await adding;
       this.#delivery.accepted(performance.now() - began);
       this.#spool.sentBeforeWrite.stored(id);
       return place;

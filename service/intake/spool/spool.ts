@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { FirebreakError } from '../../../core/errors.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
@@ -12,6 +13,7 @@ import { Notes } from './notes.ts';
 import { RejectedItems } from './rejected-items.ts';
 import { SentBeforeWrite } from './sent-before-write.ts';
 import { WaitingAlerts } from './waiting-alerts.ts';
+import { WriteAheadLog } from './write-ahead-log.ts';
 import { partOfBatch, WriteGroup } from './write-group.ts';
 
 /** A batch that is, or may be, on its way to Temporal. */
@@ -39,6 +41,19 @@ interface SpoolOptions {
   readonly leftFree?: number;
 }
 
+/** An alert that is being written. */
+export interface Written {
+  /** Resolves when it is on disk, wherever. */
+  readonly durable: Promise<unknown>;
+  /** Resolves to its place once it is in the database. */
+  readonly stored: Promise<number>;
+}
+
+interface Ahead {
+  readonly incident: string;
+  readonly entry: SpoolEntry;
+}
+
 interface Opened extends SpoolOptions {
   readonly root: RootDatabase;
   readonly unlock: () => void;
@@ -60,6 +75,7 @@ export class Spool {
   readonly #fresh: FreshIds;
   readonly #sending: Database<Sending, string>;
   readonly #writes: WriteGroup;
+  readonly #ahead: WriteAheadLog;
   readonly #maxBytes: number;
   readonly #unlock: () => void;
   #lastPlace = 0;
@@ -73,6 +89,7 @@ export class Spool {
     this.#waiting = new WaitingAlerts(root);
     this.#sending = root.openDB({ name: 'sending' });
     this.#writes = new WriteGroup(root);
+    this.#ahead = new WriteAheadLog(directory);
     this.ledger = new Ledger(root);
     this.#fresh = new FreshIds(root, this.ledger);
     this.rejectedItems = new RejectedItems(root);
@@ -109,7 +126,18 @@ export class Spool {
       ...spool.rejectedItems.refused(1).map(({ place }) => place),
     ];
     spool.#lastPlace = Math.max(...places);
+    await spool.#recover();
     return spool;
+  }
+
+  /** Stores what only the write-ahead log has. With a full disk it stays there until the next start. */
+  async #recover(): Promise<void> {
+    if (this.isFull()) return;
+    for (const record of this.#ahead.left()) {
+      const { incident, entry }: Ahead = deserialize(record);
+      if (this.incidentOf(entry.alert.id) === undefined) await this.add(incident, entry);
+    }
+    await this.#ahead.begin();
   }
 
   /** Writes the alert and remembers its id atomically. Resolves to its place when it is on disk. */
@@ -121,6 +149,19 @@ export class Spool {
     this.#waiting.stored(place, incident);
     this.#fresh.stored(place, id, incident);
     return place;
+  }
+
+  /** The same for an alert that is acted upon as soon as it is durable. */
+  addAhead(incident: string, entry: SpoolEntry): Written {
+    const ahead: Ahead = { incident, entry };
+    const { durable, release } = this.#ahead.append(serialize(ahead));
+    const stored = this.add(incident, entry);
+    // If it cannot be stored, it is found in the log at the next start.
+    stored.then(release, () => {});
+    const either = Promise.any([durable, stored]);
+    // Whoever adds an alert waits for `stored` as well.
+    either.catch(() => {});
+    return { durable: either, stored };
   }
 
   /** A separate function, so that only the write holds the alert in memory. */
@@ -231,6 +272,7 @@ export class Spool {
   async close(): Promise<void> {
     await this.notes.stop();
     await Promise.all([this.#writes.settled(), this.#fresh.stop()]);
+    await this.#ahead.close();
     this.#closed = true;
     this.sentBeforeWrite.close();
     await this.#root.close();

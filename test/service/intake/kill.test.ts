@@ -14,8 +14,12 @@ afterEach(async () => {
   for (const directory of directories.splice(0)) removeDirectory(directory);
 });
 
-async function startProcess(directory: string, temporal: 'up' | 'down'): Promise<{ url: string; kill: () => Promise<void> }> {
-  const { url, child } = await startIntakeProcess(directory, { temporal });
+async function startProcess(
+  directory: string,
+  temporal: 'up' | 'down',
+  contained = '',
+): Promise<{ url: string; kill: () => Promise<void> }> {
+  const { url, child } = await startIntakeProcess(directory, { temporal, contained });
   children.push(child);
   return { url, kill: () => killed(child) };
 }
@@ -60,6 +64,18 @@ describe('kill -9 of the intake', () => {
     expect(countAccepted(directory).counted).toBe(0);
     await startProcess(directory, 'up');
     await until(() => countAccepted(directory).counted === 120);
+  });
+
+  test('as soon as a containment may begin does not lose its alert', async () => {
+    const directory = freshDirectory();
+    directories.push(directory);
+    const contained = join(directory, 'contained');
+    const body = JSON.stringify(falcoEvent());
+    const first = await startProcess(directory, 'down', contained);
+    expect(await postTo(first.url, body)).toBe(false);
+    await startProcess(directory, 'up');
+    await until(() => countAccepted(directory).counted === 1);
+    expect(countAccepted(directory).ids).toEqual([readFileSync(contained, 'utf8')]);
   });
 
   test('at any point of a storm loses nothing and counts nothing twice', async () => {

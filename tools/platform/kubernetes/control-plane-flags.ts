@@ -3,12 +3,17 @@ import { join } from 'node:path';
 import { flags } from '../../../service/parts/command.ts';
 import { type AuditLevel, type AuditPolicy, auditPolicy } from './audit-policy.ts';
 
-export function etcdFlags(options: { readonly folder: string; readonly port: number; readonly peerPort: number }): string[] {
+export function etcdFlags(options: {
+  readonly folder: string;
+  readonly port: number;
+  readonly peerPort: number;
+  readonly flushes?: boolean;
+}): string[] {
   const client = `http://127.0.0.1:${options.port}`;
   const peer = `http://127.0.0.1:${options.peerPort}`;
   return flags({
     'data-dir': options.folder,
-    'unsafe-no-fsync': true,
+    'unsafe-no-fsync': options.flushes !== true,
     'listen-client-urls': client,
     'advertise-client-urls': client,
     'listen-peer-urls': peer,

@@ -35,9 +35,10 @@ export async function startControlPlane(options: {
   readonly group: ServerGroup;
   readonly realNodes?: readonly string[];
   readonly port?: number | undefined;
+  readonly flushes: boolean;
   readonly onProgress: OnProgress;
 }): Promise<KubernetesServer & { readonly access: KubernetesAccess }> {
-  const { kubelab, folder, auditLevel, group, realNodes = [], port, onProgress } = options;
+  const { kubelab, folder, auditLevel, group, realNodes = [], port, flushes, onProgress } = options;
   const pki = join(folder, 'pki');
   const logs = join(folder, 'log');
   mkdirSync(logs, { recursive: true });
@@ -52,7 +53,7 @@ export async function startControlPlane(options: {
   const kwokConfig = join(folder, 'kwok.yaml');
 
   const commands: Record<ControlPlaneServer, readonly string[]> = {
-    etcd: etcdFlags({ folder: join(folder, 'etcd'), port: ports.etcd, peerPort: ports.etcdPeer }),
+    etcd: etcdFlags({ folder: join(folder, 'etcd'), port: ports.etcd, peerPort: ports.etcdPeer, flushes }),
     'kube-apiserver': [
       ...sharedApiServerFlags({
         port: ports.api,

@@ -18,6 +18,8 @@ export interface KubernetesOptions {
   readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
   readonly auditLevel?: AuditLevel | AuditPolicy;
+  /** etcd flushes each write to the disk, as in a cluster. Default: it does not, which is faster and loses data with the machine only. */
+  readonly flushes?: boolean;
   /** The first of its six ports. Default: free ports, the same as last time. */
   readonly port?: number | undefined;
 }
@@ -44,7 +46,8 @@ export async function startKubernetes(options: {
     const assets = assetsFolder();
     const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubernetesProgram('kubelab', onProgress);
     if (kubelab) {
-      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, port: kubernetes.port, onProgress });
+      const { port, flushes = false } = kubernetes;
+      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, port, flushes, onProgress });
       await addFakeNodes({ access: plane.access, names: nodes });
       await nodesAreReady({ access: plane.access, names: [...nodes, ...realNodes] });
       onProgress(`Kubernetes is serving at ${plane.server}`);

@@ -50,10 +50,18 @@ export function removeDirectory(directory: string): void {
 /** An intake in a process of its own. Its spool and everything Temporal accepted are in that directory: see `intake-process.ts`. */
 export async function startIntakeProcess(
   directory: string,
-  { temporal = 'up', playbooks = [], flags = [] }: IntakeProcessOptions = {},
+  { temporal = 'up', playbooks = [], contained = '', flags = [] }: IntakeProcessOptions = {},
 ): Promise<{ readonly url: string; readonly child: ChildProcess }> {
   const program = fileURLToPath(new URL('./intake-process.ts', import.meta.url));
-  const args = [...flags, program, join(directory, 'spool'), join(directory, 'taken'), temporal, JSON.stringify(playbooks)];
+  const args = [
+    ...flags,
+    program,
+    join(directory, 'spool'),
+    join(directory, 'taken'),
+    temporal,
+    JSON.stringify(playbooks),
+    contained,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await new Promise<string>((done, fail) => {
     child.stdout.once('data', (data) => done(String(data).trim()));
@@ -65,6 +73,8 @@ export async function startIntakeProcess(
 interface IntakeProcessOptions {
   readonly temporal?: 'up' | 'down';
   readonly playbooks?: readonly AnyPlaybook[];
+  /** Where it writes down the first alert that it would contain, and is gone. */
+  readonly contained?: string;
   /** Flags for Node. */
   readonly flags?: readonly string[];
 }

@@ -9,8 +9,11 @@ import { openKnowledge } from '../../../../service/cell/pools/durable-memory.ts'
 import type { IncidentGateway } from '../../../../service/intake/send/incident-gateway.ts';
 import { startIntake } from '../../../../service/intake/start.ts';
 
-/** A separate intake process that tests kill: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down [PLAYBOOKS]`. Prints its address. */
-const [, , spoolDir = '', taken = '', temporal = 'up', enabled = '[]'] = process.argv;
+/**
+ * A separate intake process that tests kill: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down [PLAYBOOKS] [CONTAINED_FILE]`. Prints its address. With the
+ * last one it writes down the first alert that it would contain, and is gone.
+ */
+const [, , spoolDir = '', taken = '', temporal = 'up', enabled = '[]', contained = ''] = process.argv;
 const playbooks: readonly AnyPlaybook[] = JSON.parse(enabled);
 const open = new Set<string>();
 
@@ -59,6 +62,18 @@ const intake = await startIntake({
   gateway,
   stamps,
   seal: (bytes) => bytes,
+  ...(contained !== '' && {
+    headStart: {
+      wants: () => true,
+      begin: async ({ alert }, durable) => {
+        await durable;
+        appendFileSync(contained, alert.id);
+        process.kill(process.pid, 'SIGKILL');
+        return 'contained';
+      },
+      orphans: () => 0,
+    },
+  }),
   log,
 });
 // The process will be killed, so it saves Node's compile cache now for the next one.

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { WriteGroup } from '../../../service/intake/spool/write-group.ts';
-import { freshDirectory, removeDirectory } from './parts/intake-fixture.ts';
+import { WriteGroup } from '../../../../service/intake/spool/write-group.ts';
+import { freshDirectory, removeDirectory } from '../parts/intake-fixture.ts';
 
 describe('writes of one turn', () => {
   const directory = freshDirectory();

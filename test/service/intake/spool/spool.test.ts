@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../../core/alert/alert.ts';
-import { subjectOf } from '../../../core/alert/subject.ts';
-import { nextBatch } from '../../../service/intake/send/batch.ts';
-import type { SpoolEntry } from '../../../service/intake/spool/entry.ts';
-import { Spool } from '../../../service/intake/spool/spool.ts';
-import { freshDirectory, removeDirectory, until } from './parts/intake-fixture.ts';
+import type { Alert } from '../../../../core/alert/alert.ts';
+import { subjectOf } from '../../../../core/alert/subject.ts';
+import { nextBatch } from '../../../../service/intake/send/batch.ts';
+import type { SpoolEntry } from '../../../../service/intake/spool/entry.ts';
+import { Spool } from '../../../../service/intake/spool/spool.ts';
+import { freshDirectory, removeDirectory, until } from '../parts/intake-fixture.ts';
 
 const directories: string[] = [];
 
