@@ -140,17 +140,27 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
 function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
   const owner = ownerCap(facts.ownerReplicas, rules.ownerShare);
   const reached = [
-    { contained: facts.ownerContained, cap: owner, what: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
-    { contained: facts.namespaceContained, cap: rules.namespaceCap, what: 'pods of its namespace' },
+    { contained: facts.ownerContained, cap: owner, of: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
+    { contained: facts.namespaceContained, cap: rules.namespaceCap, of: `${podWord(facts.namespaceContained)} of its namespace` },
     // Decoys elsewhere must not buy an attacker freedom here.
     ...(facts.namespaceContained < (rules.namespaceReserve ?? 0)
       ? []
-      : [{ contained: facts.clusterContained, cap: rules.clusterCap, what: 'pods of the cluster' }]),
+      : [{ contained: facts.clusterContained, cap: rules.clusterCap, of: `${podWord(facts.clusterContained)} of the cluster` }]),
   ].find(({ contained, cap }) => contained >= cap);
   if (!reached) return { ok: true };
+  const { contained, cap, of } = reached;
+  const elsewhere = (rules.cells ?? 1) > 1 ? ', or may be by another cell' : '';
   return {
     ok: false,
     code: 'FB_ERR_CAP_REACHED',
-    reason: `${reached.contained} ${reached.what} are already contained${(rules.cells ?? 1) > 1 ? ', or may be by another cell' : ''}, and no more than ${reached.cap} are contained without people`,
+    reason: `${contained} ${of} ${isOrAre(contained)} already contained${elsewhere}, and no more than ${cap} ${isOrAre(cap)} contained without people`,
   };
+}
+
+function podWord(count: number): string {
+  return count === 1 ? 'pod' : 'pods';
+}
+
+function isOrAre(count: number): string {
+  return count === 1 ? 'is' : 'are';
 }
