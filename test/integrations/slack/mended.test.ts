@@ -47,9 +47,13 @@ describe('what only a person can fix', () => {
       retryAfterMs: 30_000,
       detail: expect.stringContaining('is_inactive: the channel is archived'),
     });
+    const other = { ...plainCard, questionId: 'question-2', incident: { ...incident, id: `${incident.id}-2`, title: 'another' } };
+    await expect(post(rig, other)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryAfterMs: 30_000 });
     rig.slack.world.channels.set(channel, place);
     await edit();
-    expect(rig.slack.channelMessages(channel)).toMatchObject([{ text: expect.stringContaining('Keep it, decided by') }]);
+    await post(rig, other);
+    // Questions of one alert share a card.
+    expect(rig.slack.channelMessages(channel)).toMatchObject([{ text: expect.stringContaining('2 targets, 1 undecided') }]);
   });
 
   test('a workspace with a time limit on edits: the edit is refused for good, and says so', async () => {
