@@ -137,7 +137,8 @@ export class Spool {
       const { incident, entry }: Ahead = deserialize(record);
       if (this.incidentOf(entry.alert.id) === undefined) await this.add(incident, entry);
     }
-    await this.#ahead.begin();
+    // Without it, containments wait for the database.
+    await this.#ahead.begin().catch(() => {});
   }
 
   /** Writes the alert and remembers its id atomically. Resolves to its place when it is on disk. */

@@ -97,6 +97,8 @@ export class WriteAheadLog {
     this.#unwritten += 1;
     const written = this.#last.then(async () => {
       this.#next = undefined;
+      // A record behind a gap would not be found again.
+      if (this.#file !== file) throw new Error('the write-ahead log ended at an earlier record');
       const bytes = Buffer.concat(records);
       const { bytesWritten } = await file.write(bytes, 0, bytes.length, at);
       if (bytesWritten < bytes.length) throw new Error('the write-ahead log was not written in full');
@@ -107,7 +109,6 @@ export class WriteAheadLog {
         this.#startAgain();
       },
       () => {
-        // A record behind a gap would not be found again.
         this.#file = undefined;
       },
     );
@@ -117,9 +118,13 @@ export class WriteAheadLog {
   #startAgain(): void {
     if (this.#held > 0 || this.#unwritten > 0 || this.#unflushed === undefined) return;
     this.#end = 0;
-    this.#epoch += 1;
-    // Long after, its last records would be taken for new ones: their ids are forgotten after a week.
-    writeSync(this.#unflushed.fd, noHead, 0, headLength, 0);
+    this.#epoch = (this.#epoch + 1) >>> 0;
+    try {
+      // Long after, its last records would be taken for new ones: their ids are forgotten after a week.
+      writeSync(this.#unflushed.fd, noHead, 0, headLength, 0);
+    } catch {
+      this.#file = undefined;
+    }
   }
 }
 
