@@ -103,7 +103,7 @@ class Simulation {
   #begin(): IncidentParts {
     const { alert } = this.#options;
     const start = { subject: subjectOf(alert), batch: batchOf(alert, 0) };
-    const parts = createParts({ start, settings: this.#stage.settings }, this.#playbooks);
+    const parts = createParts({ start, settings: this.#stage.settings }, [this.#playbooks]);
     this.#parts = parts;
     const heard = parts.model.onRecord;
     parts.model.onRecord = (kind, text, body) => {

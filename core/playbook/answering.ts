@@ -38,9 +38,30 @@ function placesFor(playbooks: readonly AnyPlaybook[], alert: Alert): readonly nu
   return places.of(alert);
 }
 
+/** The lists that a list was chosen from. */
+const origins = new WeakMap<readonly AnyPlaybook[], readonly (readonly AnyPlaybook[])[]>();
+
+/**
+ * The chosen playbooks of some lists. Only the lists themselves are indexed: if many choose from the same ones, as incidents do, the index is built and kept
+ * once, not for each.
+ */
+export function chosenFrom<P extends AnyPlaybook>(
+  lists: readonly (readonly P[])[],
+  isChosen: (playbook: P) => boolean,
+): readonly P[] {
+  const chosen = lists.flatMap((list) => list.filter(isChosen));
+  origins.set(chosen, lists);
+  return chosen;
+}
+
 /** The playbooks whose envelope matches this alert, highest priority first, and in list order among equals. */
 export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
   if (!mayCarryRule(alert)) return [];
+  const lists = origins.get(playbooks);
+  if (lists) {
+    const among = new Set(lists.flatMap((list) => placesFor(list, alert).map((place) => list[place])));
+    return playbooks.filter((one) => among.has(one) && isMeant(one, alert)).sort((a, b) => priorityOf(b) - priorityOf(a));
+  }
   const found: P[] = [];
   for (const place of placesFor(playbooks, alert)) {
     const playbook = playbooks[place];

@@ -3,7 +3,7 @@ import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../co
 import { atLeast, severities } from '../../core/alert/severity.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
-import { answering, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
+import { answering, chosenFrom, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
@@ -25,13 +25,11 @@ export class Bodies {
   readonly #enabled: readonly ListedPlaybook[];
   readonly #cameAgain: Recurrences;
 
-  /** @param listed all playbooks; the incident's settings say which are enabled. */
-  constructor(parts: ContextParts, listed: readonly ListedPlaybook[]) {
+  /** @param lists all playbooks, by pack; the incident's settings say which are enabled. */
+  constructor(parts: ContextParts, lists: readonly (readonly ListedPlaybook[])[]) {
     this.#model = parts.model;
     this.#parts = parts;
-    const isEnabled = ({ id }: ListedPlaybook): boolean => parts.model.settings.playbooks.includes(id);
-    // Reusing the same list means it is indexed for alerts only once, however many incidents there are.
-    this.#enabled = listed.every(isEnabled) ? listed : listed.filter(isEnabled);
+    this.#enabled = chosenFrom(lists, ({ id }) => parts.model.settings.playbooks.includes(id));
     this.#cameAgain = new Recurrences(parts);
   }
 

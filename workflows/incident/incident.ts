@@ -32,7 +32,7 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(
     input,
-    packs.flatMap(({ playbooks }) => playbooks),
+    packs.map(({ playbooks }) => playbooks),
   );
   const { model, votes, remarks, posture, followUp } = parts;
 

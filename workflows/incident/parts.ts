@@ -34,7 +34,8 @@ export interface IncidentParts {
   readonly followUp: FollowUp;
 }
 
-export function createParts(input: IncidentInput, playbooks: readonly ListedPlaybook[]): IncidentParts {
+/** @param lists all playbooks, by pack */
+export function createParts(input: IncidentInput, lists: readonly (readonly ListedPlaybook[])[]): IncidentParts {
   const desk = deskActivities(input.settings);
   const model = new IncidentModel(input, desk);
   const questions = new Questions(model, desk);
@@ -72,7 +73,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
-  const bodies = new Bodies({ model, engine, questions, leases }, playbooks);
+  const bodies = new Bodies({ model, engine, questions, leases }, lists);
   const checks = new ContainmentChecks(model, () => questions.touchAll());
   const posture = new PostureLook(model, () => questions.touchAll());
   const votes = new Votes({

@@ -3,7 +3,7 @@ import { quarantinePod } from '../../../core/actions/index.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
 import { headStartOf } from '../../../core/incident/head-start.ts';
-import { answering, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
+import { answering, chosenFrom, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
 import { glob, type Match, regex } from '../../../core/playbook/match.ts';
 import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
 
@@ -64,6 +64,42 @@ describe('of several playbooks', () => {
       headStartOf({ alert, subject, receivedAt: alert.time }, { playbooks, now: Date.parse(alert.time) })?.playbook;
     expect(stepFor([starts, exact])).toBe('starts');
     expect(stepFor([starts, { ...exact, priority: 1, exclusive: true }])).toBeUndefined();
+  });
+});
+
+describe('of playbooks that are chosen from lists', () => {
+  const exact = playbook('exact', { rule: 'Run shell untrusted' }, { priority: 5 });
+  const like = playbook('like', { rule: glob('Run *') });
+  const wide = playbook('wide', { severity: 'critical' }, { priority: 9 });
+  const rest = playbook('rest', 'unanswered');
+
+  test('the same answer in the same order as of one list of them', () => {
+    const lists = [[like, rest, exact], [wide]];
+    for (const left of [[], ['wide'], ['exact', 'wide'], ['rest'], ['like', 'exact', 'wide']]) {
+      const isChosen = ({ id }: AnyPlaybook): boolean => !left.includes(id);
+      for (const given of [alert, { ...alert, rule: 'Run it' }, { ...alert, rule: 'Another', severity: 'low' } as const])
+        expect([left, idsOf(chosenFrom(lists, isChosen), given)]).toEqual([left, idsOf(lists.flat().filter(isChosen), given)]);
+    }
+    expect(idsOf(chosenFrom(lists, () => true))).toEqual(['wide', 'exact', 'like']);
+  });
+
+  test('the lists are indexed once, however many choose from them', () => {
+    let read = 0;
+    const other = playbook('other', { rule: 'Another rule' });
+    const { on } = other;
+    const counted: AnyPlaybook = {
+      ...other,
+      get on() {
+        read += 1;
+        return on;
+      },
+    };
+    const lists = [[exact, counted]];
+    expect(idsOf(chosenFrom(lists, () => true))).toEqual(['exact']);
+    const forTheIndex = read;
+    expect(forTheIndex).toBeGreaterThan(0);
+    for (let n = 0; n < 10; n += 1) expect(idsOf(chosenFrom(lists, () => true))).toEqual(['exact']);
+    expect(read).toBe(forTheIndex);
   });
 });
 
