@@ -15,7 +15,7 @@ import {
 import { addressLine, type TicketAddress, threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { OutcomeUnknown } from '../json-api.ts';
 import { GithubApi } from './api.ts';
-import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
+import { checkRepository, hasComment, type Issue, IssueList, markerOf, ticketLabel, toIssue } from './issues.ts';
 
 export interface GithubTicketsOptions {
   /** `owner/name` of a private repository. */
@@ -35,7 +35,7 @@ const rememberedTickets = 1_000;
 /** An issue is still considered if GitHub dates it up to this long before its incident began: its clock may differ. */
 const clocksApartMs = 10 * 60_000;
 
-type Sought = Parameters<typeof findIssues>[2];
+type Sought = Parameters<IssueList['find']>[0];
 
 const bodyLimit = 60_000;
 
@@ -62,6 +62,7 @@ function ticketLabels(labels: readonly string[]): string[] {
 class GithubTickets implements TicketSystem {
   readonly name = 'github';
   readonly #api: GithubApi;
+  readonly #issues: IssueList;
   readonly #repository: string;
   readonly #fields: { readonly title?: string; readonly body?: string };
   readonly #settleMs: number;
@@ -81,6 +82,8 @@ class GithubTickets implements TicketSystem {
       apiUrl: options.apiUrl ?? 'https://api.github.com',
       timeoutMs: options.timeoutMs ?? 5_000,
     });
+    const lagMs = 2 * this.#settleMs;
+    this.#issues = new IssueList({ api: this.#api, repository: options.repository, lagMs });
   }
 
   open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
@@ -188,7 +191,7 @@ class GithubTickets implements TicketSystem {
   /** The oldest issue with this key. Later ones, created at the same moment by another process, are closed as duplicates. */
   async #find(sought: Sought): Promise<Issue | undefined> {
     const { signal } = sought;
-    const [first, ...doubles] = await findIssues(this.#api, this.#repository, sought);
+    const [first, ...doubles] = await this.#issues.find(sought);
     for (const double of doubles.filter((issue) => issue.open))
       await this.close({ id: String(double.number), reason: 'not_planned' }, signal);
     return first;

@@ -143,6 +143,7 @@ export class FakeApi {
       user: { login: 'firebreak-bot', id: 2, type: 'Bot' },
       comments: issue.comments.length,
       created_at: new Date(issue.createdAt).toISOString(),
+      updated_at: new Date(issue.updatedAt).toISOString(),
       html_url: `${this.pageUrl}#${issue.number}`,
       url: `/repos/${repository}/issues/${issue.number}`,
     };
@@ -155,8 +156,12 @@ export class FakeApi {
   #list(url: URL): RestAnswer {
     const state = url.searchParams.get('state') ?? 'open';
     const labels = (url.searchParams.get('labels') ?? '').split(',').filter((label) => label !== '');
+    const since = url.searchParams.get('since');
+    const updatedFrom = since === null ? Number.NEGATIVE_INFINITY : Date.parse(since);
+    if (since !== null && !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(since)) return problem(422, 'Validation Failed', []);
     const found = this.store
       .all()
+      .filter((issue) => issue.updatedAt >= updatedFrom)
       .filter((issue) => this.#options.isListed?.(issue) ?? true)
       .filter((issue) => state === 'all' || issue.state === state)
       .filter((issue) => labels.every((label) => issue.labels.includes(label)));

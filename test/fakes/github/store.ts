@@ -7,6 +7,7 @@ export interface FakeIssue {
   readonly state: 'open' | 'closed';
   readonly stateReason: string | null;
   readonly createdAt: number;
+  readonly updatedAt: number;
   readonly comments: readonly { readonly id: number; readonly body: string; readonly at: number }[];
 }
 
@@ -30,12 +31,14 @@ export class IssueStore {
 
   create(issue: { readonly title: string; readonly body: string; readonly labels: readonly string[] }): FakeIssue {
     for (const label of issue.labels) this.#labels.add(label);
+    const now = Date.now();
     const made: FakeIssue = {
       ...issue,
       number: this.#issues.length + 1,
       state: 'open',
       stateReason: null,
-      createdAt: Date.now(),
+      createdAt: now,
+      updatedAt: now,
       comments: [],
     };
     this.#issues.push(made);
@@ -43,7 +46,7 @@ export class IssueStore {
   }
 
   change(issue: FakeIssue, change: Partial<FakeIssue>): FakeIssue {
-    const changed = { ...issue, ...change };
+    const changed = { ...issue, updatedAt: change.createdAt ?? Date.now(), ...change };
     this.#issues[issue.number - 1] = changed;
     return changed;
   }

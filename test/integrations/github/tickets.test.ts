@@ -17,6 +17,14 @@ const request: TicketRequest = {
 };
 const signal = new AbortController().signal;
 
+/** The id of a run, as Temporal makes it. */
+function runBegunAt(at: number): string {
+  return `${at
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/^(.{8})/, '$1-')}-7abc-8def-0123456789ab`;
+}
+
 let fakes: GithubFake[] = [];
 afterEach(async () => {
   await Promise.all(fakes.map((fake) => fake.stop()));
@@ -74,11 +82,7 @@ describe('opening a ticket', () => {
     const old = Date.now() - 3_600_000;
     for (let index = 0; index < 950; index++)
       fake.store.change(fake.store.create({ title: 'x', body: 'y', labels: ['firebreak'] }), { createdAt: old });
-    const run = `${Date.now()
-      .toString(16)
-      .padStart(12, '0')
-      .replace(/^(.{8})/, '$1-')}-7abc-8def-0123456789ab`;
-    const incident = { ...request.incident, run };
+    const incident = { ...request.incident, run: runBegunAt(Date.now()) };
     const lists = () => fake.calls.filter((call) => call === 'GET /repos/acme/incidents/issues').length;
     expect(await tickets(fake).open({ ...request, incident }, signal)).toMatchObject({ state: 'created', id: '951' });
     expect(lists()).toBe(1);
@@ -87,6 +91,60 @@ describe('opening a ticket', () => {
     // If nobody knows when the incident began, all are searched.
     await tickets(fake).open({ ...request, key: 'other' }, signal);
     expect(lists()).toBeGreaterThan(10);
+  });
+
+  describe('while many incidents begin', () => {
+    const begun = (serial: number, at = Date.now()): TicketRequest => ({
+      ...request,
+      key: `ticket/${serial}`,
+      incident: { id: `incident/lab/shop/Deployment/${serial}`, run: runBegunAt(at) },
+    });
+    const lists = (fake: GithubFake) => fake.calls.filter((call) => call === 'GET /repos/acme/incidents/issues').length;
+
+    test('reads what came since, and not again all of their tickets', async () => {
+      const fake = await github();
+      const minutesAgo = (minutes: number): number => Date.now() - minutes * 60_000;
+      // A hundred a minute.
+      for (let serial = 0; serial < 950; serial++) {
+        const createdAt = minutesAgo((950 - serial) / 100);
+        fake.store.change(fake.store.create({ title: 'x', body: 'y', labels: ['firebreak'] }), { createdAt });
+      }
+      const system = tickets(fake);
+      await system.open(begun(1), signal);
+      expect(lists(fake)).toBe(10);
+      for (const serial of [2, 3, 4]) expect(await system.open(begun(serial), signal)).toMatchObject({ state: 'created' });
+      expect(lists(fake)).toBe(10 + 3 * 3);
+      // Of an incident that began before those: what is not known is read.
+      await system.open(begun(5, minutesAgo(60)), signal);
+      expect(lists(fake)).toBe(10 + 3 * 3 + 10);
+    });
+
+    test('finds what another process has opened, seen in the list before or created since', async () => {
+      const fake = await github();
+      const system = tickets(fake, { settleMs: 0 });
+      const other = tickets(fake);
+      await other.open(begun(1), signal);
+      await system.open(begun(2), signal);
+      await other.open(begun(3), signal);
+      expect(await system.open(begun(1), signal)).toMatchObject({ state: 'existing', id: '1' });
+      expect(await system.open(begun(3), signal)).toMatchObject({ state: 'existing', id: '3' });
+      expect(fake.store.all()).toHaveLength(3);
+    });
+
+    test('takes one that has lost its marker for none, and one that comes late into the list for what it is', async () => {
+      let late: number | undefined = 1;
+      const fake = await github({ isListed: ({ number }) => number !== late });
+      const system = tickets(fake);
+      await tickets(fake).open(begun(1), signal);
+      await system.open(begun(2), signal);
+      late = undefined;
+      expect(await system.open(begun(1), signal)).toMatchObject({ state: 'existing', id: '1' });
+      await tickets(fake).open(begun(4), signal);
+      await system.open(begun(5), signal);
+      const edited = fake.store.get(3);
+      if (edited) fake.store.change(edited, { body: 'edited by hand' });
+      expect(await system.open(begun(4), signal)).toMatchObject({ state: 'created', id: '5' });
+    });
   });
 
   test('creates one issue for two concurrent calls', async () => {
