@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { access, readFile, rename, rm } from 'node:fs/promises';
+import { access, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
@@ -7,6 +7,9 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { ensureFolder } from '../ensure-folder.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';
+
+/** Bytes read at once. */
+const largestPart = 1024 * 1024;
 
 /** `DIR/ab/abcd…`: written next to it, synced, then renamed, so that an artefact exists completely or not at all. Readable by its owner only. */
 export function createFolderStore({ dir }: { readonly dir: string }): EvidenceStore {
@@ -40,7 +43,9 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
 }
 
 async function* readGuarded(path: string, sha256: string): AsyncGenerator<Uint8Array> {
-  const parts = checkedStream(createReadStream(path, { highWaterMark: 1024 * 1024 }), sha256);
+  const { size } = await guarded(() => stat(path), sha256);
+  const highWaterMark = Math.min(largestPart, Math.max(1, size));
+  const parts = checkedStream(createReadStream(path, { highWaterMark }), sha256);
   try {
     for (;;) {
       const { value, done } = await guarded(() => parts.next(), sha256);

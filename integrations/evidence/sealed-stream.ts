@@ -5,6 +5,7 @@ const magic = Buffer.from('firebreak.sealed.v1\n');
 const saltBytes = 32;
 const tagBytes = 16;
 const segmentBytes = 1024 * 1024;
+const firstBytes = 16 * 1024;
 
 /**
  * Seals a stream of any length in constant memory. Layout: `firebreak.sealed.v1\n`, salt (32), then segments: AES-256-GCM of 1 MiB each, followed by its tag
@@ -74,7 +75,8 @@ async function* inSegments(
   data: AsyncIterable<Uint8Array>,
   size: number,
 ): AsyncGenerator<{ readonly bytes: Buffer; readonly number: bigint; readonly isLast: boolean }> {
-  const pending = Buffer.allocUnsafe(size);
+  // Most evidence is much smaller than a segment.
+  let pending = Buffer.allocUnsafe(Math.min(size, firstBytes));
   let filled = 0;
   let number = 0n;
   for await (const part of data) {
@@ -86,12 +88,23 @@ async function* inSegments(
         filled = 0;
       }
       const more = part.subarray(from, from + size - filled);
+      if (filled + more.length > pending.length) pending = enlarged(pending, { filled, needed: filled + more.length, size });
       pending.set(more, filled);
       filled += more.length;
       from += more.length;
     }
   }
   yield { bytes: pending.subarray(0, filled), number, isLast: true };
+}
+
+/** At least twice as large, but no larger than a piece. */
+function enlarged(
+  pending: Buffer,
+  { filled, needed, size }: { readonly filled: number; readonly needed: number; readonly size: number },
+): Buffer<ArrayBuffer> {
+  const larger = Buffer.allocUnsafe(Math.min(size, Math.max(needed, 2 * pending.length)));
+  larger.set(pending.subarray(0, filled));
+  return larger;
 }
 
 function derivedKey(key: Uint8Array, salt: Uint8Array): Buffer {
