@@ -81,9 +81,11 @@ export async function listObjects<T = ObjectJson>(
   options: Omit<Call, 'ref'> & {
     readonly ref: Omit<ObjectRef, 'name'>;
     readonly query?: Readonly<Record<string, string>>;
+    /** Objects for which it returns false are left out. Called for each page, so that no more than a page of them is in memory. */
+    readonly keep?: (object: T) => boolean;
   },
 ): Promise<readonly T[]> {
-  const { api, ref, query, signal } = options;
+  const { api, ref, query, keep, signal } = options;
   const found: T[] = [];
   let next: string | undefined;
   do {
@@ -94,7 +96,7 @@ export async function listObjects<T = ObjectJson>(
       what: doing('list', ref),
       ...(signal && { signal }),
     });
-    found.push(...page.items);
+    found.push(...(keep ? page.items.filter(keep) : page.items));
     next = page.metadata?.continue || undefined;
   } while (next);
   return found;

@@ -53,7 +53,7 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
 }
 
 /** Returns nothing if Argo CD or Flux is not installed. */
-async function listInstalled(options: Parameters<typeof listObjects>[0]): Promise<readonly ObjectJson[]> {
+async function listInstalled(options: Parameters<typeof listObjects<ObjectJson>>[0]): Promise<readonly ObjectJson[]> {
   return (await listObjects(options).catch(undefinedIf('FB_ERR_NOT_FOUND'))) ?? [];
 }
 

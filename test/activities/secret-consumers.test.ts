@@ -13,7 +13,8 @@ const owned = (kind: string, labels: Readonly<Record<string, string>> = {}) => (
   ownerReferences: [{ apiVersion: 'v1', kind, name: 'owner', uid: 'owner', controller: true }],
 });
 const usersIn = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): ReturnType<typeof usersOf> => {
-  const users = { workloads: [], ingresses: [], accounts: [], ...more, pods };
+  const titles = new Set(more.workloads?.map(({ ref }) => `${ref.kind} ${ref.name}`));
+  const users = { workloads: [], titles, ingresses: [], accounts: [], ...more, pods };
   return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect', key: 'the-step' });
 };
 

@@ -10,7 +10,7 @@ import { type SecretWriter, writerOf } from '../../../integrations/kubernetes/wo
 import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { credentialOf } from './provider-calls.ts';
-import { type Consumer, readUsers, usersOf } from './secret-consumers.ts';
+import { type Consumer, type NamespaceUsers, readUsers, usersOf } from './secret-consumers.ts';
 import { suspectAccess, type WhySuspectReads } from './suspect-access.ts';
 import { whyNotInPlace } from './why-not-in-place.ts';
 import { whyNotValid } from './why-not-valid.ts';
@@ -51,12 +51,14 @@ export async function rotationWork(options: {
   const { api, rules, input, context } = options;
   const { signal } = context;
   const { namespace } = input.suspect;
-  const [suspect, users] = await Promise.all([readSuspect({ api, input, signal }), readUsers({ api, namespace, signal })]);
+  const suspect = await readSuspect({ api, input, signal });
   const uses = suspect?.spec ? secretUses(suspect.spec) : [];
   const wanted = [...new Set(input.secrets ?? uses.map(({ name }) => name))].sort();
   const whySuspectReads = await suspectAccess({ api, namespace, suspect, named: input.secrets ?? [], signal });
   const refused: { secret: string; reason: string }[] = [];
   const rotations: SecretRotation[] = [];
+  // In a large namespace that is megabytes: they are read for what is rotated only.
+  let users: NamespaceUsers | undefined;
   for (const name of wanted) {
     const inContainer = input.secrets || uses.some((use) => use.name === name && !isOfKubelet(use));
     const secret = !inContainer ? undefined : await readSecret({ api, namespace, name, signal });
@@ -75,6 +77,7 @@ export async function rotationWork(options: {
       continue;
     }
     const newName = writer ? name : successor;
+    users ??= await readUsers({ api, namespace, signal });
     const { rolled, left, readers } = usersOf({
       users,
       secrets: new Set([name, newName]),

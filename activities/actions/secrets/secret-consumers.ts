@@ -26,9 +26,11 @@ export interface Consumer {
   readonly rolls: boolean;
 }
 
-/** Everything in a namespace that can use a Secret. */
+/** Everything in a namespace that uses a Secret, or gives one to others. */
 export interface NamespaceUsers {
   readonly workloads: readonly Consumer[];
+  /** All workloads, with those that use none: `Deployment cart`. */
+  readonly titles: ReadonlySet<string>;
   readonly pods: readonly PodJson[];
   readonly ingresses: readonly Jsonify<V1Ingress>[];
   readonly accounts: readonly Jsonify<V1ServiceAccount>[];
@@ -50,23 +52,31 @@ export async function readUsers(options: {
   readonly signal: AbortSignal;
 }): Promise<NamespaceUsers> {
   const { api, namespace, signal } = options;
+  const titles = new Set<string>();
   const consumersOf = async (kind: string): Promise<readonly Consumer[]> => {
     const ref = workloadRef({ kind, namespace, name: '' });
-    const found = await listObjects<TemplateHolder>({ api, ref, signal });
-    return found.flatMap((object) => {
-      const consumer = consumerOf({ ...ref, name: object.metadata.name }, object);
-      return consumer ? [consumer] : [];
-    });
+    const named = ({ metadata }: TemplateHolder): ObjectRef => ({ ...ref, name: metadata.name });
+    const keep = (object: TemplateHolder): boolean => {
+      titles.add(titleOf(named(object)));
+      const { spec } = consumerOf(named(object), object)?.template ?? {};
+      return spec !== undefined && secretUses(spec).length > 0;
+    };
+    const found = await listObjects<TemplateHolder>({ api, ref, keep, signal });
+    return found.flatMap((object) => consumerOf(named(object), object) ?? []);
   };
-  const list = <T>(ref: Omit<ObjectRef, 'name' | 'kind' | 'namespace'>) =>
-    listObjects<T>({ api, ref: { kind: '', namespace, ...ref }, signal });
+  const list = <T>(ref: Omit<ObjectRef, 'name' | 'kind' | 'namespace'>, keep?: (object: T) => boolean) =>
+    listObjects<T>({ api, ref: { kind: '', namespace, ...ref }, ...(keep && { keep }), signal });
   const [workloads, pods, ingresses, accounts] = await Promise.all([
     Promise.all(templateKinds.map(consumersOf)),
-    list<PodJson>({ resource: 'pods' }),
+    list<PodJson>({ resource: 'pods' }, ({ spec }) => spec !== undefined && secretUses(spec).length > 0),
     list<Jsonify<V1Ingress>>({ group: 'networking.k8s.io', resource: 'ingresses' }),
     list<Jsonify<V1ServiceAccount>>({ resource: 'serviceaccounts' }),
   ]);
-  return { workloads: workloads.flat(), pods, ingresses, accounts };
+  return { workloads: workloads.flat(), titles, pods, ingresses, accounts };
+}
+
+function titleOf({ kind, name }: ObjectRef): string {
+  return `${kind} ${name}`;
 }
 
 /** The object as a user of Secrets; undefined if it has no pod template. */
@@ -91,7 +101,7 @@ export function usersOf(options: {
   const readers: string[] = [];
   for (const consumer of users.workloads) {
     const { ref, object, template } = consumer;
-    const title = `${ref.kind} ${ref.name}`;
+    const title = titleOf(ref);
     const { spec } = template;
     if (spec && secretReferences(spec).some(({ secret }) => secrets.has(secret))) {
       const whyNot = consumer.rolls ? whyNotRoll(ref.kind, object) : undefined;
@@ -102,7 +112,6 @@ export function usersOf(options: {
     if (spec?.volumes?.some((volume) => secrets.has(mountedWith(volume) ?? ''))) left.add(`${title} (to mount a volume)`);
     if (spec?.imagePullSecrets?.some(({ name }) => secrets.has(name ?? ''))) left.add(`${title} (to pull its image)`);
   }
-  const known = new Set(users.workloads.map(({ ref }) => `${ref.kind} ${ref.name}`));
   for (const { metadata = {}, spec, status } of users.pods) {
     const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
     const uses = spec && secretUses(spec).some(({ name }) => secrets.has(name));
@@ -110,7 +119,7 @@ export function usersOf(options: {
     const owner = controllerOf(ownersOf(metadata));
     const title = owner ? `${owner.kind} ${owner.name}` : `Pod ${metadata.name}`;
     const ofDeployment = owner?.kind === 'ReplicaSet' && metadata.labels?.['pod-template-hash'] !== undefined;
-    if (!ofDeployment && !known.has(title)) left.add(title);
+    if (!ofDeployment && !users.titles.has(title)) left.add(title);
   }
   for (const { metadata, spec } of users.ingresses)
     if (spec?.tls?.some(({ secretName }) => secrets.has(secretName ?? ''))) readers.push(`Ingress ${metadata?.name} (TLS)`);
