@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './parts/alerts.ts';
+import { AskedIncidents } from './parts/asked-incidents.ts';
 import { idle } from './parts/clock.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning, runningPods } from './parts/stage.ts';
 import { round, writeResult } from './report.ts';
@@ -22,12 +23,17 @@ try {
 
 async function measure(): Promise<void> {
   const sender = new AlertSender(stage.settings, atOnce);
+  const asked = new AskedIncidents(stage.settings);
+  const allAsked = async (count: number): Promise<void> => {
+    while (asked.count() < count) await sleep(500);
+  };
   const [first, ...others] = await podsWhenRunning(stage.api, namespace, incidents + 1);
   if (!first) throw new Error('no pods');
   await sleep(3_000);
   const started = resident();
   await sender.alert(first);
   await contained([first]);
+  await allAsked(1);
   await sleep(4_000);
   const afterOne = resident();
   console.log(`after start ${started} MB, after one incident ${afterOne} MB`);
@@ -36,6 +42,7 @@ async function measure(): Promise<void> {
     const some = others.slice(from, from + 100);
     await inParallel(some, atOnce, (pod) => sender.alert(pod));
     await contained(some);
+    await allAsked(1 + from + some.length);
     await idle({ pids: [stage.servicePid], share: 0.5, withinMs: 20_000 });
     steps[`after ${from + some.length} incidents`] = resident();
     console.log(from + some.length, resident(), 'MB');

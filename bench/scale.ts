@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject } from '../core/text/plain-json.ts';
 import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './parts/alerts.ts';
+import { AskedIncidents, recordsFile } from './parts/asked-incidents.ts';
 import { cpuMs, idle } from './parts/clock.ts';
 import type { CellPoint, IncidentPoint } from './parts/scale/model.ts';
 import { patientPack } from './parts/scale/patient-pack.ts';
@@ -31,9 +32,6 @@ const together = burst ?? 50;
 /** Holds back further alerts until this many have reached their question: it measures open incidents, not a burst. */
 const underway = burst ?? 40;
 const atOnce = 5;
-/** Chains with a question among the records up to that one. */
-const askedIn = new Set<string>();
-let askedUpTo = 0;
 
 const stage = await openStage({
   // Beyond some 500 pods, a node of the local cluster ran no more.
@@ -57,6 +55,7 @@ process.exit(0);
 async function measure(): Promise<void> {
   const temporalPid = stage.platform.temporal.pid ?? 0;
   const sender = new AlertSender(stage.settings, atOnce);
+  const asked = new AskedIncidents(stage.settings);
   const until = Date.now() + minutes * 60_000;
   const cpu = { firebreak: cpuMs(stage.servicePid), temporal: cpuMs(temporalPid) };
   const points: (IncidentPoint & { readonly seconds: number })[] = [];
@@ -66,7 +65,7 @@ async function measure(): Promise<void> {
   // One look for all that wait: the more incidents there are, the longer a look takes.
   const lookAgain = (): Promise<void> => {
     looking ??= sleep(300).then(() => {
-      known = asked();
+      known = asked.count();
       looking = undefined;
     });
     return looking;
@@ -104,8 +103,8 @@ async function measure(): Promise<void> {
       });
     }
     await ready;
-    while (asked() < open && Date.now() < until) await sleep(500);
-    if (open < level || asked() < open) break;
+    while (asked.count() < open && Date.now() < until) await sleep(500);
+    if (open < level || asked.count() < open) break;
     await idle({ pids: [stage.servicePid, temporalPid], share: 0.3, withinMs: 30_000 });
     points.push({
       open,
@@ -126,23 +125,6 @@ async function measure(): Promise<void> {
   write(cells, open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`);
 }
 
-/** Number of incidents with a question on record. Reads only new records: counting all of thousands several times a second took a third of a processor. */
-function asked(): number {
-  const database = records();
-  try {
-    const rows = database
-      .prepare('SELECT rowid AS place, chain, kind FROM audit_records WHERE rowid > ? ORDER BY rowid')
-      .all(askedUpTo);
-    for (const { place, chain, kind } of rows) {
-      askedUpTo = Number(place);
-      if (kind === 'question.asked') askedIn.add(String(chain));
-    }
-    return askedIn.size;
-  } finally {
-    database.close();
-  }
-}
-
 /** Number of incidents that reached their question in each minute, and for how many the effect of the containment was checked. */
 function byMinute(): string {
   const counted = fromRecords(
@@ -159,7 +141,7 @@ function recordBytes(): number {
 }
 
 function records(): DatabaseSync {
-  return new DatabaseSync(join(stage.settings.folder, 'state', 'audit.db'), { readOnly: true });
+  return new DatabaseSync(recordsFile(stage.settings.folder), { readOnly: true });
 }
 
 function fromRecords(sql: string): unknown {
