@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './parts/alerts.ts';
-import { AskedIncidents } from './parts/asked-incidents.ts';
 import { idle } from './parts/clock.ts';
+import { AskedIncidents } from './parts/scale/asked-incidents.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning, runningPods } from './parts/stage.ts';
 import { round, writeResult } from './report.ts';
 

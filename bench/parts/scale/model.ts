@@ -45,8 +45,12 @@ interface CapacityModel {
   readonly recordsDiskMb: Line;
   readonly firebreakCpuSeconds: Line;
   readonly temporalCpuSeconds: Line;
-  /** Memory grows with open incidents until the heaps are garbage-collected; from then on it stays constant. */
-  readonly firebreakMb: Line & { readonly most: number };
+  readonly firebreakMb: MemoryLine;
+}
+
+/** `base + held × min(N, 220) + each × N`: of incidents beyond the held ones, a cell keeps only what it needs to know. */
+interface MemoryLine extends Line {
+  readonly held: number;
 }
 
 /** Least squares of the relative error: small figures count as much as large ones. Returns a factor for each term. */
@@ -78,36 +82,40 @@ function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line
   return { base, each };
 }
 
-/** The constants, from the measurements. Memory also comes from bench/memory, which opens a thousand, with Slack, and lets the process come to rest. */
+/** Number of waiting incidents held in memory when this was measured. */
+export const held = 220;
+
+function memoryLineThrough(points: readonly (readonly [open: number, mb: number])[]): MemoryLine {
+  const [base = 0, ofHeld = 0, each = 0] = fitted(points.map(([open, y]) => ({ terms: [1, Math.min(open, held), open], y })));
+  return { base, held: ofHeld, each };
+}
+
+const memoryAt = (line: MemoryLine, open: number): number => at(line, open) + line.held * Math.min(open, held);
+
+/** The constants, from the measurements. Memory also comes from bench/memory, which opens a thousand, with Slack and tickets. */
 export function modelOf(
   incidents: readonly IncidentPoint[],
   memory: readonly (readonly [open: number, mb: number])[],
 ): CapacityModel {
   const by = (of: (point: IncidentPoint) => number) => lineThrough(incidents.map((point) => [point.open, of(point)]));
-  const most = Math.max(...memory.map(([, mb]) => mb));
-  const full = memory.findIndex(([, mb]) => mb > 0.95 * most);
   const inMemory = ({ open, firebreakMb }: IncidentPoint) => [open, firebreakMb] as const;
   return {
     temporalDiskMb: by(({ temporalDiskMb }) => temporalDiskMb),
     recordsDiskMb: by(({ recordsDiskMb }) => recordsDiskMb),
     firebreakCpuSeconds: by(({ firebreakCpuSeconds }) => firebreakCpuSeconds),
     temporalCpuSeconds: by(({ temporalCpuSeconds }) => temporalCpuSeconds),
-    firebreakMb: { ...lineThrough([...memory.slice(0, full + 1), ...incidents.map(inMemory)]), most },
+    firebreakMb: memoryLineThrough([...memory, ...incidents.map(inMemory)]),
   };
 }
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
-
-/** Number of waiting incidents held in memory when this was measured; of the others a cell keeps only what it needs to know. */
-export const held = 220;
 
 /** Cost of thousands of open incidents for which nothing is due. Each costs more the more there are, and those beyond the held ones take less memory. */
 export interface OpenModel {
   /** `base + each × N + square × N²`, seconds. */
   readonly firebreakCpuSeconds: Line & { readonly square: number };
   readonly temporalCpuSeconds: Line & { readonly square: number };
-  /** `base + held × min(N, 220) + each × N`. */
-  readonly firebreakMb: Line & { readonly held: number };
+  readonly firebreakMb: MemoryLine;
 }
 
 export function openModelOf(points: readonly IncidentPoint[]): OpenModel {
@@ -117,12 +125,10 @@ export function openModelOf(points: readonly IncidentPoint[]): OpenModel {
     );
     return { base, each, square };
   };
-  const memory = points.map(({ open, firebreakMb }) => ({ terms: [1, Math.min(open, held), open], y: firebreakMb }));
-  const [base = 0, ofHeld = 0, each = 0] = fitted(memory);
   return {
     firebreakCpuSeconds: bent(({ firebreakCpuSeconds }) => firebreakCpuSeconds),
     temporalCpuSeconds: bent(({ temporalCpuSeconds }) => temporalCpuSeconds),
-    firebreakMb: { base, held: ofHeld, each },
+    firebreakMb: memoryLineThrough(points.map(({ open, firebreakMb }) => [open, firebreakMb])),
   };
 }
 
@@ -132,7 +138,7 @@ export function predictedOpen(
 ): Pick<IncidentPoint, 'firebreakMb' | 'firebreakCpuSeconds' | 'temporalCpuSeconds'> {
   const bent = ({ square, ...line }: OpenModel['temporalCpuSeconds']): number => at(line, open) + square * open ** 2;
   return {
-    firebreakMb: at(model.firebreakMb, open) + model.firebreakMb.held * Math.min(open, held),
+    firebreakMb: memoryAt(model.firebreakMb, open),
     firebreakCpuSeconds: bent(model.firebreakCpuSeconds),
     temporalCpuSeconds: bent(model.temporalCpuSeconds),
   };
@@ -169,7 +175,7 @@ export function predictedOf(
 /** What the model predicts for this many open incidents. */
 export function predicted(model: CapacityModel, open: number): Omit<IncidentPoint, 'open' | 'temporalMb'> {
   return {
-    firebreakMb: Math.min(model.firebreakMb.most, at(model.firebreakMb, open)),
+    firebreakMb: memoryAt(model.firebreakMb, open),
     temporalDiskMb: at(model.temporalDiskMb, open),
     recordsDiskMb: at(model.recordsDiskMb, open),
     firebreakCpuSeconds: at(model.firebreakCpuSeconds, open),

@@ -5,6 +5,7 @@ import {
   held,
   type IncidentPoint,
   modelOf,
+  type OpenModel,
   openModelOf,
   sizingRows,
   type WorkerPoint,
@@ -63,7 +64,7 @@ export function withScalingTables(text: string): string {
   const lines = [
     '| N incidents open | model |',
     '|---|---|',
-    `| memory of Firebreak | ${line(model.firebreakMb, 'MB')}, ${figure(model.firebreakMb.most)} MB at most |`,
+    `| memory of Firebreak | ${memoryLine(model.firebreakMb)} |`,
     `| processor time of Firebreak until all wait for an answer | ${line(model.firebreakCpuSeconds, 's')} |`,
     `| the same of Temporal | ${line(model.temporalCpuSeconds, 's')} |`,
     `| Temporal's database | ${line(model.temporalDiskMb, 'MB')} |`,
@@ -89,6 +90,10 @@ export function withScalingTables(text: string): string {
   return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n${text.slice(to)}`;
 }
 
+function memoryLine({ base, held: ofHeld, each }: OpenModel['firebreakMb']): string {
+  return `${figure(base)} + ${figure(ofHeld)} × (N, but ${held} at most) + ${figure(each)} × N MB`;
+}
+
 /** Cost of this many incidents that only wait for an answer: as modelled, and as measured. */
 function openLines(): readonly string[] {
   const points = readOpenPoints();
@@ -98,7 +103,7 @@ function openLines(): readonly string[] {
   return [
     '| N incidents open, nothing due of them | model |',
     '|---|---|',
-    `| memory of Firebreak | ${figure(firebreakMb.base)} + ${figure(firebreakMb.held)} × (N, but ${held} at most) + ${figure(firebreakMb.each)} × N MB |`,
+    `| memory of Firebreak | ${memoryLine(firebreakMb)} |`,
     `| processor time of Firebreak until all wait for an answer | ${bent(firebreakCpuSeconds)} |`,
     `| the same of Temporal’s dev server | ${bent(temporalCpuSeconds)} |`,
     '',

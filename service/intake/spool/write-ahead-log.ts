@@ -12,7 +12,7 @@ const headLength = 12;
 const noHead = Buffer.alloc(headLength);
 
 /** A record on its way to the disk. */
-export interface Appended {
+interface PendingRecord {
   /** Resolves when the record is on disk; rejects if it cannot be written or has no room. */
   readonly durable: Promise<void>;
   /** To be called once its content is stored elsewhere: the log needs it no longer. */
@@ -65,7 +65,7 @@ export class WriteAheadLog {
     this.#file = await open(this.#path, constants.O_RDWR | constants.O_DSYNC);
   }
 
-  append(content: Uint8Array): Appended {
+  append(content: Uint8Array): PendingRecord {
     const record = framed(content, this.#epoch);
     const file = this.#file;
     if (file === undefined || this.#end + record.length > capacity)
