@@ -119,6 +119,8 @@ async function measure(): Promise<void> {
     plain: await burst(podsOf('bench-plain-used'), patch),
     alert: await burst(podsOf('bench-alert-used'), alert),
   }));
+  // Before those that ask nobody.
+  const histories = distribution(await stage.historyLengths(50));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     sender.alert({ namespace: 'bench-open', name: `open${index}` }, isOnlySeen),
   );
@@ -127,7 +129,6 @@ async function measure(): Promise<void> {
     plain: await burst(podsOf('bench-plain-crowded'), patch),
     alert: await burst(podsOf('bench-alert-crowded'), alert),
   };
-  const histories = distribution(await stage.historyLengths(50));
 
   const alone = { alert: distribution(single.alert), plain: distribution(single.plain) };
   const ratio = { p50: round(alone.alert.p50 / alone.plain.p50), p99: round(alone.alert.p99 / alone.plain.p99) };
