@@ -66,10 +66,10 @@ export class WriteAheadLog {
   }
 
   append(content: Uint8Array): PendingRecord {
-    const record = framed(content, this.#epoch);
     const file = this.#file;
-    if (file === undefined || this.#end + record.length > capacity)
+    if (file === undefined || this.#end + headLength + content.length > capacity)
       return { durable: Promise.reject(new Error('the write-ahead log has no room')), release: () => {} };
+    const record = framed(content, this.#epoch);
     this.#next ??= this.#group(file);
     this.#next.records.push(record);
     this.#end += record.length;
