@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterEach } from '@jest/globals';
 import { resolverFromNames } from '../../../../core/alert/subject.ts';
 import type { SubjectResolver } from '../../../../core/alert/subject-resolver.ts';
 import type { AnyPlaybook } from '../../../../core/playbook/playbook.ts';
@@ -41,6 +42,19 @@ export interface Answered {
 
 export function freshDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'firebreak-intake-'));
+}
+
+/** Makes directories that are removed after each test of the file that calls this. */
+export function directoriesOfTests(): () => string {
+  const made: string[] = [];
+  afterEach(() => {
+    for (const directory of made.splice(0)) removeDirectory(directory);
+  });
+  return () => {
+    const directory = freshDirectory();
+    made.push(directory);
+    return directory;
+  };
 }
 
 export function removeDirectory(directory: string): void {

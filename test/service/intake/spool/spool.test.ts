@@ -1,22 +1,12 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../../core/alert/alert.ts';
 import { subjectOf } from '../../../../core/alert/subject.ts';
 import { nextBatch } from '../../../../service/intake/send/batch.ts';
 import type { SpoolEntry } from '../../../../service/intake/spool/entry.ts';
 import { Spool } from '../../../../service/intake/spool/spool.ts';
-import { freshDirectory, removeDirectory, until } from '../parts/intake-fixture.ts';
+import { directoriesOfTests, until } from '../parts/intake-fixture.ts';
 
-const directories: string[] = [];
-
-function directory(): string {
-  const fresh = freshDirectory();
-  directories.push(fresh);
-  return fresh;
-}
-
-afterEach(() => {
-  for (const one of directories.splice(0)) removeDirectory(one);
-});
+const directory = directoriesOfTests();
 
 const incidents = ['incident/lab/shop/Deployment/cart', 'incident/lab/shop/Deployment/web'] as const;
 const idOf = (serial: number): string => serial.toString(16).padStart(32, serial % 2 === 0 ? '0' : 'f');

@@ -1,24 +1,14 @@
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { subjectOf } from '../../../../core/alert/subject.ts';
 import type { SpoolEntry } from '../../../../service/intake/spool/entry.ts';
 import { Spool } from '../../../../service/intake/spool/spool.ts';
 import { WriteAheadLog } from '../../../../service/intake/spool/write-ahead-log.ts';
 import { alertOf } from '../../../testing/alert-of.ts';
-import { freshDirectory, removeDirectory } from '../parts/intake-fixture.ts';
+import { directoriesOfTests, removeDirectory } from '../parts/intake-fixture.ts';
 
-const directories: string[] = [];
-
-function directory(): string {
-  const fresh = freshDirectory();
-  directories.push(fresh);
-  return fresh;
-}
-
-afterEach(() => {
-  for (const one of directories.splice(0)) removeDirectory(one);
-});
+const directory = directoriesOfTests();
 
 const fileIn = (path: string): string => join(path, 'write-ahead.log');
 const bytes = (text: string): Uint8Array => Buffer.from(text);
