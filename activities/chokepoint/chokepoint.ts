@@ -185,7 +185,12 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
 
   const through = async (run: StepRun): Promise<StepRun> => {
     try {
-      for (const stage of order) if (stage.on.includes(run.operation)) await stage.run(run, rules);
+      for (const stage of order) {
+        if (!stage.on.includes(run.operation)) continue;
+        const waiting = stage.run(run, rules);
+        // Most stages wait for nothing.
+        if (waiting) await waiting;
+      }
       return run;
     } catch (error) {
       // A call that may come again, or may have taken effect, keeps its place.

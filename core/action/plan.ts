@@ -62,9 +62,13 @@ export function nodesOf(plan: Plan): readonly string[] {
 
 /** Namespaces that a plan touches, from all names in it: `kind/namespace/name`, and `namespace/name` itself. */
 export function namespacesOf(plan: Plan): readonly string[] {
-  const found = namesIn(plan).flatMap((name) => {
-    const [kind, first, second] = name.split('/');
-    return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
-  });
-  return [...new Set(found)];
+  const found = new Set<string>();
+  for (const name of namesIn(plan)) {
+    const kindEnd = name.indexOf('/');
+    if (kindEnd === -1) continue;
+    const firstEnd = name.indexOf('/', kindEnd + 1);
+    if (firstEnd !== -1) found.add(name.slice(kindEnd + 1, firstEnd));
+    else if (name.slice(0, kindEnd).toLowerCase() === 'namespace') found.add(name.slice(kindEnd + 1));
+  }
+  return [...found];
 }

@@ -20,12 +20,26 @@ export function canonicalJson(value: unknown): string {
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON());
   const fields = value as Readonly<Record<string, unknown>>;
-  // By UTF-16 code units, as the RFC requires.
-  for (const name of Object.keys(fields).sort()) {
+  for (const name of inOrder(Object.keys(fields))) {
     const field = fields[name];
     if (!isLeftOut(field)) text += `${text === '' ? '{' : ','}${canonicalName(name)}:${canonicalJson(field)}`;
   }
   return text === '' ? '{}' : `${text}}`;
+}
+
+/** Above this, `sort` is faster than inserting one after another. */
+const fewNames = 24;
+
+/** Sorts names by UTF-16 code units, as the RFC requires. `sort` allocates lists of its own each time: a quarter of what canonical JSON took. */
+function inOrder(list: string[]): readonly string[] {
+  if (list.length > fewNames) return list.sort();
+  for (let at = 1; at < list.length; at += 1) {
+    const name = list[at] as string;
+    let before = at - 1;
+    for (; before >= 0 && (list[before] as string) > name; before -= 1) list[before + 1] = list[before] as string;
+    list[before + 1] = name;
+  }
+  return list;
 }
 
 /** As in `JSON.stringify`. */

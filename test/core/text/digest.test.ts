@@ -48,6 +48,15 @@ test('canonical JSON follows RFC 8785, section 3.2.3', () => {
   );
 });
 
+test('names are in order, whether there are few or many', () => {
+  for (const count of [1, 2, 23, 24, 25, 200]) {
+    const names = Array.from({ length: count }, (_, index) => `n${(index * 7919) % 211}é${index}`);
+    const value = Object.fromEntries(names.map((name, index) => [name, index]));
+    expect(canonicalJson(value)).toBe(canonicalize(value));
+    expect(Object.keys(value)).toEqual(names);
+  }
+});
+
 test('canonical JSON matches another implementation for any value, and can be parsed again', () => {
   const values = jsonValue({ stringUnit: 'binary', maxDepth: 4 });
   assert(
