@@ -14,28 +14,34 @@ import { type Distribution, distribution, loadNow, round, writeResult } from './
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;
-/** Each kind of measurement has its pods in its own namespace. */
-const namespaces = {
+/** One burst says little: the plain one alone took from 150 to 380 ms within an hour. So each kind comes several times, in turns. */
+const rounds = { quiet: Number(process.env.BENCH_ROUNDS ?? 5), used: 3, crowded: 3 } as const;
+
+type Surrounding = keyof typeof rounds;
+
+/** Each kind of measurement, and each burst, has its pods in its own namespace. */
+const namespaces: Readonly<Record<string, number>> = {
   'bench-warm-up': warmUps * 2,
   'bench-alert-single': count,
   'bench-plain-single': count,
-  'bench-alert-burst': count,
-  'bench-plain-burst': count,
-  'bench-alert-used': count,
-  'bench-plain-used': count,
-  'bench-alert-crowded': count,
-  'bench-plain-crowded': count,
-} as const;
+  ...Object.fromEntries(
+    Object.entries(rounds).flatMap(([name, times]) =>
+      Array.from({ length: times }, (_, at) => [
+        [`bench-alert-${name}-${at}`, count],
+        [`bench-plain-${name}-${at}`, count],
+      ]).flat(),
+    ),
+  ),
+};
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
 /** No playbook matches it: its incident is open, but asks nobody. */
 const isOnlySeen = { rule: 'Create Symlink Over Sensitive Files', priority: 'Notice' } as const;
 /** As many labels and bytes as the quarantine writes, under names that Firebreak ignores. */
 const plainLabels = { 'benchmark.dev/quarantine': 'active', 'benchmark.dev/incident': '0'.repeat(32) };
 
-type Namespace = keyof typeof namespaces;
-
 const stage = await openStage({
-  nodes: ['node-a', 'node-b'],
+  // A node has room for 1 000 pods.
+  nodes: ['node-a', 'node-b', 'node-c'],
   flushes: true,
   prepare: (api) => deployPods(api, namespaces),
   configure: (config) => ({ ...config, incidents: { lingerSeconds: 86_400 } }),
@@ -54,10 +60,10 @@ async function measure(): Promise<void> {
     access: await accessFromKubeconfig({ file: platform.kubernetes.kubeconfig }),
     maxSockets: 100,
   });
-  const targets = new Map<Namespace, readonly PodTarget[]>();
+  const targets = new Map<string, readonly PodTarget[]>();
   for (const [namespace, pods] of Object.entries(namespaces))
-    targets.set(namespace as Namespace, await podsWhenRunning(stage.api, namespace, pods));
-  const podsOf = (namespace: Namespace): readonly PodTarget[] => targets.get(namespace) ?? [];
+    targets.set(namespace, await podsWhenRunning(stage.api, namespace, pods));
+  const podsOf = (namespace: string): readonly PodTarget[] => targets.get(namespace) ?? [];
   const answers: number[] = [];
   const alert = async (pod: PodTarget): Promise<number> => {
     const { sentAt, answered } = await sender.alert(pod);
@@ -94,8 +100,13 @@ async function measure(): Promise<void> {
   const answered = distribution(answers);
 
   await settle(pids);
-  const burst = async (pods: readonly PodTarget[], send: (pod: PodTarget) => Promise<number>): Promise<Burst> => {
-    await idle({ pids, share: 0.3, withinMs: 15_000 });
+  const burst = async (
+    surrounding: Surrounding,
+    pods: readonly PodTarget[],
+    send: (pod: PodTarget) => Promise<number>,
+  ): Promise<Burst> => {
+    // The incidents of the burst before ask people, file tickets and look again for a while.
+    await idle({ pids, share: 0.1, withinMs: surrounding === 'quiet' ? 90_000 : 15_000 });
     setClock();
     const cpuBefore = cpuMs(stage.servicePid);
     const begun = wallClock();
@@ -110,25 +121,26 @@ async function measure(): Promise<void> {
     plain.json({ method: 'GET', path: pathOf({ resource: 'namespaces', name: 'default' }), what: 'get namespaces' }),
   );
   await Promise.all(warmPlain);
-  const plainBurst = await burst(podsOf('bench-plain-burst'), patch);
-  await sender.warm(100);
-  const alertBurst = await burst(podsOf('bench-alert-burst'), alert);
-  await sleep(3_000);
-  // The alert and the plain call, each under the same load.
-  const used = await besideBusyLoop(async () => ({
-    plain: await burst(podsOf('bench-plain-used'), patch),
-    alert: await burst(podsOf('bench-alert-used'), alert),
-  }));
+  const bursts = async (surrounding: Surrounding): Promise<Bursts> => {
+    const all = { plain: [] as Burst[], alert: [] as Burst[] };
+    for (let at = 0; at < rounds[surrounding]; at += 1) {
+      all.plain.push(await burst(surrounding, podsOf(`bench-plain-${surrounding}-${at}`), patch));
+      await sender.warm(100);
+      all.alert.push(await burst(surrounding, podsOf(`bench-alert-${surrounding}-${at}`), alert));
+      await sleep(3_000);
+    }
+    return all;
+  };
+  const quiet = await bursts('quiet');
+  const used = await besideBusyLoop(() => bursts('used'));
   // Before those that ask nobody.
   const histories = distribution(await stage.historyLengths(50));
+  const openBefore = await stage.incidentsOpen(1, 60_000);
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     sender.alert({ namespace: 'bench-open', name: `open${index}` }, isOnlySeen),
   );
-  const open = await stage.incidentsOpen(openIncidents, 300_000);
-  const crowded = {
-    plain: await burst(podsOf('bench-plain-crowded'), patch),
-    alert: await burst(podsOf('bench-alert-crowded'), alert),
-  };
+  const open = await stage.incidentsOpen(openBefore + openIncidents, 300_000);
+  const crowded = await bursts('crowded');
 
   const alone = { alert: distribution(single.alert), plain: distribution(single.plain) };
   const ratio = { p50: round(alone.alert.p50 / alone.plain.p50), p99: round(alone.alert.p99 / alone.plain.p99) };
@@ -141,21 +153,15 @@ async function measure(): Promise<void> {
       'ratio p50': ratio.p50,
       'ratio p99': ratio.p99,
       'answer to the sender': answered,
-      [`burst of ${count}`]: alertBurst,
-      [`burst of ${count}, plain calls`]: plainBurst,
-      'ratio of the last of the burst': round(alertBurst.max / plainBurst.max),
-      [`burst of ${count} beside a busy loop`]: used.alert,
-      [`burst of ${count} beside a busy loop, plain calls`]: used.plain,
-      'ratio of the last beside a busy loop': round(used.alert.max / used.plain.max),
-      [`burst of ${count} with ${open} incidents open`]: crowded.alert,
-      [`burst of ${count} with ${open} incidents open, plain calls`]: crowded.plain,
-      'ratio of the last with incidents open': round(crowded.alert.max / crowded.plain.max),
+      ...burstRows(`burst of ${count}`, quiet),
+      ...burstRows(`burst of ${count} beside a busy loop`, used),
+      ...burstRows(`burst of ${count} with ${open} incidents open`, crowded),
       'events per incident with its question open': histories,
     },
     goals: [
       goal('one at a time, p50', ratio.p50, 2, '× plain', `${alone.alert.p50} ms, plain ${alone.plain.p50} ms`),
       goal('one at a time, p99', ratio.p99, 4, '× plain', `${alone.alert.p99} ms, plain ${alone.plain.p99} ms`),
-      lastOf(`burst of ${count}, last`, { alert: alertBurst, plain: plainBurst }, 3),
+      lastOf(`burst of ${count}, last`, quiet, 3),
       lastOf(`burst of ${count} beside a busy loop, last`, used, 4),
     ],
     limitedBy: [
@@ -176,14 +182,37 @@ function goal(what: string, value: number, most: number, unit: string, beside: s
 /** When each pod was patched, and the processor time of the whole service per pod until the last patch. */
 type Burst = Distribution & { readonly cpuEach: number };
 
-function lastOf(what: string, { alert, plain }: { readonly alert: Burst; readonly plain: Burst }, most: number) {
-  return goal(what, round(alert.max / plain.max), most, '× plain', `${alert.max} ms, plain ${plain.max} ms`);
+/** One burst per round. */
+interface Bursts {
+  readonly alert: readonly Burst[];
+  readonly plain: readonly Burst[];
+}
+
+/** The middle one of the rounds, by its last pod. */
+function middle(bursts: readonly Burst[]): Burst {
+  const found = bursts.toSorted((a, b) => a.max - b.max)[Math.floor(bursts.length / 2)];
+  if (!found) throw new Error('no burst');
+  return found;
+}
+
+function burstRows(name: string, { alert, plain }: Bursts): Readonly<Record<string, Burst | string>> {
+  const each = alert.map(({ max }, at) => `${max} / ${plain[at]?.max} = ${round(max / (plain[at]?.max ?? Number.NaN))}`);
+  return {
+    [`${name} (the middle one of ${alert.length})`]: middle(alert),
+    [`${name}, plain calls (the middle one of ${plain.length})`]: middle(plain),
+    [`${name}, last / last of the plain calls, each round`]: each.join(', '),
+  };
+}
+
+function lastOf(what: string, { alert, plain }: Bursts, most: number) {
+  const [ours, bare] = [middle(alert).max, middle(plain).max];
+  return goal(`${what} (the middle one of ${alert.length})`, round(ours / bare), most, '× plain', `${ours} ms, plain ${bare} ms`);
 }
 
 /** The same, while another program uses as much as it can get of one core. */
 async function besideBusyLoop<T>(work: () => Promise<T>): Promise<T> {
   // Ends by itself if this process is killed.
-  const loop = spawn(process.execPath, ['-e', 'for (const end = Date.now() + 180_000; Date.now() < end; );'], {
+  const loop = spawn(process.execPath, ['-e', 'for (const end = Date.now() + 600_000; Date.now() < end; );'], {
     stdio: 'ignore',
   });
   try {
