@@ -178,7 +178,7 @@ export function ballotLines({
   return [
     `About: ${title}, cluster ${cluster}, ${question.severity}`,
     `Question: ${question.text}`,
-    `If nobody answers${question.until === undefined ? '' : ` until ${question.until}`}: ${question.onSilence}`,
+    `If nobody answers${question.until === undefined ? '' : ` by ${question.until}`}: ${question.onSilence}`,
     `Answer by ${person}: ${label} (${needs})`,
     ...(answers ? [`  filled in: ${answersText(answers)}`] : []),
     ...(changes.length === 0 ? ['  changes nothing'] : changes.map((change) => `  ${change}`)),

@@ -9,7 +9,7 @@ import { type Role, resolveTemporalAccess } from '../config/secrets.ts';
 import { isOnThisMachine } from '../setup/new-installation.ts';
 import { openConnection } from '../temporal/access.ts';
 import { grpc, grpcCode, isLockedOut } from '../temporal/grpc-status.ts';
-import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
+import { currentBuild, deploymentName, fromIdentity, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, reasonWhy, warning } from './diagnosis.ts';
 
@@ -240,7 +240,8 @@ async function atWork(connection: Connection, { config, roles }: Examined): Prom
         taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
         reportConfig: true,
       });
-      const processes = new Set(pollers?.map(({ identity }) => identity));
+      // A cell that finishes older builds has a worker for each.
+      const processes = new Set(pollers?.map(({ identity }) => fromIdentity(identity ?? '').process));
       const limited = limitOn(limits);
       return [
         processes.size > 0

@@ -110,6 +110,13 @@ export async function endDecision(session: Session, signed: SignedEnd): Promise<
   });
 }
 
+/** What the person who has ended it is told. */
+export function endedText({ title, over }: DecisionKind, before: DecisionState['status']['state']): string {
+  return before === 'proposed'
+    ? `Withdrawn: the proposal (${title}). Nothing has changed.`
+    : `Ended: ${over}. Cells learn of it within 5 s.`;
+}
+
 export const calledBy: Readonly<Record<DecisionKind['noun'], string>> = {
   suppression: 'suppression',
   restraint: 'freeze, observe mode or break-glass session',

@@ -22,9 +22,9 @@ export function identityOf({
   return `firebreak-${version}@${host}/${pid}`;
 }
 
-/** Parses that identity: a claim of the polling process that nobody has signed. */
+/** Parses that identity, also with what a worker adds to it (`/cell/BUILD`): a claim of the polling process that nobody has signed. */
 export function fromIdentity(said: string): { readonly version: string; readonly process: string } {
-  const [, version = 'unknown', process = said] = /^firebreak-([\w.+-]+)@(.+)$/.exec(said) ?? [];
+  const [, version = 'unknown', process = said] = /^firebreak-([\w.+-]+)@([^/]+\/\d+)(?:\/.*)?$/.exec(said) ?? [];
   return { version, process };
 }
 

@@ -254,7 +254,8 @@ export class Decisions {
       order: end,
     });
     const { name } = kindOf(known.proposal.order);
-    this.#say(known.proposal, `${name} ${order.decision} was ended by ${who}: ${order.reason}`);
+    const how = known.status.state === 'proposed' ? 'was withdrawn' : 'was ended';
+    this.#say(known.proposal, `${name} ${order.decision} ${how} by ${who}: ${order.reason}`);
   }
 
   #refuse(value: unknown, reason: string): void {

@@ -10,6 +10,7 @@ import {
   calledBy,
   decisionIn,
   endDecision,
+  endedText,
   endNeedsSignIn,
   mustBeId,
   noteOn,
@@ -180,17 +181,20 @@ export async function endAll(
     const order: EndDecision = { version: 1, kind: `${noun}.end`, person, at, cluster, decision: id, reason };
     if (idToken === undefined) mustNeedNoSignIn(session, found, order);
     const { terms } = found.proposal.order;
-    return { order, kind: kindOf(found.proposal.order), reason: terms.reason };
+    return { order, kind: kindOf(found.proposal.order), reason: terms.reason, before: found.status.state };
   });
   const last = all.at(-1);
   if (noun !== 'suppression' && last) {
-    const lines = all.map(({ kind, reason: why }) => `Order by ${person}: end the ${kind.title} (${why})`);
+    const lines = all.map(({ kind, reason: why, before }) => {
+      const what = before === 'proposed' ? 'withdraw the proposal' : 'end this';
+      return `Order by ${person}: ${what}: ${kind.title} (${why})`;
+    });
     await confirm(shown ?? { lines, ends: endsOf(last.kind) }, options);
   }
-  for (const { order, kind } of all) {
+  for (const { order, kind, before } of all) {
     const signed = await signedOrder(order, options.key);
     const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-    if (!options.json) print(printable(`Ended: ${kind.over}. Cells learn of it within 5 s.`));
+    if (!options.json) print(printable(endedText(kind, before)));
     else if (order === last?.order) printJson(ended.status);
   }
 }

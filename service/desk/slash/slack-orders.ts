@@ -22,6 +22,7 @@ import { playbooksOf } from '../../config/packs.ts';
 import {
   decisionIn,
   endDecision,
+  endedText,
   endNeedsSignIn,
   giveDeadlineOrder,
   noteOn,
@@ -157,8 +158,9 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       via: 'slack',
     };
     const signed = await signedWith(order, signer);
+    const before = decisionIn(await controlState(session), noun, id);
     const { proposal } = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-    return `Ended: ${kindOf(proposal.order).over}. Cells know it within 5 s.`;
+    return endedText(kindOf(proposal.order), before?.status.state ?? 'active');
   };
 
   const handle = async (order: SlackOrder, session: Session, person: Person): ReturnType<SlackOrders['take']> => {

@@ -183,7 +183,8 @@ test('another version runs in the agreed share of incidents, and in none that st
   );
   const proposeAll = ['pack', 'promote', 'beta@1.1.0', '--all', '--reason', 'on all', '--json'];
   const { id: withdrawn } = JSON.parse(await firebreak('ada', ...proposeAll, ...meant('beta@1.1.0')));
-  await firebreak('ada', 'pack', 'withdraw', withdrawn, '--reason', 'too early', ...meant('beta@1.1.0'));
+  const said = await firebreak('ada', 'pack', 'withdraw', withdrawn, '--reason', 'too early', ...meant('beta@1.1.0'));
+  expect(said).toBe('Withdrawn: the proposal (promote beta@1.1.0). Nothing has changed.\n');
   const { id: overtaken } = JSON.parse(await firebreak('ben', ...proposeAll, ...meant('beta@1.1.0')));
   await firebreak('ben', 'pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.1.0'));
   const tooLate = firebreak('ada', 'pack', 'approve', overtaken, '--reason', 'read it', ...meant('beta@1.1.0'));

@@ -50,7 +50,7 @@ test('the text printed before signing is that of the question and its plans', ()
   expect(ballotLines({ question: asked, choice, person: 'ada' })).toEqual([
     'About: deployment/shop/cart, cluster lab, critical',
     'Question: Is it expected?',
-    'If nobody answers until 2026-05-01T00:15:00.000Z: It stays.',
+    'If nobody answers by 2026-05-01T00:15:00.000Z: It stays.',
     'Answer by ada: Release pod (weakens the response, needs 2 people)',
     '  pod/shop/cart-x2x8k: restores its labels',
     '  touches: pod/shop/cart-x2x8k',
