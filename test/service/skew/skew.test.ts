@@ -62,7 +62,7 @@ describe('what runs and is stored', () => {
   test('is identified by what a process calls itself, and by nothing else', () => {
     const said = identityOf({ version: '0.2.0-rc.1', host: 'cell-0', pid: 7 });
     expect(fromIdentity(said)).toEqual({ version: '0.2.0-rc.1', process: 'cell-0/7' });
-    for (const of of ['cell/4f2a', 'secrets']) expect(fromIdentity(`${said}/${of}`)).toEqual(fromIdentity(said));
+    for (const role of ['cell/4f2a', 'secrets']) expect(fromIdentity(`${said}/${role}`)).toEqual(fromIdentity(said));
     expect(fromIdentity('somebody')).toEqual({ version: 'unknown', process: 'somebody' });
   });
 });
