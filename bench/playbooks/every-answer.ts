@@ -55,11 +55,19 @@ const later = measured.map((one) => ({
 }));
 const slowest = later.toSorted((a, b) => b.ms - a.ms).slice(0, 5);
 const below = (values: readonly number[]): number => values.filter((ms) => ms < goalMs).length;
+const slowestFirst = Math.max(...first);
+const middleCpu = later.map((one) => one.cpuMs);
 const goals = [
   {
-    what: 'every answer of a shipped playbook, once its code has been compiled (median of the rounds after the first)',
+    what: 'every answer of a shipped playbook, in the first round: a test usually runs once',
     goal: `less than ${goalMs} ms`,
-    measured: `${below(later.map(({ ms }) => ms))} of ${later.length} are below, the slowest takes ${round(slowest[0]?.ms ?? 0)} ms; in the first round ${below(first)}, the slowest ${round(Math.max(...first))} ms`,
+    measured: `${below(first)} of ${first.length} are below, the slowest takes ${round(slowestFirst)} ms`,
+    met: slowestFirst < goalMs,
+  },
+  {
+    what: 'the same once its code has been compiled (median of the later rounds)',
+    goal: `less than ${goalMs} ms`,
+    measured: `${below(later.map(({ ms }) => ms))} of ${later.length} are below, the slowest takes ${round(slowest[0]?.ms ?? 0)} ms; by CPU of all threads ${below(middleCpu)}, the slowest ${round(Math.max(...middleCpu))} ms`,
     met: later.every(({ ms }) => ms < goalMs),
   },
 ];
