@@ -63,8 +63,8 @@ export async function signedWith<Given extends Order>(order: Given, signer: Sign
 export async function giveOrder<T>(
   session: Session,
   signed: SignedOrder<AnyOrder>,
-  /** Finds the result of the order in the state, once it is there. `ours`: the timeline's entries about this order. */
-  found: (state: ControlState, ours: ControlState['timeline']) => T | undefined,
+  /** Finds the result of the order in the state, once it is there. `ours`: the timeline's entries about this order. `before`: the state it was given in. */
+  found: (state: ControlState, ours: ControlState['timeline'], before: ControlState) => T | undefined,
 ): Promise<T> {
   const { kind: ordered } = signed.order;
   const refusedAs = `${ordered.slice(0, ordered.indexOf('.'))}.refused`;
@@ -74,7 +74,7 @@ export async function giveOrder<T>(
     () => controlState(session),
     (now) => {
       const ours = newEntries(before, now).filter(({ of }) => of === signed.signature);
-      const answered = found(now, ours);
+      const answered = found(now, ours, before);
       if (answered !== undefined) return answered;
       const refused = ours.find(({ kind }) => kind === refusedAs);
       if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
@@ -99,20 +99,28 @@ export function proposeDecision(session: Session, signed: SignedProposal): Promi
   });
 }
 
+interface EndedDecision {
+  readonly status: DecisionState['status'];
+  /** What the person who has ended it is told. */
+  readonly text: string;
+}
+
 /** @throws as `giveOrder`; FB_ERR_UNKNOWN_ID for an invalid id. */
-export async function endDecision(session: Session, signed: SignedEnd): Promise<DecisionState> {
+export async function endDecision(session: Session, signed: SignedEnd): Promise<EndedDecision> {
   const { order, signature } = signed;
   mustBeId(order.decision, calledBy[nounOf(order)]);
-  return giveOrder(session, signed, (state) => {
-    const found = decisionIn(state, nounOf(order), order.decision);
+  return giveOrder(session, signed, (state, _, before) => {
+    const find = (one: ControlState) => decisionIn(one, nounOf(order), order.decision);
+    const found = find(state);
     // Only if this order ended it: an order for one that is already over is refused.
-    return found?.status.state === 'ended' && found.status.by.signature === signature ? found : undefined;
+    if (found?.status.state !== 'ended' || found.status.by.signature !== signature) return undefined;
+    const wasProposed = find(before)?.status.state === 'proposed';
+    return { status: found.status, text: endedText(kindOf(found.proposal.order), wasProposed) };
   });
 }
 
-/** What the person who has ended it is told. */
-export function endedText({ title, over }: DecisionKind, before: DecisionState['status']['state']): string {
-  return before === 'proposed'
+function endedText({ title, over }: DecisionKind, wasProposed: boolean): string {
+  return wasProposed
     ? `Withdrawn: the proposal (${title}). Nothing has changed.`
     : `Ended: ${over}. Cells learn of it within 5 s.`;
 }

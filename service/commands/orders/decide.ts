@@ -10,7 +10,6 @@ import {
   calledBy,
   decisionIn,
   endDecision,
-  endedText,
   endNeedsSignIn,
   mustBeId,
   noteOn,
@@ -191,10 +190,10 @@ export async function endAll(
     });
     await confirm(shown ?? { lines, ends: endsOf(last.kind) }, options);
   }
-  for (const { order, kind, before } of all) {
+  for (const { order } of all) {
     const signed = await signedOrder(order, options.key);
     const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-    if (!options.json) print(printable(endedText(kind, before)));
+    if (!options.json) print(printable(ended.text));
     else if (order === last?.order) printJson(ended.status);
   }
 }

@@ -22,7 +22,6 @@ import { playbooksOf } from '../../config/packs.ts';
 import {
   decisionIn,
   endDecision,
-  endedText,
   endNeedsSignIn,
   giveDeadlineOrder,
   noteOn,
@@ -158,9 +157,8 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       via: 'slack',
     };
     const signed = await signedWith(order, signer);
-    const before = decisionIn(await controlState(session), noun, id);
-    const { proposal } = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-    return endedText(kindOf(proposal.order), before?.status.state ?? 'active');
+    const { text } = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
+    return text;
   };
 
   const handle = async (order: SlackOrder, session: Session, person: Person): ReturnType<SlackOrders['take']> => {
