@@ -1,10 +1,11 @@
 /** How long a test of a playbook with every possible answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts [rounds]`. */
+import type { Alert } from '../../core/alert/alert.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { waysInto } from '../../test/playbooks/shipped-alerts.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
 
-const rounds = Number(process.argv[2] ?? 7);
+const rounds = Number(process.argv[2] ?? 8);
 const goalMs = 100;
 
 interface Taken {
@@ -14,10 +15,11 @@ interface Taken {
 }
 
 interface Measured {
-  readonly name: string;
-  readonly ways: number;
+  readonly playbook: (typeof playbooks)[number];
+  readonly alert: Alert;
+  ways: number;
   /** One per round. The first compiles most of the engine. */
-  readonly taken: readonly Taken[];
+  readonly taken: Taken[];
 }
 
 function cpuMs(): number {
@@ -25,33 +27,23 @@ function cpuMs(): number {
   return (user + system) / 1_000;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-const tests = playbooks.flatMap((playbook) =>
-  (waysInto[playbook.id.split('/').at(-1) ?? ''] ?? []).map((alert) => ({ playbook, alert })),
+const measured: readonly Measured[] = playbooks.flatMap((playbook) =>
+  (waysInto[playbook.id.split('/').at(-1) ?? ''] ?? []).map((alert) => ({ playbook, alert, ways: 0, taken: [] })),
 );
-const taken: Taken[][] = tests.map(() => []);
-const ways: number[] = [];
 for (let at = 0; at < rounds; at += 1)
-  for (const [index, { playbook, alert }] of tests.entries()) {
+  for (const one of measured) {
     const began = { ms: performance.now(), cpuMs: cpuMs() };
-    const { paths } = await everyAnswer(playbook, alert);
-    taken[index]?.push({ ms: performance.now() - began.ms, cpuMs: cpuMs() - began.cpuMs });
-    ways[index] = paths.length;
+    const { paths } = await everyAnswer(one.playbook, one.alert);
+    one.taken.push({ ms: performance.now() - began.ms, cpuMs: cpuMs() - began.cpuMs });
+    one.ways = paths.length;
   }
 
-const measured: readonly Measured[] = tests.map(({ playbook, alert }, index) => ({
-  name: `${playbook.id} on “${alert.rule}”`,
-  ways: ways[index] ?? 0,
-  taken: taken[index] ?? [],
-}));
 const first = measured.map(({ taken: [one] }) => one?.ms ?? Number.NaN);
-const later = measured.map((one) => ({
-  ...one,
-  ms: median(one.taken.slice(1).map(({ ms }) => ms)),
-  cpuMs: median(one.taken.slice(1).map((each) => each.cpuMs)),
+const later = measured.map(({ playbook, alert, ways, taken: [, ...others] }) => ({
+  name: `${playbook.id} on “${alert.rule}”`,
+  ways,
+  ms: distribution(others.map(({ ms }) => ms)).p50,
+  cpuMs: distribution(others.map((one) => one.cpuMs)).p50,
 }));
 const slowest = later.toSorted((a, b) => b.ms - a.ms).slice(0, 5);
 const below = (values: readonly number[]): number => values.filter((ms) => ms < goalMs).length;
