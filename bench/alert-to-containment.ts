@@ -5,10 +5,9 @@ import { names } from '../core/cluster/labels.ts';
 import { createKubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { replacePodLabels } from '../integrations/kubernetes/pods/pods.ts';
-import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './parts/alerts.ts';
-import { cpuMs, idle, setClock, settle, wallClock } from './parts/clock.ts';
-import { patchedAt } from './parts/patched.ts';
+import { cpuMs, idle, settle, wallClock } from './parts/clock.ts';
+import { PatchedPods } from './parts/patched.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { type Distribution, distribution, loadNow, round, writeResult } from './report.ts';
 
@@ -54,7 +53,7 @@ try {
 
 async function measure(): Promise<void> {
   const { platform, settings, pids } = stage;
-  const log = new AuditLog(platform.kubernetes.auditLog);
+  const patched = new PatchedPods(platform.kubernetes.auditLog);
   const sender = new AlertSender(settings);
   const plain = createKubernetesApi({
     access: await accessFromKubeconfig({ file: platform.kubernetes.kubeconfig }),
@@ -73,7 +72,7 @@ async function measure(): Promise<void> {
   const [first, ...others] = podsOf('bench-warm-up');
   if (!first) throw new Error('no pods');
   await alert(first);
-  await patchedAt(log, first);
+  await patched.at(first);
   const annotations = await sampleAnnotations(first);
   const patch = async (pod: PodTarget): Promise<number> => {
     const sentAt = wallClock();
@@ -90,43 +89,44 @@ async function measure(): Promise<void> {
   for (const [index, pod] of podsOf('bench-alert-single').entries()) {
     await settle(pids);
     const sentAt = await alert(pod);
-    single.alert.push((await patchedAt(log, pod)) - sentAt);
+    single.alert.push((await patched.at(pod)) - sentAt);
     const other = podsOf('bench-plain-single')[index];
     if (!other) continue;
     await settle(pids);
     const patchSentAt = await patch(other);
-    single.plain.push((await patchedAt(log, other)) - patchSentAt);
+    single.plain.push((await patched.at(other)) - patchSentAt);
   }
   const answered = distribution(answers);
 
   await settle(pids);
-  const burst = async (
-    surrounding: Surrounding,
-    pods: readonly PodTarget[],
-    send: (pod: PodTarget) => Promise<number>,
-  ): Promise<Burst> => {
+  const namespace = { method: 'GET', path: pathOf({ resource: 'namespaces', name: 'default' }), what: 'get namespaces' } as const;
+  const kinds: Readonly<Record<'plain' | 'alert', Sending>> = {
+    plain: {
+      warm: () => Promise.all(Array.from({ length: count }, () => plain.json(namespace))),
+      send: patch,
+    },
+    alert: { warm: () => sender.warm(count), send: alert },
+  };
+  const burst = async (surrounding: Surrounding, pods: readonly PodTarget[], { warm, send }: Sending): Promise<Burst> => {
     // The incidents of the burst before ask people, file tickets and look again for a while.
-    await idle({ pids, share: 0.1, withinMs: surrounding === 'quiet' ? 90_000 : 15_000 });
-    setClock();
+    await idle({ pids, share: 0.1, forMs: 2_000, withinMs: surrounding === 'quiet' ? 180_000 : 15_000 });
+    // What sends has its connections, and its own code has been compiled. The service has rested.
+    await warm();
+    await settle(pids);
     const cpuBefore = cpuMs(stage.servicePid);
     const begun = wallClock();
     const sent = Promise.all(pods.map(send));
-    const patched: number[] = [];
-    for (const pod of pods) patched.push((await patchedAt(log, pod, 60_000)) - begun);
+    const took: number[] = [];
+    for (const pod of pods) took.push((await patched.at(pod, 60_000)) - begun);
     const cpuEach = round((cpuMs(stage.servicePid) - cpuBefore) / pods.length);
     await sent;
-    return { ...distribution(patched), cpuEach };
+    return { ...distribution(took), cpuEach };
   };
-  const warmPlain = Array.from({ length: 100 }, () =>
-    plain.json({ method: 'GET', path: pathOf({ resource: 'namespaces', name: 'default' }), what: 'get namespaces' }),
-  );
-  await Promise.all(warmPlain);
   const bursts = async (surrounding: Surrounding): Promise<Bursts> => {
     const all = { plain: [] as Burst[], alert: [] as Burst[] };
     for (let at = 0; at < rounds[surrounding]; at += 1) {
-      all.plain.push(await burst(surrounding, podsOf(`bench-plain-${surrounding}-${at}`), patch));
-      await sender.warm(100);
-      all.alert.push(await burst(surrounding, podsOf(`bench-alert-${surrounding}-${at}`), alert));
+      for (const kind of ['plain', 'alert'] as const)
+        all[kind].push(await burst(surrounding, podsOf(`bench-${kind}-${surrounding}-${at}`), kinds[kind]));
       await sleep(3_000);
     }
     return all;
@@ -177,6 +177,14 @@ async function measure(): Promise<void> {
 
 function goal(what: string, value: number, most: number, unit: string, beside: string) {
   return { what, goal: `at most ${most}${unit}`, measured: `${value}${unit} (${beside})`, met: value <= most };
+}
+
+/** One of the two things that are compared. */
+interface Sending {
+  /** Opens the connections of what sends. */
+  readonly warm: () => Promise<unknown>;
+  /** Returns when it was sent, by `wallClock`. */
+  readonly send: (pod: PodTarget) => Promise<number>;
 }
 
 /** When each pod was patched, and the processor time of the whole service per pod until the last patch. */

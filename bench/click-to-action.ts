@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditLog } from '../tools/demo/audit-log.ts';
 import { people } from '../tools/demo/settings.ts';
 import { AlertSender } from './parts/alerts.ts';
 import { clickPaths, type MeasuredClick, pathParts } from './parts/click-path.ts';
 import { idle, setClock, wallClock } from './parts/clock.ts';
-import { patchedAt } from './parts/patched.ts';
+import { PatchedPods } from './parts/patched.ts';
 import { SlackClicks } from './parts/slack-clicks.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { distribution, loadNow, writeResult } from './report.ts';
@@ -37,7 +36,7 @@ try {
 }
 
 async function measure(): Promise<void> {
-  const log = new AuditLog(stage.platform.kubernetes.auditLog);
+  const patched = new PatchedPods(stage.platform.kubernetes.auditLog);
   const sender = new AlertSender(stage.settings, 20);
   const slack = new SlackClicks(stage.settings);
   const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
@@ -74,7 +73,7 @@ async function measure(): Promise<void> {
     const answered = wallClock() - sentAt;
     if (status !== 200) throw new Error(`the desk returned ${status} for a dialog`);
     const { openedMs } = dialog;
-    return { workload: `Deployment/${pod.labels.app}`, openedMs, sentAt, answered, patchedAt: await patchedAt(log, pod) };
+    return { workload: `Deployment/${pod.labels.app}`, openedMs, sentAt, answered, patchedAt: await patched.at(pod) };
   };
 
   for (const pod of pods.slice(0, warmUps)) await clicked(pod);

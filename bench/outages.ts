@@ -1,7 +1,6 @@
-import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './parts/alerts.ts';
 import { settle } from './parts/clock.ts';
-import { patchedAt } from './parts/patched.ts';
+import { PatchedPods } from './parts/patched.ts';
 import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { openDoor } from './parts/stalling-proxy.ts';
 import { distribution, loadNow, round, writeResult } from './report.ts';
@@ -45,12 +44,12 @@ try {
 
 async function measure(): Promise<void> {
   const { platform, settings, pids } = stage;
-  const log = new AuditLog(platform.kubernetes.auditLog);
+  const patched = new PatchedPods(platform.kubernetes.auditLog);
   const sender = new AlertSender(settings);
   const contained = async (pod: PodTarget): Promise<number> => {
     await settle(pids);
     const { sentAt } = await sender.alert(pod);
-    return (await patchedAt(log, pod)) - sentAt;
+    return (await patched.at(pod)) - sentAt;
   };
   const podsOf = (namespace: keyof typeof namespaces) => podsWhenRunning(stage.api, namespace, namespaces[namespace]);
   for (const pod of await podsOf('bench-warm-up')) await contained(pod);

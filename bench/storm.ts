@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender, alertAbout, timeOf } from './parts/alerts.ts';
 import { setClock } from './parts/clock.ts';
 import { OpenLoop } from './parts/open-loop.ts';
-import { patchedAt } from './parts/patched.ts';
+import { PatchedPods } from './parts/patched.ts';
 import { anonMb } from './parts/process-stat.ts';
 import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { distribution, round, writeResult } from './report.ts';
@@ -34,12 +33,12 @@ try {
 
 async function measure(): Promise<void> {
   const { settings, platform } = stage;
-  const log = new AuditLog(platform.kubernetes.auditLog);
+  const patched = new PatchedPods(platform.kubernetes.auditLog);
   const [first, ...pods] = await podsWhenRunning(stage.api, namespace, criticals + 1);
   if (!first) throw new Error('no pods');
   const sender = new AlertSender(settings, 4);
   await sender.alert(first);
-  await patchedAt(log, first, longest);
+  await patched.at(first, longest);
   await sleep(3_000);
   setClock();
 
@@ -58,8 +57,7 @@ async function measure(): Promise<void> {
   const { accepted, sent, seconds } = await storm;
   const contained: number[] = [];
   const draining: number[] = [];
-  for (const { pod, sentAt, inStorm } of posted)
-    (inStorm ? contained : draining).push((await patchedAt(log, pod, longest)) - sentAt);
+  for (const { pod, sentAt, inStorm } of posted) (inStorm ? contained : draining).push((await patched.at(pod, longest)) - sentAt);
   loop.close();
   sender.close();
   const during = distribution(contained);

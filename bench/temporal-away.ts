@@ -6,7 +6,7 @@ import { AlertSender } from './parts/alerts.ts';
 import { readArrived } from './parts/arrived.ts';
 import { NumberedLoad } from './parts/numbered-load.ts';
 import { OpenLoop } from './parts/open-loop.ts';
-import { patchedAt } from './parts/patched.ts';
+import { PatchedPods } from './parts/patched.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { watchService } from './parts/watch-service.ts';
 import { distribution, type Goal, loadNow, printGoals, round, writeResult } from './report.ts';
@@ -41,11 +41,12 @@ try {
 async function measure(): Promise<void> {
   const { platform, settings } = stage;
   const log = new AuditLog(platform.kubernetes.auditLog);
+  const patched = new PatchedPods(platform.kubernetes.auditLog);
   const [first, ...pods] = await podsWhenRunning(stage.api, namespaces.critical, criticals + 1);
   if (!first) throw new Error('no pods');
   const sender = new AlertSender(settings, 4);
   await sender.alert(first);
-  await patchedAt(log, first);
+  await patched.at(first);
 
   const load = new NumberedLoad({ namespace: namespaces.load, workloads });
   const loop = new OpenLoop({ path: '/v1/alerts/falco', token: settings.falcoToken });
@@ -63,7 +64,7 @@ async function measure(): Promise<void> {
   if (pid === undefined) throw new Error('the Temporal server of TEMPORAL_ADDRESS was not started here and cannot be stopped');
   process.kill(pid, 'SIGKILL');
   const wentAt = performance.now();
-  const [away, contained] = await Promise.all([run(awaySeconds), contain(pods, { sender, log, wentAt })]);
+  const [away, contained] = await Promise.all([run(awaySeconds), contain(pods, { sender, patched, wentAt })]);
   const peak = watched.peak();
   let [servesAt, awayForMs] = [0, 0];
   const restart = platform.temporal.restart().then(() => {
@@ -162,13 +163,13 @@ async function measure(): Promise<void> {
 /** Posts an alert about each pod when it is due, and waits until the API server has answered its patch; returns how long each took, ms. */
 async function contain(
   pods: readonly PodTarget[],
-  { sender, log, wentAt }: { readonly sender: AlertSender; readonly log: AuditLog; readonly wentAt: number },
+  { sender, patched, wentAt }: { readonly sender: AlertSender; readonly patched: PatchedPods; readonly wentAt: number },
 ): Promise<readonly number[]> {
   const took: number[] = [];
   for (const [index, pod] of pods.entries()) {
     await sleep(Math.max(0, wentAt + 1_000 + index * criticalEveryMs - performance.now()));
     const { sentAt } = await sender.alert(pod);
-    took.push((await patchedAt(log, pod)) - sentAt);
+    took.push((await patched.at(pod)) - sentAt);
   }
   return took;
 }

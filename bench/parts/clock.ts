@@ -39,17 +39,23 @@ export function cpuMs(pid: number): number {
   return stat ? ((stat.userTicks + stat.systemTicks) * 1_000) / ticksPerSecond : 0;
 }
 
-/** Waits until the processes together use less than `share` of one core, for at most `withinMs`. Returns false if they never did. */
+/**
+ * Waits until the processes together have used less than `share` of one core for `forMs` milliseconds without a break, for at most `withinMs`. Returns false if
+ * they never did.
+ */
 export async function idle(options: {
   readonly pids: readonly number[];
   readonly share: number;
+  readonly forMs?: number;
   readonly withinMs: number;
 }): Promise<boolean> {
-  const until = performance.now() + options.withinMs;
-  while (performance.now() < until) {
-    const [before, started] = [busyMs(options.pids), performance.now()];
+  const { pids, share, forMs = sampleMs, withinMs } = options;
+  const until = performance.now() + withinMs;
+  for (let quietSince = performance.now(); performance.now() < until; ) {
+    const [before, started] = [busyMs(pids), performance.now()];
     await sleep(sampleMs);
-    if (busyMs(options.pids) - before < options.share * (performance.now() - started)) return true;
+    if (busyMs(pids) - before >= share * (performance.now() - started)) quietSince = performance.now();
+    else if (performance.now() - quietSince >= forMs) return true;
   }
   return false;
 }

@@ -3,8 +3,17 @@
  * 649 MB were resident instead of 335 (one run each). A storm's alerts wait for the disk together: in a nursery of 4 MB most of them are copied twice, and
  * collecting took a fifth of the processor's time; with 16 MB it took a seventh. By default four threads mark old objects together: on two cores the main
  * thread then gets a third of a processor, and each time every answer waited for 20 to 50 ms; with one thread it is hardly noticeable.
+ *
+ * Alerts come in bursts, after hours of rest. At rest V8 forgets the code that nothing has run lately, and shrinks the nursery to 1 MB. The burst then compiles
+ * everything again, and copies most of its alerts to the old generation, which has to be collected in the middle of it.
  */
-export const serviceNodeFlags = ['--max-semi-space-size=16', '--v8-pool-size=1', '--max-old-space-size=1024'];
+export const serviceNodeFlags = [
+  '--max-semi-space-size=16',
+  '--min-semi-space-size=16',
+  '--v8-pool-size=1',
+  '--max-old-space-size=1024',
+  '--no-flush-bytecode',
+];
 
 /**
  * Node flags for checking all records. What is read from the database is garbage a moment later. By default V8 took three times 16 MB for it in each thread,

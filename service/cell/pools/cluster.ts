@@ -17,6 +17,7 @@ import { askedFacts } from '../../../core/playbook/alert-stamps.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
+import { OpenConnections } from '../../../integrations/kubernetes/open-connections.ts';
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { doneByLease } from '../../../integrations/kubernetes/run-claims.ts';
@@ -25,6 +26,7 @@ import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-le
 import type { Config, Environment } from '../../config/load.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { Secrets } from '../../config/secrets.ts';
+import { containmentsAtOnce } from '../../intake/send/contain-before-start.ts';
 import { sourceOf } from '../../intake/start.ts';
 import { clusterAccess } from '../../process/cluster-api.ts';
 import { openEvidence, openEvidenceCheck } from '../../process/evidence.ts';
@@ -92,12 +94,15 @@ export async function openCluster(options: {
   });
   // Its findings are for later plans: an API server that hangs must not hold up the start.
   void tier.start();
+  const connections = new OpenConnections({ api, count: containmentsAtOnce });
+  connections.start();
   return {
     api,
     access,
     watch: { view, cellKey, denyTier: () => tier.current },
     keepPolicies: () => policies.start(),
     stop: async () => {
+      connections.stop();
       await Promise.all([policies.stop(), tier.stop()]);
       await view.stop();
       api.close();

@@ -8,7 +8,7 @@ import type { HeadStart, HeadStartResult } from './head-start.ts';
  * Maximum concurrent containments: the API server handles no more per second with a hundred, and each gets the processors to itself for a moment, so that on a
  * busy machine none uses up its own time while waiting for others.
  */
-const containmentsAtOnce = 16;
+export const containmentsAtOnce = 16;
 /** If containments are underway and none has finished for this many milliseconds, the API server hangs; incidents then start anyway. */
 const stuckMs = 3_000;
 /** Longest delay of a start, in milliseconds: the start is durable, but only the incident asks people. Only an endless storm reaches this limit. */

@@ -6,9 +6,11 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { OpenConnections } from '../../../integrations/kubernetes/open-connections.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-client-'));
 const file = (name: string): string => join(folder, name);
@@ -87,4 +89,48 @@ describe('a call of the Kubernetes API', () => {
     answer = ({ socket }, response) => void response.write('{"items":', () => socket.destroy());
     await expect(api.json(call)).rejects.toMatchObject(broken);
   });
+});
+
+test('connections stay open while nothing happens, and a burst of calls then opens no other', async () => {
+  let [opened, asked] = [0, 0];
+  const count = (): void => {
+    opened += 1;
+  };
+  server.on('secureConnection', count);
+  answer = (_, response) => {
+    asked += 1;
+    response.end('{}');
+  };
+  const { port } = server.address() as AddressInfo;
+  const access = { server: `https://127.0.0.1:${port}`, context: 'test', tls: { ca: readFileSync(file('cert.pem'), 'utf8') } };
+  const own = createKubernetesApi({ access: { ...access, authorization: async () => undefined } });
+  const connections = new OpenConnections({ api: own, count: 4, everyMs: 50 });
+  try {
+    connections.start();
+    while (asked < 12) await sleep(10);
+    connections.stop();
+    await sleep(100);
+    const askedByThen = asked;
+    expect(opened).toBe(4);
+
+    await Promise.all(Array.from({ length: 4 }, () => own.json(call)));
+    expect({ opened, asked }).toEqual({ opened: 4, asked: askedByThen + 4 });
+  } finally {
+    server.off('secureConnection', count);
+    own.close();
+  }
+});
+
+test('an API server that cannot be reached does not end the attempts to keep connections open', async () => {
+  let asked = 0;
+  const failing = {
+    json: async (): Promise<never> => {
+      asked += 1;
+      throw new Error('connection refused');
+    },
+  };
+  const connections = new OpenConnections({ api: failing, count: 2, everyMs: 5 });
+  connections.start();
+  while (asked < 6) await sleep(5);
+  connections.stop();
 });
