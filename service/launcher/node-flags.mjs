@@ -4,8 +4,11 @@
  * collecting took a fifth of the processor's time; with 16 MB it took a seventh. By default four threads mark old objects together: on two cores the main
  * thread then gets a third of a processor, and each time every answer waited for 20 to 50 ms; with one thread it is hardly noticeable.
  *
- * Alerts come in bursts, after hours of rest. At rest V8 forgets the code that nothing has run lately, and shrinks the nursery to 1 MB. The burst then compiles
- * everything again, and copies most of its alerts to the old generation, which has to be collected in the middle of it.
+ * Alerts come in bursts, after hours of rest. At rest V8 drops code that nothing has run lately, and shrinks both generations to what lives. The burst then
+ * compiles its code again, copies most of its alerts to the old generation, and has that collected while pods are still open. Left as they were, the generations
+ * take 60 MB more at rest.
+ *
+ * Node 22.19 knows all of these, too: `firebreak dev` runs on the Node that is there, and one that does not know a flag does not start.
  */
 export const serviceNodeFlags = [
   '--max-semi-space-size=16',
@@ -13,6 +16,7 @@ export const serviceNodeFlags = [
   '--v8-pool-size=1',
   '--max-old-space-size=1024',
   '--no-flush-bytecode',
+  '--no-memory-reducer',
 ];
 
 /**
