@@ -28,6 +28,7 @@ export class OpenConnections {
     void this.#run();
   }
 
+  /** Uses them no more. They stay open until the API server or `close` of the client closes them. */
   stop(): void {
     this.#ended.abort();
   }
@@ -36,15 +37,15 @@ export class OpenConnections {
     const { everyMs = usedEveryMs } = this.#options;
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      await this.#useAll(signal);
+      await this.#useAll();
       await sleep(everyMs, undefined, { ref: false, signal }).catch(() => {});
     }
   }
 
   /** All at the same time: only then does each request take a connection of its own. Every account may ask for the version. */
-  async #useAll(signal: AbortSignal): Promise<void> {
+  async #useAll(): Promise<void> {
     const { api, count } = this.#options;
-    const ask = { method: 'GET', path: '/version', what: 'get the version of the API server', signal } as const;
+    const ask = { method: 'GET', path: '/version', what: 'get the version of the API server' } as const;
     await Promise.allSettled(Array.from({ length: count }, () => api.json(ask)));
   }
 }
