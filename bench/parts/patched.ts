@@ -1,6 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditEvent, isWrite } from '../../tools/demo/audit-log.ts';
+import { type AuditEvent, GrowingFile, isWrite } from '../../tools/demo/audit-log.ts';
 import { microseconds } from './clock.ts';
 import type { PodTarget } from './stage.ts';
 
@@ -11,14 +10,12 @@ const lookEveryMs = 50;
  * measures must not take the processors from what it measures.
  */
 export class PatchedPods {
-  readonly #file: string;
+  readonly #file: GrowingFile;
   readonly #at = new Map<string, number>();
-  #position: number;
 
   /** @param auditLog the file that the API server writes; what is in it by now does not count */
   constructor(auditLog: string) {
-    this.#file = auditLog;
-    this.#position = statSync(auditLog).size;
+    this.#file = new GrowingFile(auditLog);
   }
 
   /** Waits for it, in milliseconds by the API server's clock. */
@@ -34,17 +31,8 @@ export class PatchedPods {
   }
 
   #read(): void {
-    const file = openSync(this.#file, 'r');
-    try {
-      const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - this.#position));
-      const count = readSync(file, bytes, 0, bytes.length, this.#position);
-      const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
-      this.#position += end;
-      for (const line of bytes.toString('latin1', 0, end).split('\n'))
-        if (line.includes('"verb":"patch"') && line.includes('"resource":"pods"')) this.#see(JSON.parse(line));
-    } finally {
-      closeSync(file);
-    }
+    for (const line of this.#file.newLines())
+      if (line.includes('"verb":"patch"') && line.includes('"resource":"pods"')) this.#see(JSON.parse(line));
   }
 
   #see(event: AuditEvent): void {

@@ -36,10 +36,9 @@ export function isFirebreaks({ userAgent }: AuditEvent): boolean {
   return userAgent?.startsWith('firebreak') === true;
 }
 
-/** The API server's audit log from now on: who did what, as the API server recorded it, by its own clock. */
-export class AuditLog {
+/** A file that grows by lines, from now on. */
+export class GrowingFile {
   readonly #file: string;
-  readonly #events: AuditEvent[] = [];
   #position: number;
 
   constructor(file: string) {
@@ -47,22 +46,38 @@ export class AuditLog {
     this.#position = statSync(file).size;
   }
 
-  /** Everything written since then, in order. */
-  events(): readonly AuditEvent[] {
+  /** The lines that were completed since the last call, in order. */
+  newLines(): readonly string[] {
     const file = openSync(this.#file, 'r');
     try {
       const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - this.#position));
       const count = readSync(file, bytes, 0, bytes.length, this.#position);
       const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
-      const text = bytes.toString('utf8', 0, end);
       this.#position += end;
-      for (const line of text.split('\n')) {
-        if (line === '') continue;
-        const event: AuditEvent = JSON.parse(line);
-        if (event.stage === 'ResponseComplete') this.#events.push(event);
-      }
+      return bytes
+        .toString('utf8', 0, end)
+        .split('\n')
+        .filter((line) => line !== '');
     } finally {
       closeSync(file);
+    }
+  }
+}
+
+/** The API server's audit log from now on: who did what, as the API server recorded it, by its own clock. */
+export class AuditLog {
+  readonly #file: GrowingFile;
+  readonly #events: AuditEvent[] = [];
+
+  constructor(file: string) {
+    this.#file = new GrowingFile(file);
+  }
+
+  /** Everything written since then, in order. */
+  events(): readonly AuditEvent[] {
+    for (const line of this.#file.newLines()) {
+      const event: AuditEvent = JSON.parse(line);
+      if (event.stage === 'ResponseComplete') this.#events.push(event);
     }
     return this.#events;
   }
