@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GrowingFile } from '../../../../tools/demo/audit-log.ts';
 
 interface AuditLine {
   readonly auditID: string;
@@ -32,13 +32,13 @@ interface FeedOptions {
 export class AuditFeed {
   readonly fed: Fed[] = [];
   readonly #options: FeedOptions;
+  readonly #file: GrowingFile;
   readonly #running: Promise<void>;
-  #position: number;
   #stopped = false;
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#position = statSync(options.file).size;
+    this.#file = new GrowingFile(options.file);
     this.#running = this.#run();
   }
 
@@ -55,20 +55,10 @@ export class AuditFeed {
   }
 
   #next(): readonly string[] {
-    const file = openSync(this.#options.file, 'r');
-    try {
-      const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - this.#position));
-      const count = readSync(file, bytes, 0, bytes.length, this.#position);
-      const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
-      this.#position += end;
-      const mine = this.#options.namespaces.map((namespace) => `"namespace":"${namespace}"`);
-      return bytes
-        .toString('utf8', 0, end)
-        .split('\n')
-        .filter((line) => mine.some((one) => line.includes(one)) && line.includes('"stage":"ResponseComplete"'));
-    } finally {
-      closeSync(file);
-    }
+    const mine = this.#options.namespaces.map((namespace) => `"namespace":"${namespace}"`);
+    return this.#file
+      .newLines()
+      .filter((line) => mine.some((one) => line.includes(one)) && line.includes('"stage":"ResponseComplete"'));
   }
 
   async #send(lines: readonly string[]): Promise<void> {
