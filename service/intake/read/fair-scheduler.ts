@@ -1,7 +1,10 @@
 /** Share of a core that each sender can use without waiting. */
 const ownShare = 0.25;
-/** Milliseconds that a sender can use at once. */
-const ownMs = 50;
+/**
+ * Milliseconds that a sender can use at once: enough for some twenty alerts. More would delay the first containments of a burst, which begin when the event loop
+ * turns.
+ */
+const ownMs = 10;
 /** Work done in one turn of the event loop before senders beyond their share wait for the next one, which accepts what has arrived meanwhile. */
 const turnMs = 4;
 /** A piece of work checks the clock itself, and ends after about this time. */

@@ -42,6 +42,18 @@ describe('turns', () => {
     expect(done).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
   });
 
+  test('a burst of a sender that needed little so far is read at once only at its beginning, so that containments begin in between', async () => {
+    const { turns, done, piece } = clocked();
+    const sender = {};
+    const all = Array.from({ length: 12 }, (_, n) => turns.run(sender, piece(`${n}`, 2)));
+    // 10 ms, and a quarter of the time that passes meanwhile.
+    expect(done).toHaveLength(7);
+    await new Promise<void>((next) => setImmediate(next));
+    expect(done.length).toBeLessThan(12);
+    await Promise.all(all);
+    expect(done).toHaveLength(12);
+  });
+
   test('those who need much take turns, a piece each', async () => {
     const { turns, done, piece } = clocked();
     const senders = { a: {}, b: {}, c: {} };
