@@ -21,6 +21,8 @@ interface EventWriterParts {
   /** Which process of the pool. */
   readonly instance: string;
   readonly dropped: (dropped: { readonly events: number; readonly reason: string }) => void;
+  /** Resolves when nothing more urgent needs the processor or the API server; absent: at once. */
+  readonly turn?: () => Promise<void>;
   /** Milliseconds before the first call for waiting events, between attempts, and between two reports of dropped events. */
   readonly pauses?: Pauses;
 }
@@ -66,6 +68,12 @@ export class EventWriter {
     this.#pauses = parts.pauses ?? usual;
   }
 
+  /** Queues the events of what was done, as soon as it is their turn, and returns at once. */
+  writeInTurn(eventsOf: (at: Date) => readonly ObjectEvent[]): void {
+    const at = new Date();
+    void this.#turn().then(() => this.write(eventsOf(at), at));
+  }
+
   /** Queues the events and returns at once. */
   write(events: readonly ObjectEvent[], at = new Date()): void {
     if (this.#stopping.signal.aborted) return;
@@ -101,9 +109,15 @@ export class EventWriter {
   async #writeAll(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#pause(this.#pauses.firstMs);
-    for (let next = this.#waiting.shift(); next && !signal.aborted; next = this.#waiting.shift())
+    for (let next = this.#waiting.shift(); next && !signal.aborted; next = this.#waiting.shift()) {
+      await this.#turn();
       await this.#writeOne(next.event, next.at);
+    }
     this.#work = undefined;
+  }
+
+  #turn(): Promise<void> {
+    return this.#parts.turn?.() ?? Promise.resolve();
   }
 
   async #writeOne(event: ObjectEvent, at: Date): Promise<void> {

@@ -149,6 +149,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     restraintOn,
     knowledge,
     asking,
+    first: parts.first,
     alsoTell,
     listener,
     log,

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities, type IncidentListener } from '../../../activities/chokepoint/cell.ts';
 import { type Chokepoint, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import type { ContainmentFirst } from '../../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import type { ChokepointParts } from '../../../activities/chokepoint/parts.ts';
 import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
@@ -125,6 +126,8 @@ interface PoolParts {
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly knowledge: OwnKnowledge;
   readonly asking: AskingIn;
+  /** Containments of this process: what owners are told waits for them. */
+  readonly first?: ContainmentFirst | undefined;
   /** Receives outcomes of steps, in addition to the owners of what was touched. */
   readonly alsoTell?: ((outcome: StepOutcome) => void) | undefined;
   readonly listener?: IncidentListener | undefined;
@@ -149,6 +152,7 @@ export async function createCellPool({
   restraintOn,
   knowledge,
   asking,
+  first,
   alsoTell,
   listener,
   log,
@@ -165,6 +169,7 @@ export async function createCellPool({
     restraintOn,
     knowledge,
     asking,
+    first,
     alsoTell,
     listener,
     role: 'cell',
@@ -218,7 +223,7 @@ export async function createPacksPool(
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell' | 'listener'> & {
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'first' | 'alsoTell' | 'listener'> & {
       /** What people are told about a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
@@ -239,6 +244,7 @@ async function poolOf(
     left,
     role,
     api,
+    first,
     alsoTell,
     listener,
     stepsOfCells,
@@ -247,7 +253,7 @@ async function poolOf(
   const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
-  const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;
+  const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, first, log }) : undefined;
   const tell = (outcome: StepOutcome): void => {
     tellsOwners?.(outcome);
     alsoTell?.(outcome);
@@ -296,9 +302,10 @@ function tellOwners(parts: {
   readonly config: Config;
   readonly api: KubernetesApi;
   readonly pool: SigningRole;
+  readonly first: ContainmentFirst | undefined;
   readonly log: Logger;
 }): (outcome: StepOutcome) => void {
-  const { config, api, pool, log } = parts;
+  const { config, api, pool, first, log } = parts;
   const { playbooks, groups } = askingOf(config);
   const titles = new Map(playbooks.map(({ id, title }) => [id, title]));
   const words = { groups, contact: config.kubernetes.contact, titleOf: (id: string) => titles.get(id) };
@@ -307,6 +314,7 @@ function tellOwners(parts: {
     reporter: pool,
     instance: hostname(),
     dropped: (dropped) => log.warn({ pool, ...dropped }, 'Events on affected objects could not be written and are dropped'),
+    ...(first && { turn: () => first.turn() }),
   });
-  return (outcome) => writer.write(eventsOf(outcome, words, Date.now()));
+  return (outcome) => writer.writeInTurn((at) => eventsOf(outcome, words, at.getTime()));
 }

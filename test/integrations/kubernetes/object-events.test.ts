@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { ObjectEvent } from '../../../core/cluster/object-event.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { errorOfStatus } from '../../../integrations/kubernetes/client-error.ts';
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
+import { eventually } from '../../eventually.ts';
 
 const pauses = { firstMs: 0, againMs: [0, 0], reportMs: 3_600_000 };
 const event = (name: string): ObjectEvent => ({
@@ -16,7 +18,7 @@ const event = (name: string): ObjectEvent => ({
 });
 
 /** Answers each call in turn with a status; the last one answers all later calls. */
-function writerOn(answers: readonly number[] | (() => Promise<number>)) {
+function writerOn(answers: readonly number[] | (() => Promise<number>), turn?: () => Promise<void>) {
   const posted: string[] = [];
   const dropped: object[] = [];
   const json = async (call: KubernetesCall) => {
@@ -27,7 +29,8 @@ function writerOn(answers: readonly number[] | (() => Promise<number>)) {
     return {};
   };
   const api = { json } as unknown as KubernetesApi;
-  const writer = new EventWriter({ api, reporter: 'cell', instance: 'host', dropped: (one) => dropped.push(one), pauses });
+  const said = (one: object) => dropped.push(one);
+  const writer = new EventWriter({ api, reporter: 'cell', instance: 'host', dropped: said, pauses, ...(turn && { turn }) });
   return { writer, posted, dropped };
 }
 
@@ -85,4 +88,30 @@ test('the same reason on the same object is reported once a minute, whatever the
   await writer.idle();
   writer.stop();
   expect(posted).toEqual(['head-start', 'given-back', 'anew', 'later']);
+});
+
+test('an Event is composed and written when it is its turn, and tells the time at which it was asked for', async () => {
+  const turns: (() => void)[] = [];
+  const { writer, posted } = writerOn([201], () => new Promise((go) => turns.push(go)));
+  const composed: Date[] = [];
+  const asked = Date.now();
+  for (const name of ['a', 'b'])
+    writer.writeInTurn((at) => {
+      composed.push(at);
+      return [event(name)];
+    });
+  await sleep(20);
+  expect([composed, posted]).toEqual([[], []]);
+  const answered = Date.now();
+  // Two to compose them, and one more before each is written.
+  for (let turn = 0; turn < 4; turn += 1) {
+    await eventually('a turn is asked for', () => turns.length > 0);
+    expect(posted).toHaveLength(Math.max(0, turn - 2));
+    turns.shift()?.();
+  }
+  await eventually('both are written', () => posted.length === 2);
+  expect(posted).toEqual(['a', 'b']);
+  writer.stop();
+  for (const at of composed) expect(at.getTime()).toBeLessThan(answered);
+  expect(composed[0]?.getTime()).toBeGreaterThanOrEqual(asked);
 });
