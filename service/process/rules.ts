@@ -4,10 +4,10 @@ import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, laterState } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
-import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import type { OwnerRef, PodRecord } from '../../core/cluster/pod-record.ts';
 import { type Asking, type EnvelopeAsking, widerOf } from '../../core/decide/asking.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
-import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
+import { controllingOwner, isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 import type { Config } from '../config/load.ts';
 import { enabledPlaybooks } from '../config/packs.ts';
 
@@ -68,12 +68,17 @@ export function createCensus({
   readonly now?: () => number;
 }): Census {
   const opened = new Map<string, OpenedNotes>();
-  /** Notes hardly ever change: each is verified once, and forgotten with its pod. */
-  const sealedOn = ({ uid: podUid, annotations }: PodRecord): OpenedNotes | undefined => {
-    const [found, remembered] = [annotations[names.beforeAnnotation], notes?.of(podUid)];
+  /** Notes hardly ever change: each is verified once, and forgotten with its pod. Called for every pod of a namespace at each containment. */
+  const sealedOn = (pod: PodRecord): OpenedNotes | undefined => {
+    const found = pod.annotations[names.beforeAnnotation];
+    const remembered = notes?.of(pod.uid);
     if (found === undefined && remembered === undefined) return undefined;
-    const known = opened.get(podUid);
-    if (known && known.found === found && known.remembered === remembered) return known;
+    const known = opened.get(pod.uid);
+    return known !== undefined && known.found === found && known.remembered === remembered
+      ? known
+      : open(pod.uid, found, remembered);
+  };
+  const open = (podUid: string, found: string | undefined, remembered: string | undefined): OpenedNotes => {
     const proven = (text: string | undefined) => authenticState({ podUid, key: cellKey, text });
     const state = laterState(proven(found), found === remembered ? undefined : proven(remembered));
     const anew = { found, remembered, state, at: state ? heldSince(state) : Number.NEGATIVE_INFINITY };
@@ -139,15 +144,26 @@ function ownerReplicas({
 }): number | undefined {
   const { workload } = call;
   if (!workload || workload.guessed || !view.ready()) return undefined;
+  const isOwned = ownedBy(view, workload);
   let count = 0;
   for (const pod of view.pods(workload.namespace)) {
     const holder = holderOf(pod);
-    if (holder === undefined ? isOwnedBy(pod, view, workload) : holder === call.incident.id) count += 1;
+    if (holder === undefined ? isOwned(pod) : holder === call.incident.id) count += 1;
   }
   return count;
 }
 
-function isOwnedBy(pod: PodRecord, view: Pick<ClusterView, 'ownersOf'>, workload: NonNullable<StepCall['workload']>): boolean {
-  const top = topOwnerOf({ pod, view });
-  return top.known && isOfWorkload(pod, top.workload, workload);
+/** Tells the pods of a workload. Looks each controller up once: most pods of a namespace share a few. */
+function ownedBy(view: Pick<ClusterView, 'ownersOf'>, workload: NonNullable<StepCall['workload']>): (pod: PodRecord) => boolean {
+  const known = new Map<string, { readonly owner: OwnerRef; readonly isOurs: boolean }>();
+  return (pod) => {
+    const owner = controllingOwner(pod.owners);
+    const found = owner && known.get(owner.uid);
+    // Whoever creates a pod may name any uid.
+    if (owner && found && found.owner.kind === owner.kind && found.owner.name === owner.name) return found.isOurs;
+    const top = topOwnerOf({ pod, view });
+    const isOurs = top.known && isOfWorkload(pod, top.workload, workload);
+    if (owner) known.set(owner.uid, { owner, isOurs });
+    return isOurs;
+  };
 }

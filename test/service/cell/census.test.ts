@@ -46,7 +46,8 @@ function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
     pods: (namespace?: string) => (namespace === undefined ? index.all() : index.in(namespace)),
     notedPods: () => index.noted(),
     podByUid: (uid: string) => index.byUid(uid),
-    ownersOf: () => undefined,
+    ownersOf: (_: unknown, __: string, name: string) =>
+      name.startsWith('agent-') ? [{ kind: 'Deployment', name: 'agent', uid: 'a', controller: true }] : undefined,
     ready: () => true,
   };
   return { census: createCensus({ view, cellKey, windowMs: 60 * minute, now: () => now, ...(notes && { notes }) }), index };
@@ -94,6 +95,20 @@ test('an incident has contained exactly the pods whose notes are sealed for it',
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
 });
 
+const callOn = (workload: NonNullable<StepCall['workload']>): StepCall => ({
+  key: 's',
+  action: 'quarantinePod',
+  input: {},
+  incident: { id: 'incident/lab/shop/Pod/a', run: '' },
+  incidentTitle: '',
+  playbook: 'p',
+  severity: 'critical',
+  workload,
+  ownerContained: 0,
+  evidence: [],
+  evidenceDeadline: '',
+});
+
 test('a replica counts towards its owner whatever label a tenant sets, unless the cell contained it for another incident', () => {
   const workload = { kind: 'DaemonSet', namespace: 'shop', name: 'agent' };
   const owners = [{ kind: 'DaemonSet', name: 'agent', uid: 'd', controller: true }];
@@ -102,20 +117,22 @@ test('a replica counts towards its owner whatever label a tenant sets, unless th
   const taken = { ...podOf('taken'), owners: [] };
   const others = { ...podOf('others', { incident: 'incident/lab/shop/Pod/b' }), owners };
   const { census } = censusOf([replica('free'), labelled, taken, others]);
-  const call: StepCall = {
-    key: 's',
-    action: 'quarantinePod',
-    input: {},
-    incident: { id: 'incident/lab/shop/Pod/a', run: '' },
-    incidentTitle: '',
-    playbook: 'p',
-    severity: 'critical',
-    workload,
-    ownerContained: 0,
-    evidence: [],
-    evidenceDeadline: '',
-  };
-  expect(census.ownerReplicas(call)).toBe(3);
+  expect(census.ownerReplicas(callOn(workload))).toBe(3);
+});
+
+test('a pod that names the uid of another’s owner counts towards the owner that it names, whichever pod comes first', () => {
+  const owned = (uid: string, name: string) => ({
+    ...podOf(uid),
+    annotations: {},
+    owners: [{ kind: 'ReplicaSet', name, uid: 'the-same', controller: true }],
+  });
+  const ours = ['agent-1', 'agent-2'].map((name) => owned(name, name));
+  const forged = owned('forged', 'other');
+  for (const pods of [
+    [...ours, forged],
+    [forged, ...ours],
+  ])
+    expect(censusOf(pods).census.ownerReplicas(callOn({ kind: 'Deployment', namespace: 'shop', name: 'agent' }))).toBe(2);
 });
 
 test('a pod whose note was removed or edited still counts from the cell’s memory; a released or deleted one does not', () => {
