@@ -189,12 +189,9 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   response.setEncoding('utf8');
   let rest = '';
   for await (const part of response) {
-    rest += part;
-    let end = rest.indexOf('\n');
-    while (end >= 0) {
-      if (end > 0) yield rest.slice(0, end);
-      rest = rest.slice(end + 1);
-      end = rest.indexOf('\n');
-    }
+    const lines = String(part).split('\n');
+    lines[0] = rest + lines[0];
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield line;
   }
 }

@@ -303,6 +303,9 @@ export class WatchCache implements ClusterView {
   }
 
   #seePod(pod: PodJson): void {
+    const { uid = '', resourceVersion } = pod.metadata ?? {};
+    // The watch repeats the result of our own call.
+    if (resourceVersion !== undefined && this.#pods.byUid(uid)?.resourceVersion === resourceVersion) return;
     const record = podRecord(pod);
     this.#pods.set(record);
     for (const listener of this.#onPod) listener(record);

@@ -118,6 +118,28 @@ describe('whom an alert is about', () => {
   });
 });
 
+test('the watch repeats what our own call returned, and each version of a pod is told once', async () => {
+  const { namespace: where, name, uid } = resolved(await cluster.makePod(namespace, 'told-once'));
+  const told: string[] = [];
+  cluster.view.onPod((pod) => {
+    if (pod.uid === uid) told.push(pod.resourceVersion);
+  });
+  const label = async (value: string) =>
+    cluster.api.json<PodJson>({
+      method: 'PATCH',
+      patch: 'merge',
+      path: pathOf({ resource: 'pods', namespace: where, name }),
+      body: { metadata: { labels: { told: value } } },
+      what: 'label a pod',
+    });
+  const own = await label('own');
+  cluster.view.observePod(own);
+  await label('later');
+  await until(async () => (cluster.view.podByUid(uid)?.labels.told === 'later' ? true : undefined));
+  expect(told.filter((version) => version === own.metadata?.resourceVersion)).toHaveLength(1);
+  expect(new Set(told).size).toBe(told.length);
+});
+
 test('a watch survives a dropped connection, an expired version and a handler that throws', async () => {
   const streams: IncomingMessage[] = [];
   let expire = false;
