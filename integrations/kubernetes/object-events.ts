@@ -21,7 +21,7 @@ interface EventWriterParts {
   /** Which process of the pool. */
   readonly instance: string;
   readonly dropped: (dropped: { readonly events: number; readonly reason: string }) => void;
-  /** Resolves when nothing more urgent needs the processor or the API server; absent: at once. */
+  /** Resolves when nothing more urgent needs the processor and the API server. */
   readonly turn?: () => Promise<void>;
   /** Milliseconds before the first call for waiting events, between attempts, and between two reports of dropped events. */
   readonly pauses?: Pauses;
@@ -31,6 +31,12 @@ interface Pauses {
   readonly firstMs: number;
   readonly againMs: readonly number[];
   readonly reportMs: number;
+}
+
+/** Something that was done at this time. */
+interface Done {
+  readonly eventsOf: (at: Date) => readonly ObjectEvent[];
+  readonly at: Date;
 }
 
 const usual: Pauses = { firstMs: 500, againMs: [2_000, 10_000], reportMs: 60_000 };
@@ -55,7 +61,7 @@ const readable: ReadonlyMap<string, Pick<ObjectRef, 'group' | 'resource'>> = new
 export class EventWriter {
   readonly #parts: EventWriterParts;
   readonly #pauses: Pauses;
-  readonly #waiting: { readonly event: ObjectEvent; readonly at: Date }[] = [];
+  readonly #waiting: Done[] = [];
   readonly #stopping = new AbortController();
   /** Object → the last reason reported for it. */
   readonly #last = new Map<string, { readonly reason: string; readonly at: number }>();
@@ -68,21 +74,16 @@ export class EventWriter {
     this.#pauses = parts.pauses ?? usual;
   }
 
-  /** Queues the events of what was done, as soon as it is their turn, and returns at once. */
-  writeInTurn(eventsOf: (at: Date) => readonly ObjectEvent[]): void {
-    const at = new Date();
-    void this.#turn().then(() => this.write(eventsOf(at), at));
-  }
-
-  /** Queues the events and returns at once. */
-  write(events: readonly ObjectEvent[], at = new Date()): void {
+  /**
+   * Queues the events about something that was done at this time, and returns at once.
+   * @param eventsOf composes them when it is their turn
+   */
+  write(eventsOf: (at: Date) => readonly ObjectEvent[], at = new Date()): void {
     if (this.#stopping.signal.aborted) return;
-    for (const event of events) {
-      if (this.#isSaid(event, at.getTime())) continue;
-      if (this.#waiting.length >= mostWaiting) this.#drop('too many wait');
-      else this.#waiting.push({ event, at });
-    }
-    if (this.#waiting.length > 0) this.#work ??= this.#writeAll();
+    const done = { eventsOf, at };
+    if (this.#waiting.length >= mostWaiting) this.#drop('too many wait', this.#composed(done).length);
+    else this.#waiting.push(done);
+    this.#work ??= this.#writeAll();
   }
 
   /** A head start and the step of the incident that adopts it do the same thing under two keys, one after the other. */
@@ -110,14 +111,21 @@ export class EventWriter {
     const { signal } = this.#stopping;
     await this.#pause(this.#pauses.firstMs);
     for (let next = this.#waiting.shift(); next && !signal.aborted; next = this.#waiting.shift()) {
-      await this.#turn();
-      await this.#writeOne(next.event, next.at);
+      const { at } = next;
+      await this.#parts.turn?.();
+      for (const event of this.#composed(next)) if (!this.#isSaid(event, at.getTime())) await this.#writeOne(event, at);
     }
     this.#work = undefined;
   }
 
-  #turn(): Promise<void> {
-    return this.#parts.turn?.() ?? Promise.resolve();
+  /** What was done must not fail because nobody can be told of it. */
+  #composed({ eventsOf, at }: Done): readonly ObjectEvent[] {
+    try {
+      return eventsOf(at);
+    } catch {
+      this.#drop('they cannot be composed');
+      return [];
+    }
   }
 
   async #writeOne(event: ObjectEvent, at: Date): Promise<void> {
@@ -167,8 +175,8 @@ export class EventWriter {
     return object?.metadata.uid;
   }
 
-  #drop(reason: string): void {
-    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1);
+  #drop(reason: string, events = 1): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + events);
     this.#reporting ??= setTimeout(() => this.#report(), this.#pauses.reportMs).unref();
   }
 

@@ -316,5 +316,5 @@ function tellOwners(parts: {
     dropped: (dropped) => log.warn({ pool, ...dropped }, 'Events on affected objects could not be written and are dropped'),
     ...(first && { turn: () => first.turn() }),
   });
-  return (outcome) => writer.writeInTurn((at) => eventsOf(outcome, words, at.getTime()));
+  return (outcome) => writer.write((at) => eventsOf(outcome, words, at.getTime()));
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { ObjectEvent } from '../../../core/cluster/object-event.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
@@ -36,7 +35,7 @@ function writerOn(answers: readonly number[] | (() => Promise<number>), turn?: (
 
 test('an Event that already exists counts as written, and one that the API server could not take is retried', async () => {
   const { writer, posted, dropped } = writerOn([409, 503, 201]);
-  writer.write([event('a'), event('b')]);
+  writer.write(() => [event('a'), event('b')]);
   await writer.idle();
   writer.stop();
   expect(posted).toEqual(['a', 'b', 'b']);
@@ -45,7 +44,7 @@ test('an Event that already exists counts as written, and one that the API serve
 
 test('an Event that is refused or fails for good is dropped, counted and reported, and the next one is written', async () => {
   const { writer, posted, dropped } = writerOn([403, 503, 503, 503, 201]);
-  writer.write([event('a'), event('b'), event('c')]);
+  writer.write(() => [event('a'), event('b'), event('c')]);
   await writer.idle();
   writer.stop();
   expect(posted).toEqual(['a', 'b', 'b', 'b', 'c']);
@@ -58,7 +57,7 @@ test('an Event that is refused or fails for good is dropped, counted and reporte
 test('while the API server hangs, no caller waits, and the queue is bounded', async () => {
   const answer = Promise.withResolvers<number>();
   const { writer, posted, dropped } = writerOn(() => answer.promise);
-  for (let at = 0; at < 700; at += 1) writer.write([event(`e${at}`)]);
+  for (let at = 0; at < 700; at += 1) writer.write(() => [event(`e${at}`)]);
   answer.resolve(201);
   await writer.idle();
   writer.stop();
@@ -68,10 +67,22 @@ test('while the API server hangs, no caller waits, and the queue is bounded', as
   expect(dropped).toEqual([{ events: 700 - posted.length, reason: 'too many wait' }]);
 });
 
+test('Events that cannot be composed are dropped and reported, and the next ones are written', async () => {
+  const { writer, posted, dropped } = writerOn([201]);
+  writer.write(() => {
+    throw new TypeError('a mistake');
+  });
+  writer.write(() => [event('a')]);
+  await writer.idle();
+  writer.stop();
+  expect(posted).toEqual(['a']);
+  expect(dropped).toEqual([{ events: 1, reason: 'they cannot be composed' }]);
+});
+
 test('after its end, nothing more is written', async () => {
   const { writer, posted } = writerOn([201]);
   writer.stop();
-  writer.write([event('a')]);
+  writer.write(() => [event('a')]);
   await writer.idle();
   expect(posted).toEqual([]);
 });
@@ -80,38 +91,35 @@ test('the same reason on the same object is reported once a minute, whatever the
   const { writer, posted } = writerOn([201]);
   const at = (second: number) => new Date(Date.parse('2026-11-27T16:00:00Z') + second * 1_000);
   const held = (name: string): ObjectEvent => ({ ...event('cart'), name });
-  writer.write([held('head-start')], at(0));
-  writer.write([held('incident')], at(2));
-  writer.write([{ ...held('given-back'), reason: 'Released' }], at(10));
-  writer.write([held('anew')], at(20));
-  writer.write([held('later')], at(90));
+  writer.write(() => [held('head-start')], at(0));
+  writer.write(() => [held('incident')], at(2));
+  writer.write(() => [{ ...held('given-back'), reason: 'Released' }], at(10));
+  writer.write(() => [held('anew')], at(20));
+  writer.write(() => [held('later')], at(90));
   await writer.idle();
   writer.stop();
   expect(posted).toEqual(['head-start', 'given-back', 'anew', 'later']);
 });
 
-test('an Event is composed and written when it is its turn, and tells the time at which it was asked for', async () => {
+test('Events are composed and written when it is their turn, and tell the time of what was done', async () => {
   const turns: (() => void)[] = [];
   const { writer, posted } = writerOn([201], () => new Promise((go) => turns.push(go)));
-  const composed: Date[] = [];
-  const asked = Date.now();
+  const composed: [string, number][] = [];
   for (const name of ['a', 'b'])
-    writer.writeInTurn((at) => {
-      composed.push(at);
+    writer.write((at) => {
+      composed.push([name, at.getTime()]);
       return [event(name)];
-    });
-  await sleep(20);
-  expect([composed, posted]).toEqual([[], []]);
-  const answered = Date.now();
-  // Two to compose them, and one more before each is written.
-  for (let turn = 0; turn < 4; turn += 1) {
+    }, new Date(1_000));
+  for (const done of [[], ['a']]) {
     await eventually('a turn is asked for', () => turns.length > 0);
-    expect(posted).toHaveLength(Math.max(0, turn - 2));
+    expect([composed.map(([name]) => name), posted]).toEqual([done, done]);
     turns.shift()?.();
   }
-  await eventually('both are written', () => posted.length === 2);
-  expect(posted).toEqual(['a', 'b']);
+  await writer.idle();
   writer.stop();
-  for (const at of composed) expect(at.getTime()).toBeLessThan(answered);
-  expect(composed[0]?.getTime()).toBeGreaterThanOrEqual(asked);
+  expect(posted).toEqual(['a', 'b']);
+  expect(composed).toEqual([
+    ['a', 1_000],
+    ['b', 1_000],
+  ]);
 });

@@ -366,7 +366,7 @@ describe('the rights that the declarations ask for', () => {
     const pauses = { firstMs: 0, againMs: [], reportMs: 60_000 };
     const write = async (reporter: string) => {
       const writer = new EventWriter({ api, reporter, instance: 'cell-0', dropped: (one) => dropped.push(one), pauses });
-      writer.write([event, event]);
+      writer.write(() => [event, event]);
       await writer.idle();
       writer.stop();
     };
