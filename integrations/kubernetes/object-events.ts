@@ -21,7 +21,7 @@ interface EventWriterParts {
   /** Which process of the pool. */
   readonly instance: string;
   readonly dropped: (dropped: { readonly events: number; readonly reason: string }) => void;
-  /** Resolves when nothing more urgent needs the processor and the API server. */
+  /** Resolves when nothing more urgent needs the processor and the API server; called for what was done a moment ago. */
   readonly turn?: () => Promise<void>;
   /** Milliseconds before the first call for waiting events, between attempts, and between two reports of dropped events. */
   readonly pauses?: Pauses;
@@ -41,6 +41,8 @@ interface Done {
 
 const usual: Pauses = { firstMs: 500, againMs: [2_000, 10_000], reportMs: 60_000 };
 const mostWaiting = 500;
+/** Nothing waits longer for its turn: while hundreds of incidents start, containments may be under way for minutes. */
+const turnWithinMs = 3_000;
 /** The same reason on the same object is reported once in this time. */
 const sameWithinMs = 60_000;
 const withinMs = 5_000;
@@ -112,7 +114,7 @@ export class EventWriter {
     await this.#pause(this.#pauses.firstMs);
     for (let next = this.#waiting.shift(); next && !signal.aborted; next = this.#waiting.shift()) {
       const { at } = next;
-      await this.#parts.turn?.();
+      if (Date.now() - at.getTime() < turnWithinMs) await this.#parts.turn?.();
       for (const event of this.#composed(next)) if (!this.#isSaid(event, at.getTime())) await this.#writeOne(event, at);
     }
     this.#work = undefined;
