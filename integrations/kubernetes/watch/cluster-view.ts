@@ -46,7 +46,7 @@ export interface ClusterView {
   onPod(listener: (pod: PodRecord) => void): void;
   /** Calls the listener for each namespace whose policies have changed. */
   onPolicies(listener: (namespace: string) => void): void;
-  /** Adds the result of one of our own calls, before the watch delivers it. */
+  /** Adds the result of one of our own calls before the watch delivers it. If the watch has already reported something later, the result is ignored. */
   observePod(pod: PodJson): void;
   observePolicy(policy: Jsonify<V1NetworkPolicy>): void;
 }

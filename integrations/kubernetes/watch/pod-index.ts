@@ -1,5 +1,6 @@
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { isOlder } from './reflector.ts';
 
 /** Falco and others truncate container ids to this many hex digits. */
 const shortId = 12;
@@ -28,7 +29,7 @@ export class PodIndex {
     this.#onNode.clear();
   }
 
-  /** Stores the record, unless a newer one of the same pod is there. */
+  /** Stores the record, unless a newer one of the same pod is there. Versions that cannot be compared: the newcomer wins. */
   set(pod: PodRecord): void {
     const known = this.#byUid.get(pod.uid);
     if (known) {
@@ -110,9 +111,4 @@ export class PodIndex {
       if (uids?.size === 0) this.#byContainer.delete(id.slice(0, shortId));
     }
   }
-}
-
-/** Resource versions are comparable as numbers since Kubernetes 1.35; if they are not numbers, the newcomer wins. */
-function isOlder(a: string, b: string): boolean {
-  return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }

@@ -77,6 +77,15 @@ export class Reflector<T extends Listed> {
     return this.#heardAt === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#heardAt;
   }
 
+  /**
+   * Whether this watch has already reported this version of an object, or something later. The answer to a call of our own may be handled after the watch has
+   * reported that somebody changed or deleted the object again: then the answer is old.
+   */
+  hasPassed(version: string | undefined): boolean {
+    if (version === undefined || this.#version === undefined) return false;
+    return version === this.#version || isOlder(version, this.#version);
+  }
+
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
@@ -182,6 +191,14 @@ export class Reflector<T extends Listed> {
     this.#version = object.metadata?.resourceVersion ?? this.#version;
     this.#handling = false;
   }
+}
+
+/**
+ * Resource versions are comparable as numbers since Kubernetes 1.35, also with the version of a whole list; if they are not numbers, none is older.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+export function isOlder(a: string, b: string): boolean {
+  return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }
 
 /** `readline` never ends if its input is destroyed: a dropped connection would be waited for forever. */

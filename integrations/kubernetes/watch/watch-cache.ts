@@ -47,6 +47,8 @@ export class WatchCache implements ClusterView {
   readonly #onPod = new Set<(pod: PodRecord) => void>();
   readonly #onPolicies = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
+  /** Those of which our own calls tell too. */
+  readonly #watched: { readonly pods: Reflector<PodJson>; readonly policies: Reflector<Jsonify<V1NetworkPolicy>> };
   /** Only mentioned in plans: containment works without these rights. */
   readonly #others: readonly Reflector<OtherPolicyJson>[];
   readonly #ingressReflector: Reflector<Jsonify<V1Ingress>> | undefined;
@@ -174,6 +176,7 @@ export class WatchCache implements ClusterView {
         ...keptIn(this.#scalers, scalerRecord),
       }),
     };
+    this.#watched = { pods, policies };
     this.#reflectors = [
       pods,
       policies,
@@ -293,10 +296,11 @@ export class WatchCache implements ClusterView {
   }
 
   observePod(pod: PodJson): void {
-    this.#seePod(pod);
+    if (!this.#watched.pods.hasPassed(pod.metadata?.resourceVersion)) this.#seePod(pod);
   }
 
   observePolicy(policy: Jsonify<V1NetworkPolicy>): void {
+    if (this.#watched.policies.hasPassed(policy.metadata?.resourceVersion)) return;
     const record = policyRecord(policy);
     put(this.#policies, record);
     this.#changedPolicies(record.namespace);

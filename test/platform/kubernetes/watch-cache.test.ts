@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { errorOfStatus } from '../../../integrations/kubernetes/client-error.ts';
 import { readStandingPolicy, StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
-import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type Jsonify, type PodJson, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { Reflector } from '../../../integrations/kubernetes/watch/reflector.ts';
 import { createSubjectResolver } from '../../../integrations/kubernetes/watch/resolver.ts';
 import { testPlatform } from '../../platform.ts';
@@ -138,6 +139,59 @@ test('the watch repeats what our own call returned, and each version of a pod is
   await until(async () => (cluster.view.podByUid(uid)?.labels.told === 'later' ? true : undefined));
   expect(told.filter((version) => version === own.metadata?.resourceVersion)).toHaveLength(1);
   expect(new Set(told).size).toBe(told.length);
+});
+
+describe('a result of our own call that arrives after the watch has reported something later', () => {
+  const policies = (name?: string) =>
+    pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name && { name }) });
+  const seen = (name: string) => cluster.view.policies(namespace).find((policy) => policy.name === name);
+  const deletePolicy = (name: string) => cluster.api.json({ method: 'DELETE', path: policies(name), what: 'delete a policy' });
+  const makePolicy = (name: string) =>
+    cluster.post<Jsonify<V1NetworkPolicy>>(policies(), {
+      metadata: { name },
+      spec: { podSelector: {}, policyTypes: ['Egress'] },
+    });
+
+  test('does not bring a deleted policy back', async () => {
+    const own = await makePolicy('deleted-at-once');
+    await until(async () => seen('deleted-at-once'));
+    await deletePolicy('deleted-at-once');
+    await until(async () => (seen('deleted-at-once') ? undefined : true));
+    cluster.view.observePolicy(own);
+    expect(seen('deleted-at-once')).toBeUndefined();
+  });
+
+  test('does not hide that a policy was changed', async () => {
+    const own = await makePolicy('opened-at-once');
+    await cluster.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: policies('opened-at-once'),
+      body: { spec: { egress: [{}] } },
+      what: 'open a policy',
+    });
+    const opened = await until(async () => {
+      const found = seen('opened-at-once');
+      return found?.specDigest === policyRecord(own).specDigest ? undefined : found;
+    });
+    cluster.view.observePolicy(own);
+    expect(seen('opened-at-once')).toEqual(opened);
+    await deletePolicy('opened-at-once');
+  });
+
+  test('does not bring a deleted pod back', async () => {
+    const own = await cluster.makePod(namespace, 'gone-at-once');
+    const { name, uid } = resolved(own);
+    await cluster.api.json({
+      method: 'DELETE',
+      path: pathOf({ resource: 'pods', namespace, name }),
+      body: { gracePeriodSeconds: 0 },
+      what: 'delete a pod',
+    });
+    await until(async () => (cluster.view.podByUid(uid) ? undefined : true));
+    cluster.view.observePod(own);
+    expect(cluster.view.podByUid(uid)).toBeUndefined();
+  });
 });
 
 test('a watch survives a dropped connection, an expired version and a handler that throws', async () => {
