@@ -6,21 +6,32 @@ import { traceFields } from './telemetry/tracing.ts';
 export type { Logger } from 'pino';
 export { reasonOf } from './reason.ts';
 
-/**
- * Structured log on standard error, so that errors are visible whatever happens to standard output. Secrets must never reach it; these redacted paths are only
- * a safety net.
- */
+/** Structured log on standard error, so that errors are visible whatever happens to standard output. */
 export function createLog(config: Pick<Config, 'log'>): Logger {
   const options = {
     level: config.log.level,
     base: null,
-    redact: { paths: ['*.token', '*.botToken', '*.password', '*.authorization', '*.headers'], censor: '[hidden]' },
     formatters: { level: (label: string) => ({ level: label }) },
     // Adds trace fields to lines that belong to the trace of an incident, so that they can be found by it.
     mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  return pino(options, config.log.format === 'text' ? textStream() : jsonStream());
+  const stream = config.log.format === 'text' ? textStream() : jsonStream();
+  return pino(options, { write: (line) => stream.write(withoutSecrets(line)) });
+}
+
+const secretFields = ['token', 'botToken', 'password', 'authorization', 'headers'] as const;
+/** In JSON, a quotation mark within a text is escaped: only the name of a field matches. */
+const hasSecretField = new RegExp(`"(?:${secretFields.join('|')})":`);
+
+/**
+ * Secrets must never reach the log; this is only a safety net, at any depth. pino's own redaction follows its paths with wildcards for each line, and took half
+ * of the time that a line takes.
+ */
+function withoutSecrets(line: string): string {
+  if (!hasSecretField.test(line)) return line;
+  const secret: ReadonlySet<string> = new Set(secretFields);
+  return JSON.stringify(JSON.parse(line, (name, value) => (secret.has(name) ? '[hidden]' : value)));
 }
 
 /** JSON lines, free of anything that could control the reader's terminal. */

@@ -42,3 +42,16 @@ test('a line of JSON says the same, in characters that do not control a terminal
   });
   expect(JSON.parse(second ?? '')).toMatchObject({ incident: 'incident/lab/shop', count: 3, msg: 'done' });
 });
+
+test.each(['json', 'text'] as const)('a field that can hold a secret is hidden at any depth, in %s', (format) => {
+  const secrets = `log.info({ slack: { botToken: 'xoxb-1' }, call: { request: { headers: { a: 'bearer-2' } } }, password: 'three' }, 'sent');
+log.info({ said: 'he wrote "token": and no more', count: { tokens: 4 } }, 'heard');`;
+  const [first = '', second = '', ...more] = logged(format, secrets);
+  expect(more).toEqual([]);
+  expect(first).not.toMatch(/xoxb-1|bearer-2|three/);
+  expect(first.match(/\[hidden\]/g)).toHaveLength(3);
+  expect(first).toContain('sent');
+  expect(second).toContain('"tokens":4');
+  expect(second).toContain('and no more');
+  expect(second).not.toContain('hidden');
+});
