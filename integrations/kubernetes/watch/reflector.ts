@@ -43,7 +43,7 @@ interface WatchLine<T> {
 
 /**
  * Follows one list of the API: lists, watches from there, resumes after a disconnect where it left off, and lists again if the server no longer knows that
- * place (410) or a handler failed. Never gives up until stopped. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ * place (410), has not reached it yet, or a handler failed. Never gives up until stopped. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class Reflector<T extends Listed> {
   readonly #options: ReflectorOptions<T>;
@@ -93,7 +93,7 @@ export class Reflector<T extends Listed> {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
-        if (this.#version === undefined) await this.#list();
+        if (this.#version === undefined || (await this.#isBehind(this.#version))) await this.#list();
         await this.#watch();
         this.#failures = 0;
       } catch (error) {
@@ -117,21 +117,37 @@ export class Reflector<T extends Listed> {
     }
   }
 
-  async #list(): Promise<void> {
+  #page<U extends Listed>(query: { readonly limit: string; readonly continue?: string }): Promise<Page<U>> {
     const { api, path, resource, metadataOnly } = this.#options;
+    return api.json<Page<U>>({
+      method: 'GET',
+      path,
+      query,
+      ...(metadataOnly && { accept: meta('PartialObjectMetadataList') }),
+      what: `list ${resource}`,
+      timeoutMs: 15_000,
+      signal: this.#stop.signal,
+    });
+  }
+
+  /**
+   * Whether the server has not reached this version yet: its etcd was restored from a backup. It would accept a watch from there, and report nothing until it
+   * has reached the version again, which can take hours. https://github.com/kubernetes/kubernetes/issues/107457
+   */
+  async #isBehind(version: string): Promise<boolean> {
+    const { metadata } = await this.#page<Listed>({ limit: '1' });
+    if (metadata?.resourceVersion === undefined || !isOlder(metadata.resourceVersion, version)) return false;
+    const { log, resource } = this.#options;
+    log({ resource, what: `${resource} are listed again: the API server is at an earlier version, as after a restore of etcd` });
+    return true;
+  }
+
+  async #list(): Promise<void> {
     const items: T[] = [];
     let next: string | undefined;
     let version: string | undefined;
     do {
-      const page: Page<T> = await api.json<Page<T>>({
-        method: 'GET',
-        path,
-        query: { limit: String(pageSize), ...(next && { continue: next }) },
-        ...(metadataOnly && { accept: meta('PartialObjectMetadataList') }),
-        what: `list ${resource}`,
-        timeoutMs: 15_000,
-        signal: this.#stop.signal,
-      });
+      const page = await this.#page<T>({ limit: String(pageSize), ...(next && { continue: next }) });
       items.push(...(page.items ?? []));
       next = page.metadata?.continue || undefined;
       version = page.metadata?.resourceVersion;

@@ -194,11 +194,18 @@ describe('a result of our own call that arrives after the watch has reported som
   });
 });
 
-test('a watch survives a dropped connection, an expired version and a handler that throws', async () => {
+test('a watch survives a dropped connection, an expired version, a restored etcd and a handler that throws', async () => {
   const streams: IncomingMessage[] = [];
   let expire = false;
+  let restored = false;
   const api: KubernetesApi = {
     ...cluster.api,
+    async json<R>(call: Parameters<KubernetesApi['json']>[0]): Promise<R> {
+      const answer = await cluster.api.json<R & { metadata: object }>(call);
+      if (!restored) return answer;
+      restored = false;
+      return { ...answer, metadata: { ...answer.metadata, resourceVersion: '1' } };
+    },
     async stream(call) {
       if (expire) {
         expire = false;
@@ -247,6 +254,13 @@ test('a watch survives a dropped connection, an expired version and a handler th
   await cluster.makePod(space, 'third');
   await sees('third');
   expect(lists).toBe(3);
+  restored = true;
+  streams.at(-1)?.destroy();
+  await until(async () => (lists === 4 ? true : undefined));
+  await cluster.makePod(space, 'fourth');
+  await sees('fourth');
+  expect(lists).toBe(4);
+  expect(said.some((what) => what.includes('as after a restore of etcd'))).toBe(true);
   expect(said.some((what) => what.includes('410'))).toBe(true);
   await until(async () => (reflector.age() < 5_000 ? true : undefined));
   await reflector.stop();
