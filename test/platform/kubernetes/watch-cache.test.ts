@@ -255,8 +255,11 @@ test('a watch survives a dropped connection, an expired version, a restored etcd
   await sees('third');
   expect(lists).toBe(3);
   restored = true;
-  streams.at(-1)?.destroy();
-  await until(async () => (lists === 4 ? true : undefined));
+  // The watch after the third list may not be open yet.
+  await until(async () => {
+    streams.at(-1)?.destroy();
+    return lists === 4 ? true : undefined;
+  });
   await cluster.makePod(space, 'fourth');
   await sees('fourth');
   expect(lists).toBe(4);
