@@ -20,9 +20,9 @@ export function createLog(config: Pick<Config, 'log'>): Logger {
   return pino(options, { write: (line) => stream.write(withoutSecrets(line)) });
 }
 
-const secretFields = ['token', 'botToken', 'password', 'authorization', 'headers'] as const;
+const secretFields: ReadonlySet<string> = new Set(['token', 'botToken', 'password', 'authorization', 'headers']);
 /** In JSON, a quotation mark within a text is escaped: only the name of a field matches. */
-const hasSecretField = new RegExp(`"(?:${secretFields.join('|')})":`);
+const hasSecretField = new RegExp(`"(?:${[...secretFields].join('|')})":`);
 
 /**
  * Secrets must never reach the log; this is only a safety net, at any depth. pino's own redaction follows its paths with wildcards for each line, and took half
@@ -30,8 +30,7 @@ const hasSecretField = new RegExp(`"(?:${secretFields.join('|')})":`);
  */
 function withoutSecrets(line: string): string {
   if (!hasSecretField.test(line)) return line;
-  const secret: ReadonlySet<string> = new Set(secretFields);
-  return JSON.stringify(JSON.parse(line, (name, value) => (secret.has(name) ? '[hidden]' : value)));
+  return JSON.stringify(JSON.parse(line, (name, value) => (secretFields.has(name) ? '[hidden]' : value)));
 }
 
 /** JSON lines, free of anything that could control the reader's terminal. */

@@ -43,7 +43,8 @@ interface WatchLine<T> {
 
 /**
  * Follows one list of the API: lists, watches from there, resumes after a disconnect where it left off, and lists again if the server no longer knows that
- * place (410), has not reached it yet, or a handler failed. Never gives up until stopped. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ * place (410), has not reached it yet, or a handler failed. Never gives up until stopped.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class Reflector<T extends Listed> {
   readonly #options: ReflectorOptions<T>;

@@ -47,7 +47,7 @@ export class WatchCache implements ClusterView {
   readonly #onPod = new Set<(pod: PodRecord) => void>();
   readonly #onPolicies = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
-  /** Those of which our own calls tell too. */
+  /** Those whose objects our own calls change as well. */
   readonly #watched: { readonly pods: Reflector<PodJson>; readonly policies: Reflector<Jsonify<V1NetworkPolicy>> };
   /** Only mentioned in plans: containment works without these rights. */
   readonly #others: readonly Reflector<OtherPolicyJson>[];

@@ -189,7 +189,7 @@ describe('a tenant with the built-in role edit and access to a quarantined pod',
     const state = await service.stateWhen(
       'a partial quarantine',
       workload,
-      120_000,
+      45_000,
       (now) =>
         isDeepStrictEqual(missing(now), [`networkpolicy/${namespace}/allow-all`]) &&
         ['containment.reasserted', 'containment.changed'].every((kind) => lines(now, kind).length > 0),

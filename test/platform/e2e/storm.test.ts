@@ -52,7 +52,6 @@ describe('100 000 alerts while a question is open', () => {
     /** Each message has its key: a second one with the same key would be the same message twice. */
     const few = (atMost: number): void => {
       const texts = posted().map(({ metadata, text }) => `${metadata?.event_payload.key}: ${text}`);
-      if (texts.length > 3) process.stdout.write(`${texts.join('\n')}\n`);
       expect(texts.length > atMost ? texts : []).toEqual([]);
       expect(new Set(posted().map(({ metadata }) => metadata?.event_payload.key)).size).toBe(texts.length);
     };
@@ -60,8 +59,8 @@ describe('100 000 alerts while a question is open', () => {
     const [all] = counts;
     expect(counts).toEqual([expect.objectContaining({ severity: 'critical', count: storm + 1, pod: podOf(workload) })]);
     expect(all && all.firstSeen < all.lastSeen).toBe(true);
-    // The card, the ticket and the question; once, on a busy machine, a fourth. The storm itself causes no messages, only edits.
-    few(5);
+    // The card, the ticket and the question: the storm itself causes no messages, only edits.
+    few(3);
 
     const voteStarted = Date.now();
     expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
@@ -76,7 +75,7 @@ describe('100 000 alerts while a question is open', () => {
       `${storm} alerts: taken in ${Math.round(postedMs)} ms (${Math.round(storm / (postedMs / 1_000))}/s), counted after ${Math.round(countedMs)} ms, ${historyLength} events, vote after ${votedMs} ms, ${messages} messages, ${edits} edits\n`,
     );
     expect(historyLength).toBeLessThan(4_096);
-    few(7);
+    few(5);
     expect(edits).toBeLessThanOrEqual(20);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
     expect(service.ticketsOf(workload)).toBe(1);
