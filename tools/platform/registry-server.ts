@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { arch, platform } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
-import { findOnPath } from '../../service/parts/command.ts';
-import type { RunForPart } from '../../service/parts/part-draft.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
+import type { OnProgress } from '../../service/parts/cache.ts';
+import { goProgram } from './go-program.ts';
 import { freePorts } from './ports.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 
@@ -45,20 +41,9 @@ async function isServing(host: string): Promise<boolean> {
 }
 
 async function registryBinary(onProgress: OnProgress): Promise<string> {
-  const sources = join(projectRoot(), 'tools', 'platform', 'registry');
-  const hash = createHash('sha256').update(`${platform()} ${arch()}`);
-  for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(readFileSync(join(sources, file)));
-  const build = async (draft: string, run: RunForPart): Promise<void> => {
-    const go = findOnPath('go');
-    if (!go) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building a container registry needs go on PATH');
-    const args = ['build', '-trimpath', '-o', join(draft, 'registry'), '.'];
-    const work = () => run({ command: go, args, cwd: sources, env: { ...process.env, CGO_ENABLED: '0' } });
-    const result = await withProgress({ what: 'building a container registry with Go, once', onProgress, work });
-    if (result.code === 0) return;
-    const reason = result.stderr.trim().split('\n').at(-1) ?? '';
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `a container registry could not be built with ${go}: ${reason}`);
-  };
-  const version = hash.digest('hex').slice(0, 16);
-  const source = 'built with Go: a container registry';
-  return join(await cachedPart({ name: 'registry', version, source, install: build, onProgress }), 'registry');
+  const module = join('tools', 'platform', 'registry');
+  const title = 'a container registry';
+  const folder = await goProgram({ name: 'registry', module, target: '.', linked: {}, pinned: 1, title }, onProgress);
+  if (!folder) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building a container registry needs go on PATH');
+  return join(folder, 'registry');
 }
