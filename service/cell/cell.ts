@@ -48,7 +48,7 @@ import { HeadStarts } from './head-starts.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { OpenIncidents, remembering } from './open/open-incidents.ts';
 import { RunWatch } from './open/run-watch.ts';
-import { type Cluster, createCellPool } from './pools/cluster.ts';
+import { type Cluster, createCellPool, watchLog } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
 import { PostureLooks } from './posture-look.ts';
@@ -178,7 +178,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       cellKey: watch.cellKey,
       actions: enabledActions(eitherOf(config, ramping)).filter((action) => action.pool === 'cell'),
       keeper: knowledge.heldObjects,
-      log: (event) => log.debug({ ...event }, 'watch'),
+      log: watchLog(log),
     }),
     madePolicies: knowledge.madePolicies,
     landed: knowledge.landed,

@@ -29,3 +29,9 @@ export async function ownServers(): Promise<{
     },
   };
 }
+
+/** Never 0, which would be the process group of the tests themselves. */
+export function ownPid(pid: number | undefined, of: string): number {
+  if (!pid) throw new Error(`this test stops its own ${of}, and has none`);
+  return pid;
+}

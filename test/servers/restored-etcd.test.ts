@@ -5,7 +5,7 @@ import { names } from '../../core/cluster/labels.ts';
 import { callKubernetes, readAccess } from '../../tools/platform/kubernetes/kubernetes-api.ts';
 import { until, type Workload } from '../platform/e2e/parts/cluster.ts';
 import { Service } from '../platform/e2e/parts/service.ts';
-import { ownServers } from './own-servers.ts';
+import { ownPid, ownServers } from './own-servers.ts';
 
 let own: Awaited<ReturnType<typeof ownServers>>;
 let service: Service;
@@ -33,8 +33,7 @@ const backup = (): string => join(own.folder, 'etcd-backup');
 /** Copies the files of etcd while it is stopped. */
 async function whileStopped(copy: () => void): Promise<void> {
   const { kubernetes } = own.platform;
-  const { etcd } = kubernetes.pids();
-  if (!etcd) throw new Error('this test stops its own etcd, and has none');
+  const etcd = ownPid(kubernetes.pids().etcd, 'etcd');
   process.kill(etcd, 'SIGKILL');
   await until('the end of etcd', 120_000, () => {
     try {
@@ -69,6 +68,7 @@ test('etcd restored from a backup that is older than a containment: it is contai
     const { annotations } = await service.workloads.podMetadata(held);
     return annotations?.[names.beforeAnnotation] === note;
   });
+  expect(service.log).toContain('as after a restore of etcd');
   await service.alert(later);
   await service.contained(later, 120_000);
 });

@@ -5,7 +5,7 @@ import { podOf, until, type Workload } from '../platform/e2e/parts/cluster.ts';
 import { containedAt, differences, ended, votedAt, voteUntilAccepted } from '../platform/e2e/parts/oracle.ts';
 import { Chance, seedOf } from '../platform/e2e/parts/random.ts';
 import { ana, labels, Service, spread } from '../platform/e2e/parts/service.ts';
-import { ownServers } from './own-servers.ts';
+import { ownPid, ownServers } from './own-servers.ts';
 
 const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);
@@ -33,12 +33,6 @@ afterAll(async () => {
   await service?.stop();
   await own?.stop();
 });
-
-/** Never 0, which would be the process group of the tests themselves. */
-function ownPid(pid: number | undefined, of: string): number {
-  if (!pid) throw new Error(`these tests stop their own ${of}, and have none`);
-  return pid;
-}
 
 const killTemporal = (): void => {
   process.kill(ownPid(own.platform.temporal.pid, 'Temporal server'), 'SIGKILL');

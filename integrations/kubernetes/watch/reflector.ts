@@ -8,7 +8,8 @@ export interface Listed {
   readonly metadata?: { readonly uid?: string; readonly resourceVersion?: string };
 }
 
-export type WatchLog = (event: { readonly resource: string; readonly what: string }) => void;
+/** What a watch has met; `warn` if people should look, as nothing of it happens in ordinary operation. */
+export type WatchLog = (event: { readonly level: 'debug' | 'warn'; readonly resource: string; readonly what: string }) => void;
 
 interface ReflectorOptions<T extends Listed> {
   readonly api: KubernetesApi;
@@ -102,8 +103,12 @@ export class Reflector<T extends Listed> {
         const known = error instanceof KubernetesError;
         if (!known || error.status === 410) this.#version = undefined;
         this.#options.log({
+          level: known ? 'debug' : 'warn',
           resource: this.#options.resource,
-          what: known ? error.detail : 'a watch event could not be handled',
+          // Its message may quote what the server sent.
+          what: known
+            ? error.detail
+            : `a watch event could not be handled (${error instanceof Error ? error.name : typeof error})`,
         });
         if (this.#options.mayBeAbsent && known && (error.status === 404 || error.status === 403)) {
           this.#version = undefined;
@@ -139,7 +144,8 @@ export class Reflector<T extends Listed> {
     const { metadata } = await this.#page<Listed>({ limit: '1' });
     if (metadata?.resourceVersion === undefined || !isOlder(metadata.resourceVersion, version)) return false;
     const { log, resource } = this.#options;
-    log({ resource, what: `${resource} are listed again: the API server is at an earlier version, as after a restore of etcd` });
+    const what = `${resource} are listed again: the API server is at an earlier version, as after a restore of etcd`;
+    log({ level: 'warn', resource, what });
     return true;
   }
 

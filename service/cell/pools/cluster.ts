@@ -22,6 +22,7 @@ import { OpenConnections } from '../../../integrations/kubernetes/open-connectio
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { doneByLease } from '../../../integrations/kubernetes/run-claims.ts';
+import type { WatchLog } from '../../../integrations/kubernetes/watch/reflector.ts';
 import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
 import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
 import type { Config, Environment } from '../../config/load.ts';
@@ -60,6 +61,10 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+export function watchLog(log: Logger): WatchLog {
+  return ({ level, ...event }) => log[level](event, 'watch');
+}
+
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists. */
 export async function openCluster(options: {
   readonly config: Config;
@@ -78,7 +83,7 @@ export async function openCluster(options: {
   if (!cellKey) return { api, access, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const { exposure: ingresses } = askedFacts([config, ...(ramping ? [ramping] : [])].flatMap((one) => enabledPlaybooks(one)));
-  const view = new WatchCache({ api, nodes, ingresses, log: (event) => log.debug({ ...event }, 'watch') });
+  const view = new WatchCache({ api, nodes, ingresses, log: watchLog(log) });
   // The intake opens even without the cluster: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
   const policies = new StandingPolicies({
