@@ -70,6 +70,8 @@ export async function startRsyslog({ stateDir, tls: { files } }: LogServerOption
   const properties = Object.entries(fields).map(([name, of]) => `property(name="${of}" outname="${name}" format="jsonf")`);
   const config = [
     `global(workDirectory="${folder}" maxMessageSize="1m" parser.escapeControlCharactersOnReceive="off" defaultNetstreamDriver="ossl" ${tlsFiles})`,
+    // With more, which is its default, two of them can write what they took out of order.
+    'main_queue(queue.workerThreads="1")',
     'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="x509/certvalid" maxFrameSize="1000000")',
     `template(name="line" type="list") { constant(value="{") ${properties.join(' constant(value=",") ')} constant(value="}\\n") }`,
     `ruleset(name="all") { action(type="omfile" file="${file}" template="line" fileCreateMode="0600") }`,
