@@ -61,6 +61,7 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+/** Writes what the watches of a cluster have met to a process's log. */
 export function watchLog(log: Logger): WatchLog {
   return ({ level, ...event }) => log[level](event, 'watch');
 }
