@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FirebreakError } from '../core/errors.ts';
+import { errorName } from '../core/system-error.ts';
 
 /**
  * Converts what an activity throws for Temporal: the catalogue's code as type, and a text that is safe to keep. The message of a foreign error may contain
@@ -16,6 +17,9 @@ export function asFailure(error: unknown): ApplicationFailure {
       ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
     });
   }
-  const name = error instanceof Error ? error.name : typeof error;
-  return ApplicationFailure.create({ type: 'FB_ERR_INTERNAL', message: `an unexpected ${name}`, nonRetryable: false });
+  return ApplicationFailure.create({
+    type: 'FB_ERR_INTERNAL',
+    message: `an unexpected ${errorName(error)}`,
+    nonRetryable: false,
+  });
 }

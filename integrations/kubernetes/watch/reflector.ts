@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorName } from '../../../core/system-error.ts';
 import type { KubernetesApi } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 
@@ -105,10 +106,7 @@ export class Reflector<T extends Listed> {
         this.#options.log({
           level: known ? 'debug' : 'warn',
           resource: this.#options.resource,
-          // Its message may quote what the server sent.
-          what: known
-            ? error.detail
-            : `a watch event could not be handled (${error instanceof Error ? error.name : typeof error})`,
+          what: known ? error.detail : `a watch event could not be handled (${errorName(error)})`,
         });
         if (this.#options.mayBeAbsent && known && (error.status === 404 || error.status === 403)) {
           this.#version = undefined;
