@@ -72,6 +72,7 @@ export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
   permanent: 'In force for good',
   releasing: 'Being released',
   released: 'Released',
+  gone: 'Ended: it no longer exists',
   drifted: 'Changed by others',
 };
 
@@ -101,7 +102,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'effect.checked': { text: 'Checked whether it helped' },
   'question.asked': { text: 'Question asked', tone: 'person' },
   'question.decided': { text: 'Decided', tone: 'person' },
-  'question.escalated': { text: 'Nobody answered: more people were asked', tone: 'bad' },
+  'question.escalated': { text: 'More people were asked', tone: 'bad' },
   'question.expired': { text: 'Nobody answered in time', tone: 'bad' },
   'question.void': { text: 'Question closed' },
   'question.comment': { text: 'Comment', tone: 'person' },
@@ -115,6 +116,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'lease.extended': { text: 'Containment extended', tone: 'person' },
   'lease.permanent': { text: 'Containment kept for good', tone: 'person' },
   'lease.released': { text: 'Containment released', tone: 'person' },
+  'lease.gone': { text: 'Containment ended' },
   'lease.release-refused': { text: 'Release refused', tone: 'bad' },
   'lease.escalated': { text: 'Nobody answered: the containment stays' },
   'lease.drifted': { text: 'Somebody else changed it', tone: 'bad' },

@@ -34,6 +34,8 @@ export interface ActionWords {
   readonly undo?: string;
   /** How a card describes it while it is in force, before or after the name of its target: `quarantined`. */
   readonly held?: string;
+  /** How its end is described, after the name of its target: `has its network back`. */
+  readonly ended?: string;
 }
 
 /** Reasons of Events: one word each, in the past tense, as Kubernetes writes them (`Scheduled`, `Pulled`). */

@@ -48,6 +48,7 @@ export const recordKinds = [
   'lease.drifted',
   'lease.escalated',
   'lease.extended',
+  'lease.gone',
   'lease.permanent',
   'lease.release-refused',
   'lease.released',

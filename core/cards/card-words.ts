@@ -3,7 +3,7 @@ import { subjectOfIncident, type Verdict } from '../incident/incident.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
 import { lastPart, shortName, spelt } from '../text/object-name.ts';
-import type { HeldEffect, QuestionCard } from './card.ts';
+import type { EndedEffect, HeldEffect, QuestionCard } from './card.ts';
 
 /**
  * What people read of a question, on a card, a page or in a terminal: whole sentences and their parts. Markup, times and escaping are left to the surface.
@@ -150,12 +150,27 @@ export function heldText({ action, target }: Pick<HeldEffect, 'action' | 'target
   return `${held.charAt(0).toUpperCase()}${held.slice(1)}`;
 }
 
+/** Returns how a containment ended: `Released: cart-7d9c5b6f4-x2x8k has its network back`. */
+export function endedText({ action, target, how }: Pick<EndedEffect, 'action' | 'target' | 'how'>): string {
+  const name = shortName(lastPart(target));
+  const words = actions.find((one) => one.name === action)?.words;
+  if (how === 'gone') return `Ended: ${name} no longer exists`;
+  if (how === 'drifted') return `Not released: somebody else has changed ${name}`;
+  return `Released: ${name} ${words?.ended ?? `is no longer ${words?.held ?? `“${spelt(action)}”`}`}`;
+}
+
 /** News about a containment while nobody decides, for its thread, a page and its ticket. */
 export const leaseNews = {
   renewed: (lease: Lease): string =>
     `${containmentText(lease)}: nobody has decided, so it stays for one more term. A containment is never lifted because nobody answered.`,
   escalated: (lease: Lease): string => `${containmentText(lease)} for more than 72 hours, and stays: somebody must decide.`,
-  released: (lease: Lease, how: string): string => `Ended: ${containmentText(lease)}. ${how}`,
+  /** @param how what was restored; needed only for an action that has no words of its own */
+  released: ({ action, target }: Lease, how: string): string => {
+    const hasWords = actions.some(({ name, words }) => name === action && words?.ended !== undefined);
+    return `${endedText({ action, target: target.name, how: 'released' })}.${hasWords ? '' : ` ${how}`}`;
+  },
+  gone: ({ action, target }: Lease): string =>
+    `${endedText({ action, target: target.name, how: 'gone' })}, so its containment is over.`,
   permanent: (lease: Lease, how: string): string => `For good: ${containmentText(lease)}, ${how}`,
   refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
   /** @param holders ids of playbooks */

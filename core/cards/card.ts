@@ -6,7 +6,7 @@ import type { Answerers } from '../decide/standing.ts';
 import { afterText, effectText, unknownText } from '../incident/effect.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { StepState } from '../incident/incident-state.ts';
-import type { Lease } from '../incident/lease.ts';
+import { isOver, type Lease, type LeaseEnd } from '../incident/lease.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
 
@@ -54,6 +54,18 @@ function foundText({ afterMs, look }: NonNullable<StepState['effect']>): string 
   return `${afterText(afterMs)} later: ${[effectText(look), unknownText(look)].filter((text) => text !== '').join(' ')}`;
 }
 
+/** One reversible step that is no longer in force: see `endedText` for the words. */
+export interface EndedEffect extends Pick<HeldEffect, 'action' | 'target'> {
+  readonly how: LeaseEnd;
+  readonly at: string;
+}
+
+/** Returns what a lease held, if that is over. */
+export function endedEffects({ action, target, state, endedAt = 0 }: Lease): readonly EndedEffect[] {
+  if (!isOver(state)) return [];
+  return [{ action, target: target.name, how: state, at: new Date(endedAt).toISOString() }];
+}
+
 /** What the on-call sees of a question: plain data, with all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
   readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
@@ -90,6 +102,8 @@ export interface QuestionCard {
   readonly similar?: Similar;
   /** What was already done, and until when it lasts. */
   readonly contained: readonly HeldEffect[];
+  /** What was in force and has ended. Absent: nothing. */
+  readonly ended?: readonly EndedEffect[];
   /** What the workload was allowed to do when the incident opened, a line each; absent if nobody could say. */
   readonly posture?: readonly string[];
   /** The last thing somebody did to the ticket or the page in its own system. */

@@ -19,7 +19,7 @@ const words: Readonly<Record<string, ActionWords>> = {
   ...Object.fromEntries(actions.map(({ name, words: own = {} }) => [name, own])),
 };
 
-function deedOf({ action }: Plan): string {
+function deedOf({ action }: Pick<Plan, 'action'>): string {
   const undone = /^undo:(.+)$/.exec(action)?.[1];
   if (undone === undefined) return words[action]?.does ?? spelt(action);
   return words[undone]?.undo ?? `undo “${words[undone]?.does ?? spelt(undone)}”`;
@@ -85,4 +85,18 @@ export function labelFor(given: string, plans: readonly Plan[]): string {
     plans,
     leads.find((lead) => lead === said),
   );
+}
+
+/** What a choice of a question shows of itself. */
+type ShownChoice = { readonly label: string; readonly actions?: readonly string[] };
+
+/**
+ * Returns what a button does, in at most that many characters: the label without the answer in front of it or, if that is too long, the last of its actions,
+ * which the others lead up to.
+ */
+export function actOf({ label, actions: run = [] }: ShownChoice, most: number): string {
+  const act = label.replace(/^(?:Yes|No): /, '');
+  const last = run.at(-1);
+  const short = act.length <= most || last === undefined ? act : deedOf({ action: last });
+  return `${short.charAt(0).toUpperCase()}${short.slice(1, most)}`;
 }

@@ -2,7 +2,7 @@ import { type Severity, worse } from '../alert/severity.ts';
 import { type Choice, isWeakening, type Question, questionDigest, type SignedVote, voteBytes } from '../decide/approval.ts';
 import { isQuestionOf, kindOf, type SignedProposal } from '../decide/decision.ts';
 import { type Form, type FormField, namable, type ShownField } from '../decide/form.ts';
-import { quorumNow } from '../decide/question.ts';
+import { quorumNow, silenceAt } from '../decide/question.ts';
 import { keysThatSignFor, type VoteKeys } from '../decide/vote-check.ts';
 import { FirebreakError } from '../errors.ts';
 import { subjectOfIncident, subjectTitle } from '../incident/incident.ts';
@@ -13,7 +13,8 @@ import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
 
 /** What a card shows around a question of an incident, according to the cell. It is only shown, and decides nothing. */
-interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
+interface IncidentFacts
+  extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ended' | 'posture' | 'ticketNews' | 'evidence'> {
   readonly kind: 'incident';
 }
 
@@ -125,16 +126,17 @@ export function signedVotes(
 function aboutOf(
   { question, about }: QuestionPost,
   beliefs: CardBeliefs,
-): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
+): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ended' | 'posture' | 'ticketNews' | 'evidence'> {
   const isIncident = subjectOfIncident(question.incident.id) !== undefined;
   if (about.kind === 'incident') {
     if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents came without its proposal');
-    const { happened, left, contained, posture, ticketNews, evidence } = about;
+    const { happened, left, contained, ended, posture, ticketNews, evidence } = about;
     // Listed one by one, so that additional fields do not get onto the card.
     return {
       happened,
       ...(left && { left }),
       contained,
+      ...(ended && { ended }),
       ...(posture && { posture }),
       ...(ticketNews !== undefined && { ticketNews }),
       evidence,
@@ -170,6 +172,7 @@ export function questionCard(post: QuestionPost, beliefs: CardBeliefs): Question
   const { question, stand } = post;
   const { status, veto } = stand;
   const digest = questionDigest(question);
+  const deadline = silenceAt({ question, level: stand.level, levelUntil: stand.until });
   const severity = worse(question.severity, stand.severity);
   const votes = signedVotes(stand.votes, question, beliefs).map(({ vote }) => vote);
   const saidSo = (person: string, choice: string): boolean =>
@@ -180,7 +183,7 @@ export function questionCard(post: QuestionPost, beliefs: CardBeliefs): Question
     questionDigest: digest,
     text: question.text,
     onSilence: question.onSilence,
-    ...(question.until !== undefined && { deadline: question.until }),
+    ...(deadline !== undefined && { deadline }),
     ...aboutOf(post, beliefs),
     choices: question.choices.map((choice) =>
       shownChoice(choice, quorumNow({ question, ...(veto && { veto }) }, choice, severity), beliefs.roster),

@@ -158,7 +158,7 @@ const shownLease = z.object({
   action: text,
   title: text,
   target,
-  state: z.enum(['active', 'permanent', 'releasing', 'released', 'drifted']),
+  state: z.enum(['active', 'permanent', 'releasing', 'released', 'gone', 'drifted']),
   startedAt: time,
   /** Null: until somebody ends it. */
   until: time.nullable(),

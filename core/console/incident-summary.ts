@@ -156,6 +156,7 @@ function withRecord(summary: IncidentSummary, record: AuditRecord): IncidentSumm
     case 'step.applied':
       return withStep(now, record);
     case 'lease.released':
+    case 'lease.gone':
     case 'lease.drifted':
       return typeof body.lease === 'string' ? { ...now, ended: withName(now.ended, body.lease, mostSteps) } : now;
     case 'question.asked':

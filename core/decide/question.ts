@@ -40,6 +40,21 @@ export function openState(
   };
 }
 
+/**
+ * Returns when silence counts (ISO 8601): the levels that are left may end earlier than the question says, because somebody has called one of them early.
+ * Undefined: never.
+ */
+export function silenceAt({
+  question,
+  level,
+  levelUntil,
+}: Pick<QuestionState, 'question' | 'level' | 'levelUntil'>): string | undefined {
+  if (question.until === undefined) return undefined;
+  const leftMs = question.levels.slice(level + 1).reduce((sum, { withinMs }) => sum + withinMs, 0);
+  const end = Date.parse(levelUntil) + leftMs;
+  return end < Date.parse(question.until) ? new Date(end).toISOString() : question.until;
+}
+
 /** Includes a vote that its person has taken back since: if it is delivered again, it must not undo that. */
 function wasCounted(state: QuestionState, { vote }: SignedVote): boolean {
   const known = [...state.votes, ...(state.withdrawn ?? [])];

@@ -37,6 +37,8 @@ export interface ReplyStore {
   saveReply(reply: ClickReply): Promise<void>;
   /** Undefined for a click that is unknown, or that has been answered the maximum number of times. */
   reply(click: string): Promise<ClickReply | undefined>;
+  /** Whether the click was answered at least once. */
+  wasAnswered(click: string): Promise<boolean>;
   /** Counts one more answer to the click. */
   answered(click: string): Promise<void>;
 }

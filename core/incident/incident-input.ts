@@ -1,5 +1,6 @@
 import type { Plan } from '../action/plan.ts';
 import type { IncidentSettings, StepCall, UndoReason } from '../action/step.ts';
+import type { Alert } from '../alert/alert.ts';
 import type { CarriedRecords, OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
 import type { PendingEffect } from './effect.ts';
@@ -36,6 +37,12 @@ export interface FollowUpState {
 }
 
 /** What an incident carries over on continue-as-new: plain data, no body is open then. */
+/** The card of a question that is over: it is edited once more when what is contained ends. */
+export interface CarriedCard {
+  readonly question: string;
+  readonly alert: Alert;
+}
+
 export interface CarriedIncident {
   readonly state: IncidentState;
   readonly holdings: readonly Holding[];
@@ -49,6 +56,8 @@ export interface CarriedIncident {
   readonly effects?: readonly PendingEffect[];
   /** Names of the voters by id, used only in texts. Absent: from a run that kept none. */
   readonly names?: Readonly<Record<string, string>>;
+  /** Absent: no card can change any more. */
+  readonly cards?: readonly CarriedCard[];
 }
 
 /** The one argument of the incident workflow. */

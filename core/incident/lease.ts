@@ -17,11 +17,21 @@ export interface Lease {
   /** The maximum in the cell's configuration when the step was done. */
   readonly longestMs?: number;
   readonly renewals: number;
-  readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
+  /** `gone`: its target no longer exists, so nothing was released. */
+  readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'gone' | 'drifted';
+  /** Milliseconds since 1970. Absent: it is in force. */
+  readonly endedAt?: number;
   readonly onExpiry: 'renew' | 'release';
   readonly detail?: string;
   /** The release is refused: the effect is in force, and the release is retried. Absent: nobody has ordered a release, or it is not refused. */
   readonly refused?: RefusedRelease;
+}
+
+export type LeaseEnd = Extract<Lease['state'], 'released' | 'gone' | 'drifted'>;
+
+/** Whether it is no longer in force, however it ended. */
+export function isOver(state: Lease['state']): state is LeaseEnd {
+  return state === 'released' || state === 'gone' || state === 'drifted';
 }
 
 /** A release that has not succeeded yet. */

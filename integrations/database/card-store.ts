@@ -136,6 +136,8 @@ function createReplyStore(database: Database): ReplyStore {
       const reply: ClickReply = JSON.parse(textOf(row, 'reply_json'));
       return reply;
     },
+    wasAnswered: async (click) =>
+      (await database.all('SELECT click FROM click_replies WHERE click = $1 AND answers > 0', [click])).length > 0,
     answered: async (click) => {
       await database.all('UPDATE click_replies SET answers = answers + 1 WHERE click = $1', [click]);
     },

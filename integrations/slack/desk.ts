@@ -19,6 +19,7 @@ import { Door, type MenuAnswer } from './door/door.ts';
 import { GatheredAnswers } from './door/gathered-answers.ts';
 import { GroupDoor } from './door/group-door.ts';
 import { OrderDialogs, type OrderHandlers } from './door/order-dialogs.ts';
+import { Receipts } from './door/receipts.ts';
 import { HttpReceiver } from './door/receiver.ts';
 import { SenderChecks } from './door/sender.ts';
 import { RequestVerifier } from './door/signature.ts';
@@ -34,7 +35,7 @@ import { Posting } from './post/posting.ts';
 import { IncidentThreads } from './post/threads.ts';
 import type { ClickRefusal } from './refusal.ts';
 import { linkBlocks } from './views/link.ts';
-import { plain } from './views/text.ts';
+import { timed } from './views/text.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandHandlers {
   readonly appId: string;
@@ -154,7 +155,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const { mayAnswer, onClick } = options;
   const unanswered = new UnansweredRequests({ store: cards, permalinks, tell: tellOne, log, now });
+  const receipts = new Receipts(cards);
   const door = new Door({
+    receipts,
     clicks,
     submissions: new SubmissionChecks({ cards, sender, clicks, now }),
     shown,
@@ -165,7 +168,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     onMenu: options.onMenu,
     commands: new CommandDoor({ ...options, orders, sender, refused }),
     orders,
-    groups: new GroupDoor({ cards, shown, dialogs, mayAnswer, onClick, tell: answer, log }),
+    groups: new GroupDoor({ cards, shown, dialogs, mayAnswer, onClick, receipts, tell: answer, log }),
     unanswered,
     refused,
     tell: answer,
@@ -186,7 +189,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       await tellOne(reply);
     } catch (error) {
       log('click not answered in the channel', { error: codeOf(error) });
-      const shown = { text: plain(reply.text, 2_900), ...linkBlocks(reply) };
+      const shown = { text: timed(reply.text, 2_900), ...linkBlocks(reply) };
       await respond?.({ ...shown, response_type: 'ephemeral', replace_original: false }).catch(() =>
         log('click not answered', { error: 'FB_ERR_UNAVAILABLE' }),
       );
@@ -194,7 +197,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   }
 
   async function tellOne({ channel: where, user, ...told }: EphemeralAnswer): Promise<void> {
-    const shown = { text: plain(told.text, 2_900), ...linkBlocks(told) };
+    const shown = { text: timed(told.text, 2_900), ...linkBlocks(told) };
     await callSlack('chat.postEphemeral', () =>
       client.chat.postEphemeral({ channel: where, user, ...shown, parse: 'none', link_names: false }),
     );

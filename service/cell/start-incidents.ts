@@ -226,14 +226,14 @@ async function isHeld(client: Client, incident: string, uid: string): Promise<bo
   const own = (await leasesOf(client, incident)).filter(
     ({ target, action }) => target.uid === uid || action === quarantineWorkload.name,
   );
-  return own.some(({ state }) => state !== 'released');
+  return own.some(({ state }) => state !== 'released' && state !== 'gone');
 }
 
 /** A run that is gone, was reset or has been begun again knows of no release: that is no confirmation of one. */
 async function releaseSaid(client: Client, incident: string, step: string): Promise<ReleaseSaid> {
   const lease = (await leasesOf(client, incident)).find(({ stepKey }) => stepKey === step);
   if (lease?.state === 'releasing') return 'being released';
-  return lease?.state === 'released' ? 'released' : 'not released';
+  return lease?.state === 'released' || lease?.state === 'gone' ? 'released' : 'not released';
 }
 
 export async function leasesOf(client: Client, incident: string): Promise<readonly Lease[]> {

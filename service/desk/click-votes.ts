@@ -185,7 +185,7 @@ async function send(
       sleep(sendWithinMs, 'late' as const, { signal: late.signal }),
     ]);
     if (outcome === 'late') return { text: unconfirmed };
-    return { text: `Received: “${button.label}”. The incident responds in a moment.`, taken: true };
+    return { text: `Received: “${button.label}”. It is not counted yet: the incident has not answered.`, taken: true };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { text: subjectOfIncident(button.incident.id) ? isOver : isAskedAgain };
     return { text: undelivered };

@@ -40,18 +40,18 @@ inBrowser('the page of the emulated Slack', () => {
     expect(rig.clicks).toEqual([]);
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     await dialog.getByText('cannot be undone').waitFor();
-    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByRole('button', { name: 'Delete pod', exact: true }).click();
     await dialog.getByText('Please complete this required field.').first().waitFor();
     await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('x2x8');
     await dialog.getByLabel('Why?').fill('Nobody built this binary');
-    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByRole('button', { name: 'Delete pod', exact: true }).click();
     await dialog.getByText('These are not the last four characters').waitFor();
     // Typed text stays, even if the channel changes in the meantime.
     rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0GRACE', text: 'Looking.' });
     await page.getByText('Looking.').waitFor();
     expect(await dialog.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');
     await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('2x8k');
-    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByRole('button', { name: 'Delete pod', exact: true }).click();
     await until(() => rig.clicks[0], 30_000);
     expect(rig.clicks).toMatchObject([{ slackUser: 'U0ADA', button: { choice: 'remove' }, reason: 'Nobody built this binary' }]);
     await page.getByText('Only visible to you').waitFor();
@@ -74,7 +74,7 @@ inBrowser('the page of the emulated Slack', () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('x2x8');
     await dialog.getByLabel('Why?').fill('Nobody built this binary');
-    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByRole('button', { name: 'Delete pod', exact: true }).click();
     await dialog.getByText('These are not the last four characters').waitFor();
     expect(await broken(page, '#modal')).toEqual([]);
     await page.close();
@@ -109,10 +109,10 @@ inBrowser('the page of the emulated Slack', () => {
     await dialog.getByLabel('Your answer').selectOption('1');
     await dialog.getByRole('checkbox', { name: 'cart-002' }).check();
     await dialog.getByLabel('Why?').fill('Nobody built this binary');
-    await dialog.getByRole('button', { name: 'Decide these' }).click();
+    await dialog.getByRole('button', { name: 'Answer for the ticked' }).click();
     await dialog.getByText('a space, and how many: 1').waitFor();
     await dialog.getByLabel('Where it cannot be undone').fill('2x8k 1');
-    await dialog.getByRole('button', { name: 'Decide these' }).click();
+    await dialog.getByRole('button', { name: 'Answer for the ticked' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await until(() => rig.clicks[0], 30_000);
     const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } };
@@ -120,7 +120,7 @@ inBrowser('the page of the emulated Slack', () => {
     await page.getByRole('button', { name: 'delete pod (all 2)' }).click();
     await dialog.getByLabel('Last four characters of cart-001-x2x8k').fill('2x8k 2');
     await dialog.getByLabel('Why?').fill('Nor these');
-    await dialog.getByRole('button', { name: 'Decide all 2' }).click();
+    await dialog.getByRole('button', { name: 'Delete pod: all 2' }).click();
     await until(() => (rig.clicks.length === 3 ? true : undefined), 30_000);
     expect(rig.clicks.map(({ button, reason }) => [button.question, reason])).toEqual([
       ['question-2', 'Nobody built this binary'],

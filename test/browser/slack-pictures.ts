@@ -160,7 +160,7 @@ const dialogs: Readonly<
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
     await page.getByRole('dialog').getByLabel('Why?').fill(reason);
-    await page.getByRole('button', { name: 'Decide this' }).click();
+    await page.getByRole('button', { name: 'Delete pod', exact: true }).click();
     await page.getByText('These are not the last four').waitFor();
   },
   weakening: async (page) => {
@@ -288,7 +288,7 @@ await withBrowser(async (browser) => {
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();
     await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
     await page.getByRole('dialog').getByLabel('Why?').fill(reason);
-    await page.getByRole('button', { name: 'Decide all 4' }).click();
+    await page.getByRole('button', { name: 'Delete pod: all 4' }).click();
     await page.getByText('a space, and how many: 4').waitFor();
     await take(at, 'slack-dialog-group', '#modal');
     await page.getByRole('button', { name: 'Go back' }).click();

@@ -111,7 +111,7 @@ test.each(Object.entries(scenarios))('%s comes out the same when nothing is kept
     const incident = await play(lab);
     const end = await incident.result();
     expect(end.open).toBe(false);
-    expect(end.leases).toMatchObject([{ state: expect.stringMatching(/^(released|permanent)$/) }]);
+    expect(end.leases).toMatchObject([{ state: expect.stringMatching(/^(released|gone|permanent)$/) }]);
     const applied = recordsIn(lab, incident, 'step.applied').map(({ body }) => body.step);
     expect(applied).toEqual([...new Set(applied)]);
     expect(end.audit.acknowledged).toBe(end.audit.made);

@@ -24,7 +24,13 @@ const delayedStep = 'delayed:';
 const changedContainment = 'changed:';
 const refusedRelease = 'refused:';
 const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
-const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
+const leaseSettledKinds: ReadonlySet<string> = new Set([
+  'lease.extended',
+  'lease.permanent',
+  'lease.released',
+  'lease.gone',
+  'lease.drifted',
+]);
 
 /**
  * Calls people if a level says so, and when a lease is renewed in silence; ends the page when everything it called for is settled. One page at a time; calls

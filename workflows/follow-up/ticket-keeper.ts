@@ -19,6 +19,7 @@ const toldKinds: ReadonlySet<string> = new Set([
   'question.expired',
   'incident.reopened',
   'lease.released',
+  'lease.gone',
   'lease.permanent',
   'lease.drifted',
   'lease.escalated',

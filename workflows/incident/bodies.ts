@@ -160,7 +160,8 @@ export class Bodies {
   #wasHeld({ pod }: Alert): boolean {
     const { leases } = this.#model;
     return (
-      pod?.uid !== undefined && [...leases.values()].some(({ target, state }) => target.uid === pod.uid && state === 'released')
+      pod?.uid !== undefined &&
+      [...leases.values()].some(({ target, state }) => target.uid === pod.uid && (state === 'released' || state === 'gone'))
     );
   }
 

@@ -1,10 +1,11 @@
 import { imagesLine, signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
-import { heldEffects, type QuestionCard } from '../../core/cards/card.ts';
+import { endedEffects, heldEffects, type QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
 import { postureLines } from '../../core/cluster/posture.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
+import type { CarriedCard } from '../../core/incident/incident-input.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { condition } from '../world.ts';
 import type { IncidentModel } from './model.ts';
@@ -42,6 +43,8 @@ function requestOf({
 
 /** The question, and what else the desk's card shows. The desk reads what each choice is and needs from the question itself. */
 export function postOf(model: IncidentModel, state: QuestionState, alert: Alert): QuestionPost {
+  const leases = [...model.leases.values()];
+  const ended = leases.flatMap(endedEffects);
   const signature = signatureOfAlert(model.images, alert);
   const tactics = alert.mitre.filter((id) => id.startsWith('TA'));
   return {
@@ -65,7 +68,8 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.apiRequest ? { request: requestOf(alert.apiRequest) } : {}),
         ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
       },
-      contained: [...model.leases.values()].flatMap((lease) => heldEffects(lease, model.steps.get(lease.stepKey))),
+      contained: leases.flatMap((lease) => heldEffects(lease, model.steps.get(lease.stepKey))),
+      ...(ended.length > 0 ? { ended } : {}),
       ...(state.answerers?.left ? { left: state.answerers.left } : {}),
       ...(model.posture ? { posture: [...postureLines(model.posture), imagesLine(model.images)] } : {}),
       ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
@@ -90,8 +94,8 @@ export function bareVotes(votes: readonly SignedVote[]): readonly SignedVote[] {
 }
 
 /**
- * Keeps one question's card up to date: posts it, edits it when something that it shows has changed, and edits it a last time when it is decided. The desk may
- * be down meanwhile; only the incident's end waits for it.
+ * Keeps one question's card up to date: posts it, and edits it when something that it shows has changed. Once it is decided, it is edited only when what was
+ * contained has changed or ended. The desk may be down meanwhile; only the incident's end waits for it.
  */
 export class CardKeeper {
   readonly #model: IncidentModel;
@@ -100,6 +104,9 @@ export class CardKeeper {
   readonly #onRefused: (error: unknown) => void;
   readonly #id: string;
   #version = 0;
+  #isRunning = false;
+  /** What the card says about containment. Absent: it was never posted. */
+  #holds: string | undefined;
 
   constructor(options: {
     readonly model: IncidentModel;
@@ -107,27 +114,61 @@ export class CardKeeper {
     readonly alert: Alert;
     readonly questionId: string;
     readonly onRefused: (error: unknown) => void;
+    /** An earlier run of the incident has posted it. */
+    readonly isPosted?: true;
   }) {
     this.#model = options.model;
     this.#onRefused = options.onRefused;
     this.#desk = options.desk;
     this.#alert = options.alert;
     this.#id = options.questionId;
+    if (options.isPosted) this.#holds = '';
   }
 
   touch(): void {
     this.#version += 1;
   }
 
+  get carried(): CarriedCard {
+    return { question: this.#id, alert: this.#alert };
+  }
+
+  /** Until the question is over. */
   async run(): Promise<void> {
-    let shown = this.#version;
-    await this.#desk.postQuestion(this.#post());
-    while (this.#isOpen || shown !== this.#version) {
-      await condition(() => this.#version !== shown);
-      shown = this.#version;
-      // An edit that Slack rejects for good is recorded, and the next one is still tried.
-      await this.#desk.updateQuestion(this.#post()).catch((error: unknown) => this.#onRefused(error));
+    this.#isRunning = true;
+    try {
+      let shown = this.#version;
+      const first = this.#post();
+      await this.#desk.postQuestion(first);
+      this.#holds = holdsOf(first);
+      while (this.#isOpen || shown !== this.#version) {
+        await condition(() => this.#version !== shown);
+        shown = this.#version;
+        await this.#update();
+      }
+      await this.catchUp();
+    } finally {
+      this.#isRunning = false;
     }
+  }
+
+  /** Whether the question is over, and its card still says what was contained then. */
+  get isOutdated(): boolean {
+    return !this.#isRunning && this.#holds !== undefined && this.#holds !== holdsOf(this.#post());
+  }
+
+  /** Edits the card of a question that is over until it says what is contained. */
+  async catchUp(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#holds !== holdsOf(this.#post())) await this.#update();
+    this.#isRunning = false;
+  }
+
+  /** An edit that Slack rejects for good is recorded, and the next one is still tried. */
+  async #update(): Promise<void> {
+    const post = this.#post();
+    this.#holds = holdsOf(post);
+    await this.#desk.updateQuestion(post).catch((error: unknown) => this.#onRefused(error));
   }
 
   get #state(): QuestionState {
@@ -143,4 +184,8 @@ export class CardKeeper {
   #post(): QuestionPost {
     return postOf(this.#model, this.#state, this.#alert);
   }
+}
+
+function holdsOf({ about }: QuestionPost): string {
+  return about.kind === 'incident' ? JSON.stringify([about.contained, about.ended]) : '';
 }

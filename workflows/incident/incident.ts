@@ -63,11 +63,16 @@ function tooLong({ model, handed, followUp }: Pick<IncidentParts, 'model' | 'han
   return workflowInfo().continueAsNewSuggested && mayBeCarried;
 }
 
-async function carryOn(input: IncidentInput, { model, handed }: IncidentParts): Promise<void> {
+async function carryOn(input: IncidentInput, { model, handed, questions }: IncidentParts): Promise<void> {
   await condition(allHandlersFinished);
+  const { carried: cards } = questions;
   await continueAsNew<typeof incident>({
     ...input,
-    carried: { ...model.carry(), ...(!handed.empty && { handedRecords: handed.carried }) },
+    carried: {
+      ...model.carry(),
+      ...(!handed.empty && { handedRecords: handed.carried }),
+      ...(cards.length > 0 && { cards }),
+    },
   });
 }
 

@@ -24,7 +24,7 @@ import {
   type StepState,
   type TimelineEntry,
 } from '../../core/incident/incident-state.ts';
-import type { Lease } from '../../core/incident/lease.ts';
+import { isOver, type Lease } from '../../core/incident/lease.ts';
 import { Outbox } from '../outbox.ts';
 import { nowMs, runInfo, timeNow, uuid4 } from '../world.ts';
 
@@ -187,7 +187,7 @@ export class IncidentModel {
 
   /** Leases that hold a target, including permanent ones: these count against the cap of their owner. */
   get holdingLeases(): readonly Lease[] {
-    return [...this.leases.values()].filter((lease) => lease.state !== 'released' && lease.state !== 'drifted');
+    return [...this.leases.values()].filter(({ state }) => !isOver(state));
   }
 
   /** Whether nothing is left to do: no body, no lease that ends by itself, no pending check of a quarantine's effect, no work in progress. */

@@ -82,6 +82,7 @@ export function createParts(input: IncidentInput, lists: readonly (readonly List
     cell: () => voteActivities(model.settings),
     counted: (vote) => questions.counted(vote),
   });
+  if (input.carried?.cards) questions.carryOn(input.carried.cards);
   const remarks = new Remarks({ model, desk, questions });
   const handed = new HandedRecords(model.ref.id, desk.recordAudit, input.carried?.handedRecords);
   return { model, handed, questions, votes, remarks, leases, checks, effects, posture, bodies, followUp };

@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import { standingQuestionText } from '../../core/cards/card-words.ts';
 import { labelIn } from '../../core/cards/choice-label.ts';
@@ -7,6 +8,7 @@ import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
 import { askedElsewhere, releaseChoice, standingIdOf } from '../../core/decide/standing-question.ts';
+import type { CarriedCard } from '../../core/incident/incident-input.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/lease.ts';
 import { stepFailure } from '../calls.ts';
@@ -27,6 +29,9 @@ export type Decision =
       readonly answers?: FormAnswers;
     }
   | undefined;
+
+/** Cards of questions that are over, and are still edited after the history is cut. */
+const mostCarried = 20;
 
 type LeaseDecided = (
   lease: string,
@@ -58,18 +63,9 @@ export class Questions {
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
     this.#takeOver(state);
     await askWho(this.#model, id);
-    const onRefused = (error: unknown): void =>
-      this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id });
-    const card = new CardKeeper({
-      model: this.#model,
-      desk: this.#desk,
-      alert: asked.alert,
-      questionId: id,
-      onRefused,
-    });
-    this.#cards.set(id, card);
+    const card = this.#cardOf(id, asked.alert);
     // A card that the desk refuses for good must not end the question: it can still be answered on the command line.
-    void this.#model.during(card.run()).catch(onRefused);
+    void this.#model.during(card.run()).catch((error: unknown) => this.#cardFailed(id, error));
     const isOpen = () => this.#get(id).status.state === 'open';
     const { until } = asked;
     if (until)
@@ -152,7 +148,29 @@ export class Questions {
   }
 
   touchAll(): void {
-    for (const [id, card] of this.#cards) if (this.#get(id).status.state === 'open') card.touch();
+    for (const [id, card] of this.#cards)
+      if (this.#get(id).status.state === 'open') card.touch();
+      else if (card.isOutdated) void this.#model.during(card.catchUp()).catch((error: unknown) => this.#cardFailed(id, error));
+  }
+
+  /** Cards that still say that something is contained. */
+  get carried(): readonly CarriedCard[] {
+    return this.#model.activeLeases.length === 0 ? [] : [...this.#cards.values()].slice(-mostCarried).map((card) => card.carried);
+  }
+
+  carryOn(cards: readonly CarriedCard[]): void {
+    for (const { question, alert } of cards) this.#cardOf(question, alert, { isPosted: true });
+  }
+
+  #cardOf(id: string, alert: Alert, place: { readonly isPosted?: true } = {}): CardKeeper {
+    const onRefused = (error: unknown): void => this.#cardFailed(id, error);
+    const card = new CardKeeper({ model: this.#model, desk: this.#desk, alert, questionId: id, onRefused, ...place });
+    this.#cards.set(id, card);
+    return card;
+  }
+
+  #cardFailed(question: string, error: unknown): void {
+    this.#model.record('card.failed', 'engine', stepFailure(error).message, { question });
   }
 
   /** Handles an accepted vote: what it means for its question. */
@@ -209,13 +227,26 @@ export class Questions {
     this.page(`${names} may answer for ${group} from now on. ${this.#get(id).question.text}`);
   }
 
-  #escalate(id: string, level: number, { why, opening }: Escalation): void {
+  /** @param calledBy the person who called the level in; else it is asked because of `escalation` */
+  #escalate(id: string, level: number, { why, opening }: Escalation, calledBy?: string): void {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(nowMs() + withinMs).toISOString() });
     // The card is updated with who may answer now: see `waitAtLevel`.
-    this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
-    const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
+    this.#model.record(
+      'question.escalated',
+      'engine',
+      calledBy ? `${calledBy} called in ${group}` : `${why}: ${group} is asked`,
+      {
+        question: id,
+        level,
+      },
+    );
+    const news = calledBy
+      ? `${calledBy} called in ${group}.`
+      : state.veto
+        ? `${why}: ${group} can overrule it, and is asked now.`
+        : `${opening}: ${group} is asked now.`;
     this.page(`${news} ${state.question.text}`);
   }
 
@@ -225,7 +256,7 @@ export class Questions {
     const next = state?.question.levels[state.level + 1];
     if (state?.status.state !== 'open' || !next || !this.#cards.has(id)) return undefined;
     this.#model.record('question.passed-on', actor, `${name} asks ${next.group}`, { question: id });
-    this.#escalate(id, state.level + 1, { why: `${name} asked for it`, opening: `${name} asked for it` });
+    this.#escalate(id, state.level + 1, silence, name);
     return next.group;
   }
 

@@ -1,6 +1,8 @@
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
+import { silenceAt } from '../../core/decide/question.ts';
 import type { VoteCheck } from '../../core/decide/vote-check.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { isRemarkShaped, type SignedRemark } from '../../core/incident/remark.ts';
 import { remarkActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
@@ -8,7 +10,7 @@ import { condition, nowMs } from '../world.ts';
 import type { Questions } from './questions.ts';
 
 const askedAgainAfterMs = 15 * 60_000;
-/** A person who is reminded needs this long before the next level is asked. */
+/** A person who is reminded needs this long before the question ends. */
 const beforeDeadlineMs = 60_000;
 const mostRemarks = 200;
 
@@ -50,7 +52,7 @@ export class Remarks {
     }
     if (remark.kind === 'comment') this.#comment(signed, check.name);
     else if (remark.kind === 'next') this.#next(signed, check.name);
-    else await this.#remindLater(signed);
+    else await this.#remindLater(signed, check.name);
   }
 
   #comment(signed: SignedRemark, name: string): void {
@@ -62,18 +64,22 @@ export class Remarks {
 
   #next(signed: SignedRemark, name: string): void {
     const group = this.#questions.askNext(signed.remark.question, `person/${signed.remark.person}`, name);
-    this.#tell(signed, group === undefined ? 'There is nobody left to ask.' : `${group} is asked now.`);
+    this.#tell(signed, group === undefined ? 'There is nobody left to ask.' : `You called in ${group}.`);
   }
 
-  async #remindLater(signed: SignedRemark): Promise<void> {
+  /** In 15 minutes; earlier only if the question ends before, and then the person is told why. Texts contain ISO 8601 times: the desk shows them in local time. */
+  async #remindLater(signed: SignedRemark, name: string): Promise<void> {
     const { question: id, person } = signed.remark;
-    const left = (): number => Date.parse(this.#model.questions.get(id)?.levelUntil ?? '') - nowMs() - beforeDeadlineMs;
+    const state = this.#model.questions.get(id);
     const isOpen = (): boolean => this.#model.questions.get(id)?.status.state === 'open';
-    if (!isOpen() || !(left() > 0)) return this.#tell(signed, 'It ends too soon for that: decide now.');
-    const wait = Math.min(askedAgainAfterMs, left());
-    const at = new Date(nowMs() + wait).toISOString().slice(11, 16);
-    this.#model.record('question.snoozed', `person/${person}`, `wants to be asked again at ${at} UTC`, { question: id });
-    this.#tell(signed, `You will be asked again at ${at} UTC. The deadline stays the same.`);
+    const end = state && (silenceAt(state) ?? state.levelUntil);
+    const left = Date.parse(end ?? '') - nowMs() - beforeDeadlineMs;
+    if (!state || !isOpen() || !(left > 0))
+      return this.#tell(signed, 'The question ends too soon for a reminder. Answer it now.');
+    const wait = Math.min(askedAgainAfterMs, left);
+    const at = new Date(nowMs() + wait).toISOString();
+    this.#model.record('question.snoozed', `person/${person}`, `${name} asked to be reminded at ${at}`, { question: id });
+    this.#tell(signed, `You will be reminded at ${at}. ${until(state, at, wait < askedAgainAfterMs)}`);
     if (await condition(() => !isOpen(), wait)) return;
     this.#tell(signed, `You asked for this reminder: ${this.#model.questions.get(id)?.question.text ?? ''}`);
   }
@@ -83,4 +89,11 @@ export class Remarks {
       .during(this.#desk.answerClick({ incident: this.#model.ref, click: remark.id, signature, text }))
       .catch(() => this.#model.note('card.failed', 'engine', 'an answer did not reach the person who asked'));
   }
+}
+
+/** What happens to the question until the reminder: it does not wait for the person. */
+function until({ question, level, levelUntil }: QuestionState, at: string, isEarly: boolean): string {
+  const next = question.levels[level + 1]?.group;
+  if (next !== undefined && levelUntil < at) return `The question does not wait: ${next} is asked at ${levelUntil}.`;
+  return isEarly ? 'The question ends a minute later, so 15 minutes are too long.' : 'The question does not wait.';
 }

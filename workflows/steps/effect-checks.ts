@@ -8,7 +8,7 @@ import {
   unknownText,
   withConnections,
 } from '../../core/incident/effect.ts';
-import type { Lease } from '../../core/incident/lease.ts';
+import { isOver as hasEnded, type Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { lastPart } from '../../core/text/object-name.ts';
 import { lookActivities, stepFailure } from '../calls.ts';
@@ -69,7 +69,7 @@ export class EffectChecks {
     const { step, lease, from } = pending;
     const isOver = (): boolean => {
       const state = this.#model.leases.get(lease)?.state;
-      return state === undefined || state === 'released' || state === 'drifted';
+      return state === undefined || hasEnded(state);
     };
     for (let { due } = pending; due.length > 0; due = due.slice(1)) {
       const [afterMs = 0] = due;

@@ -1,9 +1,10 @@
+import type { UndoResult } from '../../core/action/action.ts';
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
 import { containmentText, leaseNews } from '../../core/cards/card-words.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
-import { atLeaseEnd, type Lease, refusedAgain } from '../../core/incident/lease.ts';
+import { atLeaseEnd, isOver, type Lease, type LeaseEnd, refusedAgain } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { onWarrant, stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
@@ -64,7 +65,7 @@ export class Leases {
   /** The target no longer exists: nothing is left to release. */
   targetGone(uid: string): void {
     for (const lease of this.#model.activeLeases) {
-      if (lease.target.uid === uid) this.#end(lease, 'released', 'the target is gone');
+      if (lease.target.uid === uid) this.#end(lease, 'gone', 'the target is gone');
     }
   }
 
@@ -127,7 +128,7 @@ export class Leases {
       // There was nothing to undo: nothing was ever in force.
       if (reason.kind === 'step-failed' && (result.state === 'already' || result.state === 'gone')) return this.forget(id);
       const now = this.#model.leases.get(id);
-      if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
+      if (now?.state === 'releasing') this.#end(now, endOf(result.state), result.detail);
     } catch (error) {
       const failure = stepFailure(error);
       // Its target has disappeared meanwhile.
@@ -149,7 +150,8 @@ export class Leases {
     const lease = (): Lease | undefined => this.#model.leases.get(id);
     if (!lease()?.refused) return false;
     await condition(() => lease()?.refused === undefined);
-    return lease()?.state === 'released' || lease()?.state === 'drifted';
+    const state = lease()?.state;
+    return state !== undefined && isOver(state);
   }
 
   /** Stops retrying the release: people have decided otherwise, somebody needs it again, or it is refused for good. The caller updates the lease. */
@@ -257,18 +259,22 @@ export class Leases {
     this.#events.page(text);
   }
 
-  #end(lease: Lease, state: 'released' | 'permanent' | 'drifted', detail: string): void {
+  #end(lease: Lease, state: LeaseEnd | 'permanent', detail: string): void {
     const { refused: _, ...kept } = lease;
-    this.update({ ...kept, state, detail });
+    this.update({ ...kept, state, detail, ...(state !== 'permanent' && { endedAt: nowMs() }) });
     this.#model.holdings.delete(lease.id);
     this.#model.record(`lease.${state}`, 'engine', leaseNews[state](lease, detail), { lease: lease.id });
     this.#events.ended(lease.id, detail);
     const step = this.#model.steps.get(lease.stepKey);
     if (step && state !== 'permanent')
       this.#model.steps.set(step.key, { ...step, state: state === 'drifted' ? 'drifted' : 'undone', detail });
-    if (state === 'drifted') this.#events.page(leaseNews.drifted(lease, detail));
+    if (state !== 'permanent') this.#events.page(leaseNews[state](lease, detail));
     this.#events.changed();
   }
+}
+
+function endOf(state: UndoResult['state']): LeaseEnd {
+  return state === 'drifted' || state === 'gone' ? state : 'released';
 }
 
 /** When the next action is due, in milliseconds since 1970: its release is retried, or its time is over. */

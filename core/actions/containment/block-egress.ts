@@ -5,7 +5,7 @@ import type { BlockEgressInput, BlockEgressOutput } from './block-egress.schema.
 export const blockEgress = declareAction<BlockEgressInput, BlockEgressOutput>()({
   name: 'blockEgress',
   title: 'Block the workload’s way out to these addresses',
-  words: { undo: 'allow egress again', cannot: 'no egress can be blocked', held: 'cannot send out' },
+  words: { undo: 'allow egress again', cannot: 'no egress can be blocked', held: 'cannot send out', ended: 'can send out again' },
   effect: 'reversible',
   reach: 'workload',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { DenyImageInput, DenyImageOutput } from './deny-image.schema.ts';
 export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
   name: 'denyImage',
   title: 'Deny new pods of these images',
-  words: { undo: 'allow image again', held: 'denied' },
+  words: { undo: 'allow image again', held: 'denied', ended: 'may run again' },
   effect: 'reversible',
   reach: 'cluster',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { IsolateNamespaceInput, IsolateNamespaceOutput } from './isolate-na
 export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateNamespaceOutput>()({
   name: 'isolateNamespace',
   title: 'Isolate the namespace',
-  words: { undo: 'release namespace', held: 'isolated' },
+  words: { undo: 'release namespace', held: 'isolated', ended: 'has its network back' },
   effect: 'reversible',
   reach: 'namespace',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { QuarantinePodInput, QuarantinePodOutput } from './quarantine-pod.s
 export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutput>()({
   name: 'quarantinePod',
   title: 'Quarantine the pod',
-  words: { undo: 'release pod', held: 'quarantined' },
+  words: { undo: 'release pod', held: 'quarantined', ended: 'has its network back' },
   effect: 'reversible',
   reach: 'pod',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { QuarantineWorkloadInput, QuarantineWorkloadOutput } from './quaran
 export const quarantineWorkload = declareAction<QuarantineWorkloadInput, QuarantineWorkloadOutput>()({
   name: 'quarantineWorkload',
   title: 'Quarantine all pods of the workload',
-  words: { undo: 'release workload', held: 'quarantined' },
+  words: { undo: 'release workload', held: 'quarantined', ended: 'has its network back' },
   effect: 'reversible',
   reach: 'workload',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { CordonNodeInput, CordonNodeOutput } from './cordon-node.schema.ts'
 export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
   name: 'cordonNode',
   title: 'Cordon the node',
-  words: { undo: 'uncordon node', held: 'cordoned' },
+  words: { undo: 'uncordon node', held: 'cordoned', ended: 'takes new pods again' },
   effect: 'reversible',
   reach: 'node',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from './re
 export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, RevokeServiceAccountOutput>()({
   name: 'revokeServiceAccount',
   title: 'Revoke the rights of the ServiceAccount',
-  words: { does: 'revoke account', undo: 'restore account rights', held: 'rights revoked' },
+  words: { does: 'revoke account', undo: 'restore account rights', held: 'rights revoked', ended: 'has its rights back' },
   effect: 'reversible',
   reach: 'cluster',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { SuspendCronJobInput, SuspendCronJobOutput } from './suspend-cron-j
 export const suspendCronJob = declareAction<SuspendCronJobInput, SuspendCronJobOutput>()({
   name: 'suspendCronJob',
   title: 'Suspend the CronJob',
-  words: { does: 'suspend CronJob', undo: 'resume CronJob', held: 'suspended' },
+  words: { does: 'suspend CronJob', undo: 'resume CronJob', held: 'suspended', ended: 'runs again' },
   effect: 'reversible',
   reach: 'workload',
   pool: 'cell',

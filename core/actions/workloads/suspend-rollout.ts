@@ -5,7 +5,7 @@ import type { SuspendRolloutInput, SuspendRolloutOutput } from './suspend-rollou
 export const suspendRollout = declareAction<SuspendRolloutInput, SuspendRolloutOutput>()({
   name: 'suspendRollout',
   title: 'Suspend rollouts of the Deployment',
-  words: { does: 'suspend rollouts', undo: 'resume rollouts', held: 'rollout paused' },
+  words: { does: 'suspend rollouts', undo: 'resume rollouts', held: 'rollout paused', ended: 'can roll out again' },
   effect: 'reversible',
   reach: 'workload',
   pool: 'cell',

@@ -29,7 +29,7 @@ type Choice = QuestionCard['choices'][number];
 
 /** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; the text typed there comes back as the click's `reason`. */
 export type MenuAnswer =
-  | { readonly text: string }
+  | { readonly text: string; readonly taken?: true }
   | { readonly details: string }
   | { readonly asksFor: 'comment' }
   | { readonly opens: OrderDraft };
@@ -114,7 +114,7 @@ export class Door {
       if ('details' in answer) await dialogs.open(click, respond, () => detailsView(card, answer.details));
       else if ('asksFor' in answer) await dialogs.open(click, respond, (modalId) => commentView(card, modalId));
       else if ('opens' in answer) await orders.open(click, respond, answer.opens, card.happened.rule);
-      else await this.#answer(click, answer.text, respond);
+      else await this.#answer(click, answer, respond);
     } catch (error) {
       log('menu not handled', { error: codeOf(error), click: click.clickId });
       await this.#answer(click, `That did not work (${codeOf(error)}). Try again.`, respond);
@@ -196,9 +196,14 @@ export class Door {
     await this.#answer(click, await this.#voted({ ...click, ...said }, about), respond);
   }
 
-  #answer({ channel, slackUser, about }: Click, answer: LinkAnswer | string, respond: RespondFn | undefined): Promise<void> {
-    const told = typeof answer === 'string' ? { text: answer } : answer;
-    return this.#tell(
+  async #answer(
+    { clickId, channel, slackUser, about }: Click,
+    answer: LinkAnswer | string,
+    respond: RespondFn | undefined,
+  ): Promise<void> {
+    const { taken, ...told }: LinkAnswer = typeof answer === 'string' ? { text: answer } : answer;
+    if (taken && !(await this.#parts.receipts.isNeeded([clickId]))) return;
+    await this.#tell(
       { channel, user: slackUser, ...told, text: named({ text: told.text, ...(about !== undefined && { about }) }) },
       respond,
     );

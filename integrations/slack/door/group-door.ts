@@ -54,7 +54,7 @@ export class GroupDoor {
     }
   }
 
-  /** Returns undefined if a dialog is open. */
+  /** Returns undefined if a dialog is open, or the incidents have answered. */
   async #answered(click: GroupClick, respond: RespondFn | undefined): Promise<string | undefined> {
     const { mayAnswer, dialogs } = this.#parts;
     const { groupId, choice: id, targets } = click.button;
@@ -99,14 +99,14 @@ export class GroupDoor {
     const clickId = `click-${digest(`dialog ${modalId}`)}`;
     const answering = { clickId, slackUser, channel, messageTs };
     const text = read ? await this.#decided(answering, targets, read.filled) : nothingStands;
-    await tell({ channel, user: slackUser, text }, respond);
+    if (text !== undefined) await tell({ channel, user: slackUser, text }, respond);
   }
 
   async #decided(
     answering: Answering,
     targets: readonly SeenTarget[],
     { picked, reason, ...filled }: FilledGroup,
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     const about = await this.#asSeen(picked.flatMap((place) => targets[place] ?? []));
     const all = about.standing.map((_, place) => place);
     const said = { ...filled, picked: all, ...(reason === undefined ? {} : { reason: reasonToSign(reason) }) };
@@ -132,21 +132,23 @@ export class GroupDoor {
     answering: Answering & { readonly of: number },
     { standing, gone }: Standing,
     { choice, reason }: FilledGroup,
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     const waiting = [...standing];
     const refused: { readonly name: string; readonly text: string }[] = [];
-    let taken = 0;
+    const taken: string[] = [];
     const work = async (): Promise<void> => {
       for (let card = waiting.shift(); card; card = waiting.shift()) {
         const result = await this.#voteFor(answering, card, choice, reason);
-        if (result.taken) taken += 1;
+        if (result.taken) taken.push(result.clickId);
         else refused.push({ name: targetNameOf(card), text: result.text });
       }
     };
     await Promise.all(Array.from({ length: atOnce }, work));
+    const isAllTaken = taken.length === answering.of;
+    if (isAllTaken && !(await this.#parts.receipts.isNeeded(taken))) return undefined;
     const label = standing[0]?.choices.find(({ id }) => id === choice)?.label ?? choice;
     return [
-      `Accepted for ${taken} of ${answering.of}: “${label}”.${taken > 0 ? ' The incidents answer in a moment.' : ''}`,
+      `Accepted for ${taken.length} of ${answering.of}: “${label}”.${taken.length > 0 ? ' It is not counted yet.' : ''}`,
       ...(gone.length === 0 ? [] : [`Not voted on, because it was decided or changed after you saw it: ${namesOf(gone)}.`]),
       ...(refused.length === 0 ? [] : [together(refused)]),
     ].join('\n');
@@ -156,10 +158,11 @@ export class GroupDoor {
     const { onClick, log } = this.#parts;
     try {
       const click = await this.#clickFor(answering, card, choice);
-      return await onClick({ ...click, ...(reason === undefined ? {} : { reason }) });
+      const result = await onClick({ ...click, ...(reason === undefined ? {} : { reason }) });
+      return { ...result, clickId: click.clickId };
     } catch (error) {
       log('click not handled', { error: codeOf(error), click: answering.clickId });
-      return { text: `Your answer was not recorded (${codeOf(error)}). Click again.`, taken: undefined };
+      return { text: `Your answer was not recorded (${codeOf(error)}). Click again.`, taken: undefined, clickId: '' };
     }
   }
 

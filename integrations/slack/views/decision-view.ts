@@ -1,6 +1,7 @@
 import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { placeOf } from '../../../core/cards/card-words.ts';
+import { actOf } from '../../../core/cards/choice-label.ts';
 import { filledChoice, isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { answersText, askedFor, type FormAnswers } from '../../../core/decide/form.ts';
 import { wholeTargetText } from '../../../core/text/plain-text.ts';
@@ -35,7 +36,7 @@ export function decisionView({
     callback_id: 'fb_decision',
     private_metadata: modalId,
     title: words('Confirm your decision', 24),
-    submit: words('Decide this', 24),
+    submit: words(submitText(card, choice), 24),
     close: words('Go back', 24),
     blocks: [
       ...what(card, choice),
@@ -45,6 +46,16 @@ export function decisionView({
     ],
   };
 }
+
+/** Named after the act; a vote that does not decide yet is called one. */
+function submitText({ votes }: DecidedOn, choice: Choice): string {
+  const others = votes.filter((vote) => vote.choice === choice.id).length;
+  if (others + 1 >= choice.quorum) return actOf(choice, 24);
+  const act = actOf(choice, 24 - votesFor.length);
+  return `${votesFor}${act.charAt(0).toLowerCase()}${act.slice(1)}`;
+}
+
+const votesFor = 'Vote to ';
 
 function what(card: DecidedOn, choice: Choice): KnownBlock[] {
   const changes = choice.changes.map((change) => `•  ${inline(change, 300)}`);

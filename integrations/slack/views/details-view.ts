@@ -2,6 +2,7 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import {
   effectText,
+  endedText,
   heldText,
   leftText,
   needsText,
@@ -89,15 +90,16 @@ function rolloutText({ revision, at }: NonNullable<QuestionCard['happened']['rol
   return `Last deploy: revision ${code(revision, 20)}, ${when}`;
 }
 
-function contained({ contained: all }: QuestionCard): string {
-  if (all.length === 0) return `*Containment*\n${notHeld}.`;
+function contained({ contained: all, ended = [] }: QuestionCard): string {
+  if (all.length === 0 && ended.length === 0) return `*Containment*\n${notHeld}.`;
   const lines = all.map((held) => {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${localTime(held.until)}`;
     const proof = held.detail === undefined ? '' : `\n${inline(held.detail, 600)}`;
     const effect = held.effect === undefined ? '' : `\n${inline(held.effect, 1_200)}`;
     return `•  *${inline(heldText(held), 300)}*: ${surenessOf(held)}, since ${localTime(held.since)}, ${until}${proof}${effect}`;
   });
-  return linesUpTo(['*Containment*', ...lines], 2_900);
+  const over = ended.map((one) => `•  ${inline(endedText(one), 300)}, ${localTime(one.at)}`);
+  return linesUpTo(['*Containment*', ...lines, ...over], 2_900);
 }
 
 /** The cost of a yes. */

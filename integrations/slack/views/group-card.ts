@@ -1,7 +1,7 @@
 import type { ActionsBlock, Button, KnownBlock, Overflow, PlainTextOption } from '@slack/types';
 import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
-import { alertsText, ruleText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
+import { alertsText, endedText, ruleText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { lastPart } from '../../../core/text/object-name.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
@@ -85,9 +85,12 @@ function happened(targets: readonly GroupTarget[]): string {
   if (!first) return '–';
   const { rule, sensor, image, process } = first.happened;
   const novelty = cards.find((card) => card.happened.novelty !== undefined)?.happened.novelty;
-  const alerts = cards.reduce((sum, card) => sum + card.happened.count, 0);
+  const alerts = sumOf([...alertsByIncident(cards).values()]);
   const since = cards.map(({ happened: { at } }) => at).sort()[0] ?? first.happened.at;
-  const contained = cards.filter((card) => card.contained.length > 0).length;
+  const contained = cards.filter((card) => heldOn(card) !== undefined).length;
+  const over = cards.filter((card) => heldOn(card) === undefined).flatMap((card) => endedOn(card) ?? []);
+  const gone = over.filter(({ how }) => how === 'gone').length;
+  const released = over.filter(({ how }) => how === 'released').length;
   const ran = [...new Set(cards.flatMap(({ happened: { commandLine } }) => commandLine?.trim() || []))];
   const signed = signedText(first.happened);
   const title = process === undefined ? ruleText(rule) : `${lastPart(process)} ran in ${cards.length} targets`;
@@ -102,8 +105,39 @@ function happened(targets: readonly GroupTarget[]): string {
       ...(signed === undefined ? [] : [signed]),
       `${alertsText({ count: alerts })} ${clock(since)}`,
     ].join(' · '),
-    `${contained === 0 ? '' : '⛔ '}${contained} of ${cards.length} contained`,
+    [
+      `${contained === 0 ? '' : '⛔ '}${contained} of ${cards.length} contained`,
+      ...(released === 0 ? [] : [`${released} released`]),
+      ...(gone === 0 ? [] : [`${gone} no longer ${gone === 1 ? 'exists' : 'exist'}`]),
+    ].join(', '),
   ].join('\n');
+}
+
+/** A card counts the alerts of its whole incident, and two targets may belong to the same. */
+function alertsByIncident(cards: readonly QuestionCard[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { incident, happened } of cards) {
+    const key = `${incident.id}@${incident.run}`;
+    counts.set(key, Math.max(counts.get(key) ?? 0, happened.count));
+  }
+  return counts;
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** A card lists what is in force in its whole incident: another pod's quarantine does not contain this one. */
+function isOn({ happened: { pod } }: QuestionCard, { target }: { readonly target: string }): boolean {
+  return pod === undefined || !target.startsWith('pod/') || target === `pod/${pod}`;
+}
+
+function heldOn(card: QuestionCard): QuestionCard['contained'][number] | undefined {
+  return card.contained.find((held) => isOn(card, held));
+}
+
+function endedOn(card: QuestionCard): NonNullable<QuestionCard['ended']>[number] | undefined {
+  return card.ended?.findLast((one) => isOn(card, one));
 }
 
 /** The namespace, if all targets share one, as they mostly do: then it is shown once. */
@@ -119,11 +153,17 @@ function targetText({ card, threadUrl }: GroupTarget, names: (card: QuestionCard
 
 /** What differs between the targets: the state of each, and anything not common to all. */
 function stateText(card: QuestionCard): string {
-  if (card.status.state !== 'open') return outcomeOf(card, card.status).replaceAll('\n', ' ');
-  const [held] = card.contained;
+  const held = heldOn(card);
+  const over = endedOn(card);
+  const holds = held ? surenessOf(held) : over ? endedText({ ...over, target: 'it' }) : 'not contained';
+  if (card.status.state !== 'open') return `${outcomeOf(card, card.status).replaceAll('\n', ' ')}; ${lowered(holds)}`;
   const said = card.votes.map(({ person, choice }) => inline(`${labelOf(card, choice)} (${person})`, 80));
   const stands = said.length === 0 ? 'undecided' : linesUpTo([said.join(', ')], 200);
-  return `${stands}; ${held === undefined ? 'not contained' : surenessOf(held)}`;
+  return `${stands}; ${lowered(holds)}`;
+}
+
+function lowered(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }
 
 function withOwnMenu(target: GroupTarget, names: (card: QuestionCard) => string): KnownBlock {

@@ -1,6 +1,7 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import { targetNameOf } from '../../../core/cards/card-group.ts';
+import { actOf } from '../../../core/cards/choice-label.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { typedEnd } from '../../../core/decide/approval.ts';
 import { wholeTargetText } from '../../../core/text/plain-text.ts';
@@ -50,7 +51,7 @@ export function allView({
     callback_id: 'fb_group_all',
     private_metadata: modalId,
     title: words('Confirm your decision', 24),
-    submit: words(`Decide all ${cards.length}`, 24),
+    submit: words(`${actOf(choice, 14)}: all ${cards.length}`, 24),
     close: words('Go back', 24),
     blocks: [
       section(`*${inline(choice.label, 200)}*, for all ${cards.length} of these targets\n${inline(first?.text ?? '', 600)}`),
@@ -85,7 +86,7 @@ export function chooseView({ cards, modalId }: { readonly cards: readonly Questi
     callback_id: 'fb_group_choose',
     private_metadata: modalId,
     title: words('Choose targets', 24),
-    submit: words('Decide these', 24),
+    submit: words('Answer for the ticked', 24),
     close: words('Go back', 24),
     blocks: [
       section(`${inline(first?.text ?? '', 600)}\nEach target is an answer of its own, signed for its own plan.`),

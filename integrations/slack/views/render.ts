@@ -5,6 +5,7 @@ import {
   alertsText,
   effectText,
   ended,
+  endedText,
   happenedText,
   hasOwnFacts,
   heldText,
@@ -159,21 +160,41 @@ export function sensorText(sensor: string): string {
   return `${sensor.charAt(0).toUpperCase()}${sensor.slice(1)}`;
 }
 
-/** Only the last line of a list gives the number of remaining entries. */
-function heldLines({ contained, happened, status }: QuestionCard): readonly string[] {
+/** What is in force and, once nothing is, how it ended. Only the last line of a list gives the number of remaining entries. */
+function heldLines(card: QuestionCard): readonly string[] {
+  const { contained, happened, status, ended: over = [] } = card;
+  if (contained.length === 0 && over.length > 0) return endedLines(over);
   if (contained.length === 0) return status.state === 'open' ? [notHeld] : [];
   const lines = contained.slice(0, shownEffects).map((held) => {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${clock(held.until, held.since)}`;
     return `⛔ ${inline(heldText(held, happened.pod), 160)} ${until}: ${surenessOf(held)}`;
   });
   const more = contained.length - lines.length;
-  return more > 0 ? [...lines, `… and ${more} more in force`] : lines;
+  return [...lines, ...(more > 0 ? [`… and ${more} more in force`] : []), ...endedLines(over)];
+}
+
+function endedLines(all: NonNullable<QuestionCard['ended']>): readonly string[] {
+  const shown = all.slice(-shownEffects);
+  const lines = shown.map((one) => `${one.how === 'drifted' ? '⚠️' : '✅'} ${inline(endedText(one), 160)}, ${clock(one.at)}`);
+  return all.length > shown.length ? [...lines, `… and ${all.length - shown.length} more ended`] : lines;
 }
 
 function choiceLines(card: QuestionCard): readonly string[] {
   const lines = card.choices.slice(0, describedChoices).map((choice) => choiceText(choice, card.votes));
   const more = card.choices.length - lines.length;
-  return [linesUpTo(more > 0 ? [...lines, `… and ${more} more answers`] : lines, 2_300)];
+  const all = more > 0 ? [...lines, `… and ${more} more answers`] : lines;
+  return [linesUpTo([...all, ...reasonLines(card)], 2_300)];
+}
+
+/** What each person gave as their reason; of those who did not answer as it was decided, also their answer. */
+function reasonLines({ votes, choices, status }: QuestionCard): readonly string[] {
+  const decided = status.state === 'decided' ? status.choice : undefined;
+  return votes.flatMap(({ person, choice, reason }) => {
+    if (reason === undefined) return [];
+    const label = choices.find(({ id }) => id === choice)?.label ?? choice;
+    const other = decided === undefined || choice === decided ? '' : ` (for ${inline(label, 60)})`;
+    return [`${inline(person, 60)}${other}: “${inline(reason, 200)}”`];
+  });
 }
 
 /** What the choice does, how many people it needs, and its effect, on one line. */
@@ -184,8 +205,10 @@ export function choiceText(choice: Choice, votes: QuestionCard['votes']): string
 
 /** Who is asked, until when, and what silence means. */
 export function askedText({ level, deadline, onSilence }: Pick<QuestionCard, 'level' | 'deadline' | 'onSilence'>): string {
-  const by = deadline === undefined ? '' : ` by ${clock(deadline)}`;
-  return `*${inline(level.group, 60)}* until ${clock(level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
+  // The last level ends with the question: one time, not two.
+  const isLast = level.next === undefined && deadline !== undefined;
+  const by = deadline === undefined ? '' : isLast ? ' by then' : ` by ${clock(deadline)}`;
+  return `*${inline(level.group, 60)}* until ${clock(isLast ? deadline : level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
 }
 
 /** What the people asked must know about who may answer. Their names are behind Details. */
@@ -224,8 +247,8 @@ export function outcomeOf(card: QuestionCard, status: Ended): string {
   const at = clock(status.at);
   if (status.state === 'decided') {
     const by = status.by.length === 0 ? notShown : linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
-    const [vote] = card.votes.filter(({ choice, reason }) => choice === status.choice && reason !== undefined);
-    const why = vote?.reason === undefined ? '' : `\n“${inline(vote.reason, 200)}”`;
+    const reasons = reasonLines(card);
+    const why = reasons.length === 0 ? '' : `\n${linesUpTo(reasons, 1_200)}`;
     const filled = card.votes.find(({ choice, answers }) => choice === status.choice && answers !== undefined)?.answers;
     const said = filled === undefined ? '' : ` (${inline(answersText(filled), 300)})`;
     return `*${inline(labelOf(card, status.choice), 100)}*${said}: decided by ${by}, ${at}${why}`;

@@ -98,6 +98,19 @@ function edged(text: string, max: number): string {
   return `${before && ' '}${inline(plainText(words, { time: utcWords }), max)}${after && ' '}`;
 }
 
+/** Plain text for one person, with the times in it in their own zone. At most about `max` characters. */
+export function timed(text: string, max: number): string {
+  const parts = timesSplit(text).map((part) => ('time' in part ? clock(part.time) : part.text && plainEdged(part.text, max)));
+  const all = parts.join('');
+  return all.length > max || all.trim() === '' ? plain(text, max) : all;
+}
+
+function plainEdged(text: string, max: number): string {
+  if (text.trim() === '') return ' ';
+  const [, before = '', words = '', after = ''] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text) ?? [];
+  return `${before && ' '}${plain(words, max)}${after && ' '}`;
+}
+
 const sameDayMs = 20 * 3_600_000;
 
 /** The time of day in the reader's own zone; with the day if it is far from `near`, whose day people know. */

@@ -82,7 +82,7 @@ async function say(order: {
   readonly click: TrustedClick;
   readonly person: Person;
   readonly kind: Remark['kind'];
-}): Promise<{ readonly text: string }> {
+}): Promise<{ readonly text: string; readonly taken?: true }> {
   const { connected, options, click, person, kind } = order;
   const { signer, now = () => new Date() } = options;
   const { incident, question } = click.button;
@@ -108,5 +108,5 @@ async function say(order: {
   } catch {
     return { text: 'This could not be delivered just now. Nothing has changed; try again.' };
   }
-  return { text: 'Passed on to the incident.' };
+  return { text: 'Passed on to the incident, which has not answered yet.', taken: true };
 }

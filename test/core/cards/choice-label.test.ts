@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
-import { labelFor, labelOf, labelOfPlans } from '../../../core/cards/choice-label.ts';
+import { actOf, labelFor, labelOf, labelOfPlans } from '../../../core/cards/choice-label.ts';
 
 function planOf(action: string, changes: Partial<Plan> = {}): Plan {
   const name = 'pod/shop/cart-x2x8k';
@@ -55,5 +55,16 @@ describe('the label of a choice', () => {
     expect(labelOf({ label: 'No: delete pod', plans })).toBe('No: delete pod');
     expect(labelOf({ label: 'Harmless test', plans })).toBe('Delete pod');
     expect(labelOf({ label: 'Leave it', plans: [] })).toBe('Leave it');
+  });
+});
+
+describe('the button that sends an answer', () => {
+  test.each([
+    [{ label: 'Yes: release pod', actions: ['undo:quarantinePod'] }, 'Release pod'],
+    [{ label: 'No: rotate secrets and delete pod', actions: ['rotateSecret', 'deletePod'] }, 'Delete pod'],
+    [{ label: 'Yes, expected', actions: [] }, 'Yes, expected'],
+    [{ label: 'No, I shall look at it tomorrow', actions: [] }, 'No, I shall look at it t'],
+  ])('%#: is named after the act, and the last act of several counts', (choice, text) => {
+    expect(actOf(choice, 24)).toBe(text);
   });
 });

@@ -110,6 +110,20 @@ describe('the card of a question', () => {
     });
   });
 
+  test('says when silence really counts: earlier than planned if somebody has called the last level early, and never later', () => {
+    const planned = '2026-03-01T12:00:00.000Z';
+    const levels = [
+      { group: 'oncall', withinMs: 3_600_000 },
+      { group: 'leads', withinMs: 3_600_000 },
+    ];
+    const deadlineAt = (level: number, until: string) =>
+      questionCard(postOf({ question: { ...question, levels, until: planned } }, { level, until }), believes).deadline;
+    expect(deadlineAt(0, '2026-03-01T11:00:00.000Z')).toBe(planned);
+    expect(deadlineAt(1, '2026-03-01T11:20:00.000Z')).toBe('2026-03-01T11:20:00.000Z');
+    expect(deadlineAt(1, '2026-03-01T12:00:30.000Z')).toBe(planned);
+    expect(questionCard(postOf(), believes).deadline).toBeUndefined();
+  });
+
   test('takes its choices, digest and incident only from the question, whatever else the post contains', () => {
     const lies = {
       questionDigest: 'sha256:another',

@@ -91,6 +91,9 @@ export class MemoryCards implements CardStore {
     const found = this.replies.get(click);
     return found && found.answers < mostAnswers ? found : undefined;
   }
+  async wasAnswered(click: string): Promise<boolean> {
+    return (this.replies.get(click)?.answers ?? 0) > 0;
+  }
   async answered(click: string): Promise<void> {
     const found = this.replies.get(click);
     if (found) this.replies.set(click, { ...found, answers: found.answers + 1 });

@@ -26,6 +26,7 @@ const ofLeases = actions
       leaseNews.renewed(lease),
       leaseNews.escalated(lease),
       leaseNews.released(lease, 'the labels are as they were before'),
+      leaseNews.gone(lease),
       leaseNews.permanent(lease, 'made permanent by Ada'),
       leaseNews.refused(lease, `${pod} was changed by others`),
       leaseNews.drifted(lease, `${pod}: its label was taken off`),

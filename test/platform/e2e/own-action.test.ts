@@ -96,7 +96,7 @@ test('an action of a pack is run by its own pool with people’s approval, once 
     leases.every(({ state }) => state === 'released'),
   );
   expect(given.timeline).toContainEqual(
-    expect.objectContaining({ kind: 'lease.released', text: expect.stringMatching(/^Ended: .* 1 rules were restored$/) }),
+    expect.objectContaining({ kind: 'lease.released', text: expect.stringMatching(/^Released: .* 1 rules were restored$/) }),
   );
   expect(new Set(cloud.rules('sg-1'))).toEqual(new Set([openRule, officeRule]));
   expect(cloud.changes).toBe(2);

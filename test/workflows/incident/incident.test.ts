@@ -39,7 +39,16 @@ describe('an incident about a dropped binary', () => {
     expect([...mine].sort()).toEqual(['deletePod', 'openTicket', 'quarantinePod', 'rotateSecret', 'snapshotPodState']);
     expect(mine.indexOf('snapshotPodState')).toBeLessThan(mine.indexOf('deletePod'));
     expect(end).toMatchObject({ verdict: 'true_positive', reached: 'eradicated', open: false });
-    expect(end.leases).toMatchObject([{ state: 'released', detail: 'the target is gone' }]);
+    expect(end.leases).toMatchObject([{ state: 'gone', detail: 'the target is gone', endedAt: expect.any(Number) }]);
+    const card = lab.seen.cards.findLast(({ incident: { id } }) => id === incident.id);
+    expect(card).toMatchObject({
+      status: { state: 'decided' },
+      contained: [],
+      ended: [{ action: 'quarantinePod', how: 'gone' }],
+    });
+    expect(lab.seen.threads).toContainEqual(
+      expect.stringMatching(/^Ended: cart-.* no longer exists, so its containment is over\.$/),
+    );
     expect(end.audit.acknowledged).toBe(end.audit.made);
     const records = lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`));
     const numbers = records.map((record) => record.number);
@@ -58,6 +67,13 @@ describe('an incident about a dropped binary', () => {
     await incident.vote('release', 'ben');
     const end = await incident.result();
     expect(end.verdict).toBe('benign');
+    const card = lab.seen.cards.findLast(({ incident: { id } }) => id === incident.id);
+    expect(card).toMatchObject({
+      status: { state: 'decided', choice: 'release' },
+      contained: [],
+      ended: [{ action: 'quarantinePod', how: 'released', at: expect.stringMatching(/^20/) }],
+    });
+    expect(lab.seen.threads).toContainEqual(expect.stringMatching(/^Released: cart-.* has its network back\.$/));
     expect(lab.seen.undone.filter((call) => call.incident.id === incident.id)).toHaveLength(1);
     expect(end.leases).toMatchObject([{ state: 'released' }]);
   });

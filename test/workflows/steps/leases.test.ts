@@ -203,6 +203,9 @@ describe('people decide on a lease', () => {
     const end = await incident.result();
     expect(end.leases).toMatchObject([{ state: 'released' }]);
     expect(undone(incident)).toHaveLength(1);
+    // The card was answered by nobody hours ago, and does not go on saying that the pod is quarantined.
+    const card = lab.seen.cards.findLast(({ incident: { id } }) => id === incident.id);
+    expect(card).toMatchObject({ status: { state: 'expired' }, contained: [], ended: [{ how: 'released' }] });
   });
 
   test('one keeps it for good: the incident ends, and the pod stays as it is', async () => {

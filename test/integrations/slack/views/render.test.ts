@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { slackLimits } from '../../../integrations/slack/views/blocks.ts';
-import { questionBlocks } from '../../../integrations/slack/views/render.ts';
-import { code, inline, plain, preformatted } from '../../../integrations/slack/views/text.ts';
-import { parseBlocks } from '../../fakes/slack/methods/block-schema.ts';
-import { questionCard } from './fixture.ts';
+import type { QuestionCard, StoredButton } from '../../../../core/cards/card.ts';
+import { slackLimits } from '../../../../integrations/slack/views/blocks.ts';
+import { questionBlocks } from '../../../../integrations/slack/views/render.ts';
+import { code, inline, plain, preformatted } from '../../../../integrations/slack/views/text.ts';
+import { parseBlocks } from '../../../fakes/slack/methods/block-schema.ts';
+import { questionCard } from '../fixture.ts';
 
 function buttonsFor(card: QuestionCard): readonly StoredButton[] {
   return card.choices.map((choice) => ({
