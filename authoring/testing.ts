@@ -27,7 +27,7 @@ import type { Story } from '../testing/story.ts';
 import type { WalkOptions } from '../testing/walk.ts';
 import { endingLoops } from '../testing/watch/loop-watch.ts';
 
-export { type TriedStep, tryAction } from '../service/packs/try-action.ts';
+export { type TriedStep, tryAction } from '../service/packs/own/try-action.ts';
 export type { SimulateOptions } from '../testing/chooser.ts';
 export type { EveryAnswer } from '../testing/every-answer.ts';
 export type { Said, SimulatedQuestion } from '../testing/people.ts';

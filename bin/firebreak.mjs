@@ -3,6 +3,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+// In place of Node's own listener, which opens an inspector to every process of this user. A flag in the first line would end a Node that does not know it.
+process.on('SIGUSR1', () => {});
+
 const ofCheckout = new URL('../tools/setup/launch.mjs', import.meta.url);
 const built = new URL('../dist/service/', import.meta.url);
 

@@ -1,5 +1,5 @@
 import axios, { type AxiosResponse } from 'axios';
-import type { OwnCall, OwnRequest, OwnResponse } from '../core/action/own-implementation.ts';
+import { type OwnCall, type OwnRequest, type OwnResponse, refuse } from '../core/action/own-implementation.ts';
 import { FirebreakError, RetryLaterError } from '../core/errors.ts';
 import { retryAfterMs } from './json-api.ts';
 
@@ -10,17 +10,25 @@ const client = axios.create({
   headers: { Accept: 'application/json', 'User-Agent': 'firebreak' },
 });
 
-/** HTTP client for the actions of a pack. Errors never contain a body, a header or a query. */
-export function ownHttp(signal: AbortSignal): OwnCall['http'] {
-  return async ({ method, url, headers, body }: OwnRequest): Promise<OwnResponse> => {
+/** Headers that say where a request goes or where it ends: only the client sets them. */
+const ofClient = /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|proxy-.*)$/i;
+
+/**
+ * HTTP client for the actions of a pack. Errors never contain a body, a header or a query.
+ * @param reaches whether the action declares that it sends requests to this address.
+ */
+export function ownHttp(signal: AbortSignal, reaches: (url: string) => boolean): OwnCall['http'] {
+  return async ({ method, url, headers: asked = {}, body }: OwnRequest): Promise<OwnResponse> => {
     const what = `${method} ${shownUrl(url)}`;
+    if (!reaches(url)) refuse(`${what}: the action does not declare this server in egress`);
+    const headers = Object.fromEntries(Object.entries(asked).filter(([name]) => !ofClient.test(name)));
     let response: AxiosResponse<unknown>;
     try {
       response = await client.request({
         method,
         url,
         signal,
-        ...(headers && { headers: { ...headers } }),
+        headers,
         ...(body !== undefined && { data: body }),
       });
     } catch {

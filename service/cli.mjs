@@ -5,6 +5,9 @@
  */
 import { nodeProblem } from './launcher/launcher.mjs';
 
+// In place of Node's own listener, which opens an inspector: it may have been started without `noInspector`.
+process.on('SIGUSR1', () => {});
+
 const problem = nodeProblem();
 if (problem === undefined) {
   const { main } = await import('./commands/main.ts');

@@ -57,6 +57,8 @@ export interface OwnParts {
   /** Names of secrets and settings that it gets, as in the configuration of its pack. It gets no others. */
   readonly secrets: readonly string[];
   readonly settings: readonly string[];
+  /** The servers that it may send requests to. It reaches no others. */
+  readonly egress: readonly string[];
   /** Sample output, for simulations. */
   readonly sample: unknown;
   /** Doing it weakens the response: approvers must give a reason, and on a critical alert two people must approve. */

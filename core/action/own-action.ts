@@ -1,5 +1,6 @@
 import type { ActionDeclaration, OwnParts, Requirement, Right } from './action.ts';
 import { type DataFields, type DataOf, problemsOfData } from './data-fields.ts';
+import { problemOfEgress } from './egress.ts';
 import type { Effect, Reach } from './plan.ts';
 
 /** How wide an action of a pack may act. No action of a pack is `outside` of the rules. */
@@ -34,6 +35,7 @@ const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'p
  *   output: { removed: data.number('Rules that were removed') },
  *   implementation: 'close-port.ts',
  *   secrets: ['cloudToken'],
+ *   egress: ['cloud.example.com'],
  *   verifiedBy: 'The group is read back.',
  *   undo: 'Adds exactly the rules again that were removed.',
  *   example: { group: 'sg-1', port: 8080 },
@@ -63,6 +65,11 @@ export function defineAction<
   readonly implementation: string;
   readonly secrets?: readonly string[];
   readonly settings?: readonly string[];
+  /**
+   * The servers that it sends requests to: `api.example.com` (https), with a port `api.example.com:8443`, or `settings.endpoint` for the address in that
+   * setting. Absent: none. The API server is reached with `rights`.
+   */
+  readonly egress?: readonly string[];
   /** Rights in the cluster for the account of the pool `packs`. Absent: none. */
   readonly rights?: readonly Right[];
   /** What the alert has to name. Absent: nothing. */
@@ -76,7 +83,7 @@ export function defineAction<
   readonly example: DataOf<I>;
   readonly sample: DataOf<O>;
 }): OwnAction<Name, DataOf<I>, DataOf<O>, E> & { readonly reach: R } {
-  const { weakens, input, output, implementation, secrets = [], settings = [], sample, ...rest } = action;
+  const { weakens, input, output, implementation, secrets = [], settings = [], egress = [], sample, ...rest } = action;
   const { rights = [], requires = [], timeouts = {} } = action;
   const declared: OwnAction<Name, DataOf<I>, DataOf<O>, E> & { readonly reach: R } = {
     ...rest,
@@ -84,7 +91,7 @@ export function defineAction<
     rights,
     requires,
     timeouts: { planMs: 10_000, applyMs: 30_000, verifyMs: 30_000, ...timeouts },
-    own: { input, output, implementation, secrets, settings, sample, ...(weakens && { weakens }) },
+    own: { input, output, implementation, secrets, settings, egress, sample, ...(weakens && { weakens }) },
   };
   const problem = problemOfOwnAction(declared);
   if (problem !== undefined) throw new TypeError(`the action ${action.name} ${problem}`);
@@ -93,7 +100,7 @@ export function defineAction<
 
 /** What is wrong with a declaration, to be read after its name; undefined if nothing is. The compiler or a schema has already checked its shape. */
 export function problemOfOwnAction({ name, effect, reach, rights, timeouts, example, own }: OwnAction): string | undefined {
-  const { input, output, implementation, secrets, settings, sample } = own;
+  const { input, output, implementation, secrets, settings, egress, sample } = own;
   const bare = name.split('/').at(-1) ?? '';
   if (!fieldName.test(bare))
     return 'needs a name like an identifier: at most 40 letters and digits, starting with a lowercase letter';
@@ -104,6 +111,8 @@ export function problemOfOwnAction({ name, effect, reach, rights, timeouts, exam
   const misnamed = [...Object.keys(input), ...Object.keys(output), ...secrets, ...settings].find((one) => !fieldName.test(one));
   if (misnamed !== undefined)
     return `cannot use the name “${misnamed}”: use letters and digits, starting with a lowercase letter`;
+  const [unreachable] = egress.flatMap((entry) => problemOfEgress(entry, own) ?? []);
+  if (unreachable !== undefined) return unreachable;
   const taken = Object.keys(output).find((one) => reserved.includes(one));
   if (taken !== undefined)
     return `cannot return “${taken}”, which is reserved for what Firebreak itself has found: choose another name`;

@@ -26,7 +26,8 @@ export interface OwnCall<Input = unknown> {
   readonly key: string;
   /**
    * Also resolves for error responses, except 429 and 5xx: these, and a timeout, end the attempt, and Firebreak retries later, after `Retry-After` if given.
-   * Follows no redirect.
+   * Follows no redirect. Reaches only the servers that the action declares (`egress`), and with declared `rights` the API server, as
+   * `https://kubernetes.default.svc`.
    */
   readonly http: (request: OwnRequest) => Promise<OwnResponse>;
   /** The secrets that the action declares. They are removed from all its output. */

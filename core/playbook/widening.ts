@@ -42,12 +42,13 @@ function actionsOf({ uses }: AnyPlaybook): readonly string[] {
 }
 
 /** What an action of the pack's own receives besides its input, and what is declared harmless about it. */
-function given({ secrets, settings, weakens }: OwnParts): readonly string[] {
+function given({ secrets, settings, egress, weakens }: OwnParts): readonly string[] {
   return [
     'by the pack itself',
     ...(weakens ? ['weakens'] : []),
     ...[...secrets].sort().map((name) => `gets the secret ${name}`),
     ...[...settings].sort().map((name) => `gets the setting ${name}`),
+    ...[...egress].sort().map((server) => `sends requests to ${server}`),
   ];
 }
 

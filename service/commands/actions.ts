@@ -28,7 +28,13 @@ function described(action: ActionDeclaration) {
     verifiedBy,
     undo,
     example,
-    ...(own && { output: own.output, secrets: own.secrets, settings: own.settings, weakens: own.weakens === true }),
+    ...(own && {
+      output: own.output,
+      secrets: own.secrets,
+      settings: own.settings,
+      egress: own.egress,
+      weakens: own.weakens === true,
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Starts Firebreak's programs on whatever Node (20 or newer) is available: plain JavaScript without imports from packages. */
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { noInspector } from './node-flags.mjs';
 
 /** Firebreak's own code runs on this Node or newer. */
 const neededNode = [22, 19];
@@ -21,7 +22,7 @@ function isNewEnough(version) {
  */
 export async function runUnder({ node, args, env = process.env, stdout = 'inherit' }) {
   const preload = new URL('./with-parent.mjs', import.meta.url).href;
-  const child = spawn(node, ['--import', preload, ...args], {
+  const child = spawn(node, [noInspector, '--import', preload, ...args], {
     env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
     stdio: ['inherit', stdout, 'inherit', 'pipe'],
   });

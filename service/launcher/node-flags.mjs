@@ -1,4 +1,10 @@
 /**
+ * For every Node that Firebreak starts. By default SIGUSR1 opens an inspector, and whoever may send it (each process of the same user, also one under
+ * `--permission`) then runs code in the process.
+ */
+export const noInspector = '--disable-sigusr1';
+
+/**
  * Node flags for the service. By default V8 lets the heaps of both threads grow to several times their live size before it collects: after a hundred incidents
  * 649 MB were resident instead of 335 (one run each). A storm's alerts wait for the disk together: in a nursery of 4 MB most of them are copied twice, and
  * collecting took a fifth of the processor's time; with 16 MB it took a seventh. By default four threads mark old objects together: on two cores the main
@@ -11,6 +17,7 @@
  * Node 22.19 knows all of these, too: `firebreak dev` runs on the Node that is there, and one that does not know a flag does not start.
  */
 export const serviceNodeFlags = [
+  noInspector,
   '--max-semi-space-size=16',
   '--min-semi-space-size=16',
   '--v8-pool-size=1',

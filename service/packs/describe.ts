@@ -9,7 +9,7 @@ import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { type ReleaseStatement, releaseVersion } from '../../core/playbook/release.ts';
 import { problemsOfSchedule } from '../../core/playbook/schedule.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
-import { ownActionsFrom } from './own-actions.ts';
+import { ownActionsFrom } from './own/own-actions.ts';
 import type { PackFiles } from './pack-files.ts';
 import { mostBytes, prepareProgram, programMs, reasonIn } from './pack-program.ts';
 
@@ -89,7 +89,8 @@ export function codeOfPacks(): string {
   if (!import.meta.filename.endsWith('.ts')) return readFileSync(new URL(import.meta.url), 'utf8');
   const files = [
     'describe',
-    'own-actions',
+    'own/own-actions',
+    '../../core/action/egress',
     '../../core/action/own-action',
     '../../core/playbook/envelope-problems',
     '../../core/playbook/pack',

@@ -7,6 +7,7 @@ import { type Node, parse } from 'acorn';
 import type { Pack } from '../../core/playbook/pack.ts';
 import { turnFunction, turnsAtOnce } from '../../core/playbook/turn.ts';
 import { StepFailure } from '../../workflows/step-failure.ts';
+import { confine } from './confine.ts';
 import { packImports } from './pack-rules.ts';
 import { withoutTypes } from './syntax.ts';
 import { withTurns } from './turns/turns.ts';
@@ -39,13 +40,24 @@ export async function loadDoors(): Promise<void> {
   for (const url of doors.values()) await import(url);
 }
 
+/** Prepares this process for the code of a pack: see `confine`. */
+export async function confinedPack(folder: string): Promise<void> {
+  await loadDoors();
+  confine(folder, doors);
+}
+
 /**
- * Returns the default export of a pack's module, in a separate process started by `runPackProgram` or `ActionHost`.
+ * Returns the default export of a pack's module, in a separate process started by `runPackProgram`.
  *
  * @throws TypeError for a promise: an incident does not wait for promises when it creates its playbooks.
  */
 export async function loadedPack(folder: string, file: string): Promise<unknown> {
-  registerDoors();
+  await confinedPack(folder);
+  return loadedFrom(folder, file);
+}
+
+/** The same in a process that `confinedPack` has prepared. */
+export async function loadedFrom(folder: string, file: string): Promise<unknown> {
   const loaded: { readonly default?: unknown } = await import(pathToFileURL(join(folder, file)).href);
   if (loaded.default instanceof Promise)
     throw new TypeError(

@@ -1,12 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
+import { noInspector } from '../launcher/node-flags.mjs';
+import { limitLines } from './own/host-messages.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
 /** Writes the files of a pack into a folder, as a build sees them; `with implementations` for the process of its actions. */
@@ -62,26 +64,47 @@ export function prepareProgram(pack: PackFiles, program: string) {
 
 /** The same before a pack exists: the pack is written into the folder later, and the program is then told its main module. */
 export function prepareFolder(program: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'firebreak-pack-')));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const root = join(import.meta.dirname, '..', '..');
-  const readable = [folder, ...codeFolders(root)].map((path) => `--allow-fs-read=${path}`);
-  // Code generated from text would be unchecked code: it could reach what `packFaults` rejects.
-  const flags = [
-    '--permission',
-    ...readable,
-    '--disallow-code-generation-from-strings',
+  const flags = confinedFlags({
+    readable: [folder, ...codeFolders(root)],
     // Memory that the author's code uses is not available to the desk or the cell on the same machine.
-    '--max-old-space-size=512',
-    '--disable-warning=ExperimentalWarning',
-    '--disable-warning=SecurityWarning',
-  ];
+    megabytes: 512,
+  });
   const file = `${join(root, program)}${extname(import.meta.filename)}`;
   return {
     folder,
     args: [...flags, file, folder],
     options: { env: {}, cwd: folder, encoding: 'utf8', timeout: programMs } as const,
   };
+}
+
+/**
+ * Flags of every process that runs the code of a pack. What they leave open, `confine` closes.
+ *
+ * @param readable all that it may read.
+ */
+export function confinedFlags({
+  readable,
+  megabytes,
+}: {
+  readonly readable: readonly string[];
+  readonly megabytes: number;
+}): readonly string[] {
+  return [
+    noInspector,
+    '--permission',
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    '--no-addons',
+    // It opens files past the permissions.
+    '--no-experimental-sqlite',
+    // Code generated from text would be unchecked code: it could reach what `packFaults` rejects.
+    '--disallow-code-generation-from-strings',
+    `--max-old-space-size=${megabytes}`,
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+  ];
 }
 
 /**
@@ -149,10 +172,11 @@ export interface PackProgram {
 export function startPackProgram(pack: PackFiles, program: string, more: readonly string[] = []): PackProgram {
   const { folder, args, options } = prepareProgram(pack, program);
   const running = spawn(process.execPath, [...args, ...more], { env: options.env, cwd: options.cwd, stdio: 'pipe' });
+  for (const stream of [running.stdout, running.stderr]) limitLines(stream, () => running.kill('SIGKILL'));
   const said: string[] = [];
   // Its last output explains why it ended.
   createInterface({ input: running.stderr }).on('line', (line) => {
-    said.push(line);
+    said.push(line.slice(0, 10_000));
     if (said.length > mostLines) said.shift();
   });
   // If the process ended before it read its input, its exit explains more.

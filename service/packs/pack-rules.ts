@@ -18,6 +18,15 @@ export interface PackFault {
 /** What a pack may import besides its own files. */
 export const packImports = ['firebreak/playbook', 'firebreak/actions'] as const;
 
+/**
+ * Modules of Node that the implementation of an action may use: those that only compute. `http` and `log`, which it is called with, are its way to the world.
+ */
+export const implementationModules: ReadonlySet<string> = new Set(
+  'assert assert/strict buffer crypto events path path/posix querystring stream stream/promises string_decoder timers timers/promises url util util/types zlib'.split(
+    ' ',
+  ),
+);
+
 interface Refused {
   readonly problem: string;
   readonly remedy: string;
@@ -148,11 +157,17 @@ function isImplementation(file: string): boolean {
 
 function refusedImport(specifier: string, file: string, files: PackFiles['files']): Refused | undefined {
   if (packImports.some((name) => name === specifier)) return undefined;
-  if (isImplementation(file) && specifier.startsWith('node:')) return undefined;
+  const module = specifier.replace(/^node:/, '');
+  if (isImplementation(file) && specifier.startsWith('node:') && implementationModules.has(module)) return undefined;
+  if (isImplementation(file) && specifier.startsWith('node:'))
+    return {
+      problem: `the implementation of an action may not import '${specifier}', which its process does not have`,
+      remedy: `Use http, which it is called with, for every request. Modules that it may import: ${[...implementationModules].join(', ')}.`,
+    };
   if (isImplementation(file) && !specifier.startsWith('.'))
     return {
       problem: `the implementation of an action may not import '${specifier}', which no integrity pins`,
-      remedy: `Use http, which it is called with, modules of Node (node:…), or a copy of the package that is bundled into a file of ${implementations}.`,
+      remedy: `Use http, which it is called with, modules of Node that only compute, or a copy of the package that is bundled into a file of ${implementations}.`,
     };
   if (!specifier.startsWith('.')) {
     const what = specifier === '' ? 'an import whose name is computed at run time' : `'${specifier}'`;

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { noInspector } from '../launcher/node-flags.mjs';
 import { implementations, type PackFiles } from './pack-files.ts';
 import { writePack } from './pack-program.ts';
 import type { PackFault } from './pack-rules.ts';
@@ -39,7 +40,7 @@ export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
     writeFileSync(join(stage, 'package.json'), '{ "type": "module" }');
     writeFileSync(join(stage, 'marks.d.ts'), marks);
     writeFileSync(join(stage, 'tsconfig.json'), JSON.stringify(settings(modules, pack)));
-    const compiled = spawnSync(process.execPath, [compiler, '-p', '.', '--pretty', 'false'], {
+    const compiled = spawnSync(process.execPath, [noInspector, compiler, '-p', '.', '--pretty', 'false'], {
       cwd: stage,
       encoding: 'utf8',
       timeout: compileMs,

@@ -73,7 +73,7 @@ const askers: readonly (readonly [string, number, () => Promise<unknown>])[] = [
   ['the client of a desk', 64, () => askDesk(url, 'session', {})],
   ['a client of a ticket system, of Vault or of a pager', 16, () => jsonApi().call({ method: 'GET', path: '/x', signal })],
   ['the client of GitHub', 32, () => github().call({ method: 'GET', path: '/x', signal })],
-  ['an action of a pack', 16, () => ownHttp(signal)({ method: 'GET', url: `${url}/x` })],
+  ['an action of a pack', 16, () => ownHttp(signal, () => true)({ method: 'GET', url: `${url}/x` })],
   ['the client of a registry', 1, () => get({ ...registry(), accept: '*/*', signal })],
   ['the client of the identity provider', 1, () => fetchOfProvider(url, {})],
   ['the client of AWS', 3, () => aws().keysOf('cart', signal)],

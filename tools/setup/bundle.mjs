@@ -14,7 +14,7 @@ const programs = [
   'authoring/testing',
   'service/check/try-main',
   'service/commands/main',
-  'service/packs/action-host-main',
+  'service/packs/own/action-host-main',
   'service/packs/describe-main',
   'service/packs/observe-main',
   'service/records/workers/check-main',

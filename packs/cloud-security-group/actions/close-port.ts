@@ -16,6 +16,7 @@ export const closePort = defineAction({
   implementation: 'close-port.ts',
   secrets: ['token'],
   settings: ['endpoint'],
+  egress: ['settings.endpoint'],
   requires: ['pod'],
   verifiedBy: 'The group is read back: no rule opens the port to the internet.',
   undo: 'Restores exactly the rules that were removed. If somebody has opened the port since, nothing is changed.',

@@ -1,22 +1,21 @@
 import { ownAction } from '../../../activities/actions/own-action.ts';
 import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { Config, Environment } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
-import { ActionHost } from '../../packs/action-host.ts';
+import { ActionHost } from '../../packs/own/action-host.ts';
 import { readPack } from '../../packs/pack-files.ts';
+import { openClusterApi } from '../../process/cluster-api.ts';
 import type { Logger } from '../../process/log.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
-
-/** Variables used by clients of the API server and of services with a private CA; no other part of the environment reaches a pack's action. */
-const passedOn = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT', 'NODE_EXTRA_CA_CERTS', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /**
  * The actions of the configured packs, each pack's in a separate process.
  * @throws FB_ERR_CONFIG_INVALID if a pack has changed since the configuration was read.
  */
 export function packsActions(parts: {
-  readonly config: Pick<Config, 'packs'>;
+  readonly config: Pick<Config, 'packs' | 'kubernetes'>;
   readonly secrets: Pick<Secrets, 'packs'>;
   readonly knowledge: Pick<OwnKnowledge, 'ownSteps'>;
   readonly env: Environment;
@@ -24,6 +23,16 @@ export function packsActions(parts: {
   readonly atEnd: (close: () => Promise<void>) => void;
 }): readonly RegisteredAction[] {
   const { config, secrets, knowledge, env, log, atEnd } = parts;
+  let opened: Promise<KubernetesApi> | undefined;
+  // Only an action with rights needs the API server.
+  const api = (): Promise<KubernetesApi> => {
+    opened ??= openClusterApi({ config, env }).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  atEnd(async () => (await opened?.catch(() => undefined))?.close());
   return config.packs.flatMap(({ name, source, integrity, actions, settings }) => {
     if (actions.length === 0) return [];
     const files = readPack(source);
@@ -34,7 +43,7 @@ export function packsActions(parts: {
       actions,
       secrets: secrets.packs?.get(name) ?? (() => ({})),
       settings,
-      env: Object.fromEntries(passedOn.flatMap((variable) => (env[variable] === undefined ? [] : [[variable, env[variable]]]))),
+      ...(actions.some(({ rights }) => rights.length > 0) && { cluster: { api, ownNamespace: config.kubernetes.ownNamespace } }),
       log: (text) => log.warn({ pack: name }, text),
     });
     atEnd(async () => host.close());

@@ -63,6 +63,7 @@ function withPackNames(config: Config): object {
         rights,
         secrets: own.secrets,
         settings: own.settings,
+        egress: own.egress,
       })),
       secrets,
       settings,

@@ -130,6 +130,7 @@ function printActions(actions: readonly OwnAction[]): void {
     { title: 'DECIDED BY', text: deciderOf },
     { title: 'RIGHTS', text: rightsOf },
     { title: 'SECRETS', text: ({ own }) => own.secrets.join(', ') || 'none' },
+    { title: 'SENDS TO', text: ({ own }) => own.egress.join(', ') || 'nobody' },
     { title: 'TITLE', text: ({ title }) => title },
   ]);
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { FirebreakError } from '../../../core/errors.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import type { ConfiguredPack } from '../../config/complete/complete-packs.ts';
+import { noInspector } from '../../launcher/node-flags.mjs';
 import { readPack } from '../../packs/pack-files.ts';
 import { writePack } from '../../packs/pack-program.ts';
 import { readBuild, type WorkflowBuild } from './bundle.ts';
@@ -32,6 +33,7 @@ export interface PacksJob {
 }
 
 export const bundlerArgs = [
+  noInspector,
   '--disable-warning=ExperimentalWarning',
   join(import.meta.dirname, `bundle-main${extension}`),
 ] as const;

@@ -10,23 +10,19 @@ import { sha256Hex } from '../../../core/text/digest.ts';
 import { Cloud, officeRule, openRule } from '../../../packs/cloud-security-group/test/cloud.ts';
 import { checkConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
-import { ActionHost } from '../../../service/packs/action-host.ts';
 import { describePack } from '../../../service/packs/describe.ts';
+import { ActionHost } from '../../../service/packs/own/action-host.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { enabledActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { eventually } from '../../eventually.ts';
-import { writePackFolder } from '../../pack-folder.ts';
+import { looking, packWith, patient } from './parts/looking.ts';
 
 const example = readPack({ folder: join(projectRoot(), 'packs', 'cloud-security-group') });
 const { actions, playbooks } = describePack(example).pack;
 const [closePort] = actions as readonly [OwnAction];
-
-/** With limits that no machine reaches: the tests check what an action does, not how soon. */
-const patient = (declared: readonly OwnAction[]): readonly OwnAction[] =>
-  declared.map((action) => ({ ...action, timeouts: { planMs: 300_000, applyMs: 300_000, verifyMs: 300_000 } }));
 
 const folders: string[] = [];
 afterAll(() => {
@@ -77,63 +73,6 @@ const memory = (stored: Map<string, OwnStepRecord>) => ({
     stored.set(key, value);
   },
 });
-
-/** Writes a pack whose action is implemented by this code. */
-function packWith(implementation: string, changed: Readonly<Record<string, string>> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-actions-'));
-  folders.push(folder);
-  writePackFolder(folder, {
-    'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
-import { look } from './actions/look.ts';
-import { looks } from './playbooks/looks.ts';
-
-export default definePack({ name: 'own', version: '1.0.0', playbooks: [looks], actions: [look] });
-`,
-    'actions/look.ts': `import { data, defineAction } from 'firebreak/actions';
-
-export const look = defineAction({
-  name: 'look', title: 'Look', effect: 'read', reach: 'pod', input: {}, output: { seen: data.text('What was seen') },
-  implementation: 'look.ts', secrets: ['token'], verifiedBy: 'Nothing.', undo: 'It changes nothing.', example: {}, sample: { seen: 'it' },
-});
-`,
-    'playbooks/looks.ts': `import { definePlaybook } from 'firebreak/playbook';
-import { look } from '../actions/look.ts';
-
-export const looks = definePlaybook(
-  { id: 'looks', title: 'Look', on: { match: { rule: 'Any' }, minSeverity: 'low', requires: [] }, uses: { look } },
-  async ({ steps }) => {
-    await steps.look({});
-  },
-);
-`,
-    'implementations/look.ts': implementation,
-    ...changed,
-  });
-  return readPack({ folder });
-}
-
-/** Runs an action with this body once. */
-async function looking(body: string) {
-  const files = packWith(`import { implementAction } from 'firebreak/actions';
-import { look } from '../actions/look.ts';
-const nothing = { target: 'thing/one', changes: [], state: null };
-export default implementAction(look, {
-  plan: async () => nothing,
-  apply: async ({ secrets, log }) => { ${body} },
-  verify: async () => ({ state: 'applied', detail: 'seen' }),
-});
-`);
-  const described = describePack(files).pack;
-  const host = new ActionHost({
-    files,
-    actions: patient(described.actions),
-    secrets: () => ({ token: 'tok-en-41"7' }),
-    settings: {},
-    log: () => undefined,
-  });
-  hosts.push(host);
-  return host.run({ action: 'look', does: 'apply', input: {}, key: 'k', state: null }, contextOf());
-}
 
 /** What an action with this body reports when its pool undoes it within `applyMs`. */
 function givingBack(body: string, applyMs = 300_000) {
@@ -288,15 +227,24 @@ export default definePack({ name: 'own', version: '1.0.0', playbooks: [looks], a
 });
 
 describe('what an action does', () => {
-  test('may import modules of Node and the pack’s own files, but no package that is not pinned', () => {
+  test('may import modules of Node that only compute and the pack’s own files, but no other, and no package that is not pinned', () => {
     expect(packFaults(example)).toEqual([]);
     expect(
-      packFaults(packWith("import { readFileSync } from 'node:fs';\nimport axios from 'axios';\nvoid [readFileSync, axios];\n")),
+      packFaults(
+        packWith(
+          "import { createHash } from 'node:crypto';\nimport axios from 'axios';\nimport { request } from 'node:https';\nvoid [createHash, axios, request];\n",
+        ),
+      ),
     ).toEqual([
       expect.objectContaining({
         file: 'implementations/look.ts',
         line: 2,
         problem: expect.stringContaining("may not import 'axios'"),
+      }),
+      expect.objectContaining({
+        file: 'implementations/look.ts',
+        line: 3,
+        problem: expect.stringContaining("may not import 'node:https'"),
       }),
     ]);
   });
@@ -399,7 +347,7 @@ describe('the process that runs an action', () => {
 
   test('outputs nothing with a secret in it', async () => {
     lines.length = 0;
-    expect(await looking("log('with ' + secrets.token); return { seen: secrets.token };")).toEqual({
+    expect(await looking("log('with ' + secrets.token); return { seen: secrets.token };", contextOf())).toEqual({
       end: 'value',
       value: { seen: '[secret token]' },
     });

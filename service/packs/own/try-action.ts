@@ -1,9 +1,10 @@
-import { type OwnStepRecord, ownAction } from '../../activities/actions/own-action.ts';
-import type { InputOf, OutputOf, StepContext, UndoResult, Verification } from '../../core/action/action.ts';
-import { type OwnAction, ofPack } from '../../core/action/own-action.ts';
-import type { ImplementedAction } from '../../core/action/own-implementation.ts';
-import type { Change, TargetName } from '../../core/action/plan.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { type OwnStepRecord, ownAction } from '../../../activities/actions/own-action.ts';
+import type { InputOf, OutputOf, StepContext, UndoResult, Verification } from '../../../core/action/action.ts';
+import { mayReach } from '../../../core/action/egress.ts';
+import { type OwnAction, ofPack } from '../../../core/action/own-action.ts';
+import type { ImplementedAction } from '../../../core/action/own-implementation.ts';
+import type { Change, TargetName } from '../../../core/action/plan.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import { runOwn } from './run-own.ts';
 
 /** One step of a pack's action, for its tests. Calls may be repeated under the same key, as after a crash. */
@@ -44,7 +45,14 @@ export function tryAction<A extends OwnAction>(
   const { input, secrets = {}, settings = {}, log = () => undefined } = given;
   const stored = new Map<string, OwnStepRecord>();
   const registered = ownAction(ofPack('tried', action), {
-    runner: { run: (call, { signal }) => runOwn(implemented, call, { secrets, settings, log, signal }) },
+    runner: {
+      run: async (call, { signal }) => {
+        // Imported late, because a test of a playbook loads this file but needs no client.
+        const { ownHttp } = await import('../../../integrations/own-http.ts');
+        const http = ownHttp(signal, (url) => mayReach(action.own, settings, url));
+        return runOwn(implemented, call, { secrets, settings, log, signal, http });
+      },
+    },
     steps: { get: (key) => stored.get(key), store: async (key, value) => void stored.set(key, value) },
   });
   const { implementation } = registered;

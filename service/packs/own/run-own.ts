@@ -1,7 +1,7 @@
-import type { OwnRun, OwnRunEnd } from '../../activities/actions/own-action.ts';
-import { type ImplementedAction, refusalIn } from '../../core/action/own-implementation.ts';
-import { FirebreakError } from '../../core/errors.ts';
-import { isObject } from '../../core/text/plain-json.ts';
+import type { OwnRun, OwnRunEnd } from '../../../activities/actions/own-action.ts';
+import { type ImplementedAction, type OwnCall, refusalIn } from '../../../core/action/own-implementation.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
 
 /** What a call receives besides its input. */
 interface OwnMeans {
@@ -9,6 +9,7 @@ interface OwnMeans {
   readonly settings: Readonly<Record<string, string>>;
   readonly log: (text: string) => void;
   readonly signal: AbortSignal;
+  readonly http: OwnCall['http'];
 }
 
 /** Calls the implementation of an action and returns its outcome. Never rejects. */
@@ -18,10 +19,8 @@ export async function runOwn(implemented: unknown, { action, does, ...given }: O
   const act = implemented.does[does];
   if (!act) return { end: 'refused', reason: `it has no ${does}` };
   try {
-    // Imported late, because a test of a playbook loads this file but needs no client.
-    const { ownHttp } = await import('../../integrations/own-http.ts');
     // The input was checked against the fields that the action declares.
-    return { end: 'value', value: await act({ ...given, ...means, http: ownHttp(means.signal) } as never) };
+    return { end: 'value', value: await act({ ...given, ...means } as never) };
   } catch (error) {
     return endOf(error);
   }

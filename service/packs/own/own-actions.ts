@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type OwnAction, problemOfOwnAction } from '../../core/action/own-action.ts';
-import { implementations, type PackFiles } from './pack-files.ts';
+import { type OwnAction, problemOfOwnAction } from '../../../core/action/own-action.ts';
+import { implementations, type PackFiles } from '../pack-files.ts';
 
 const described = { about: z.string().max(500), optional: z.literal(true).optional() };
 const field = z.discriminatedUnion('kind', [
@@ -41,6 +41,7 @@ const declaration = z.strictObject({
     implementation: z.string(),
     secrets: names,
     settings: names,
+    egress: names,
     sample: z.record(z.string(), z.unknown()),
     weakens: z.literal(true).optional(),
   }),
