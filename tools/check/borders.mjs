@@ -44,12 +44,13 @@ const knowsStandIns = 'tools/demo/processes.ts';
  * none. The desk, the cell and the intake may be separate processes; the command line reaches Temporal only through `incidents`.
  */
 const serviceRooms = {
-  packs: [],
+  packs: ['launcher'],
   config: ['packs'],
   process: ['config', 'packs', 'rbac', 'temporal'],
-  temporal: ['config', 'packs', 'process'],
+  temporal: ['config', 'launcher', 'packs', 'process'],
   rbac: ['config', 'process'],
   records: ['config', 'process'],
+  launcher: [],
   witness: [],
   backup: ['config', 'process'],
   streams: ['config', 'process'],
