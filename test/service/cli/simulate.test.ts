@@ -238,9 +238,8 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
       const key = join(folder, 'desk.pem');
       writeFileSync(key, 'the key of the desk');
       // Code that nobody has reviewed.
-      const code = `import { readFileSync } from 'node:fs';
-let found = Object.keys(process.env).join();
-try { found += readFileSync(${JSON.stringify(key)}, 'utf8'); } catch (error) { found += error.code; }
+      const code = `let found = Object.keys(process.env).join();
+try { found += (await import('node:fs')).readFileSync(${JSON.stringify(key)}, 'utf8'); } catch (error) { found += error.message; }
 const on = { match: { rule: found }, minSeverity: 'low', requires: [] };
 export default { name: 'ours', version: '1.0.0', playbooks: [{ id: 'ours/one', title: found, on, uses: {}, run: async () => {} }] };
 `;
@@ -248,7 +247,9 @@ export default { name: 'ours', version: '1.0.0', playbooks: [{ id: 'ours/one', t
       const program = startPackProgram(packOf(files, 'ours'), 'service/simulation/sandbox-main');
       program.input.end(`${JSON.stringify({ call: 'graph', asked: { id: 'one' } })}\n`);
       const [said] = await once(program.output, 'data');
-      expect(JSON.parse(String(said))).toMatchObject({ value: { title: 'ERR_ACCESS_DENIED' } });
+      expect(JSON.parse(String(said))).toMatchObject({
+        value: { title: "the code of a pack may not import 'node:fs': access is restricted" },
+      });
       await program.ended;
     });
 
