@@ -1,12 +1,12 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { DeletePodInput, DeletePodOutput } from '../../../core/actions/workloads/delete-pod.schema.ts';
+import type { CellKey } from '../../../core/cluster/before-state.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
-import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
-import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { endOf } from './pods-ended.ts';
+import { replacementNote } from './replacement-note.ts';
 
 /**
  * The attacker gets no 30 s of grace, but the kubelet still confirms that the containers are gone: with 0 the API server would forget the pod while it may
@@ -18,9 +18,11 @@ const withinMs = 55_000;
 /** Deletes one pod by uid; see the declaration in `core/actions/workloads/delete-pod.ts`. */
 export function deletePodImplementation(options: {
   readonly api: KubernetesApi;
+  /** Absent: the note on a quarantined pod is not believed. */
+  readonly cellKey?: CellKey;
   readonly pollMs?: number;
 }): ActionImplementation<DeletePodInput, DeletePodOutput> {
-  const { api, pollMs = 250 } = options;
+  const { api, cellKey, pollMs = 250 } = options;
 
   const isThere = async ({ namespace, name, uid }: DeletePodInput['pod'], signal: AbortSignal): Promise<boolean> =>
     (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
@@ -29,16 +31,12 @@ export function deletePodImplementation(options: {
     async plan({ pod }, { signal }) {
       const found = podRecord(await readSamePod({ api, pod, signal }));
       const name = `pod/${pod.namespace}/${pod.name}`;
-      // A quarantined pod has already been replaced, and its owner reference may disappear at any moment.
-      const owner = isQuarantined(found.labels) ? undefined : controllerOf(found.owners);
       return {
         target: { name, uid: pod.uid },
         changes: [{ target: name, what: `ends its containers within ${graceSeconds} s and removes it` }],
         blastRadius: [name],
         notes: [
-          owner
-            ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
-            : 'Nothing starts another pod in its place.',
+          replacementNote(found, cellKey),
           'What is only in its memory, its file system and its emptyDir volumes is gone for good.',
         ],
       };

@@ -1,25 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { EvictPodInput, EvictPodOutput } from '../../../core/actions/workloads/evict-pod.schema.ts';
+import type { CellKey } from '../../../core/cluster/before-state.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { mirrorAnnotation, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
-import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { budgetNote, evict, heldText, severalText } from './eviction.ts';
 import { endOf } from './pods-ended.ts';
+import { replacementNote } from './replacement-note.ts';
 
 const withinMs = 150_000;
 
 /** Evicts one pod by uid; see the declaration in `core/actions/workloads/evict-pod.ts`. */
 export function evictPodImplementation(options: {
   readonly api: KubernetesApi;
+  /** Absent: the note on a quarantined pod is not believed. */
+  readonly cellKey?: CellKey;
   readonly pollMs?: number;
   /** How long to wait for a budget: 40 s. */
   readonly heldMs?: number;
 }): ActionImplementation<EvictPodInput, EvictPodOutput> {
-  const { api, pollMs = 500, heldMs = 40_000 } = options;
+  const { api, cellKey, pollMs = 500, heldMs = 40_000 } = options;
 
   return {
     async plan({ pod }, { signal }) {
@@ -30,16 +33,13 @@ export function evictPodImplementation(options: {
       if (record.annotations[mirrorAnnotation] !== undefined)
         throw new FirebreakError('FB_ERR_REFUSED', `${name} is a static pod: only its node can end it`);
       const budgets = await budgetsIn({ api, namespace, signal });
-      const owner = controllerOf(record.owners);
       return {
         target: { name, uid: pod.uid },
         changes: [{ target: name, what: 'is ended in its own grace time, when its disruption budgets allow it' }],
         blastRadius: [name],
         notes: [
           budgetNote(name, record.labels, budgets) ?? 'No disruption budget selects it.',
-          owner
-            ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
-            : 'Nothing starts another pod in its place.',
+          replacementNote(record, cellKey),
           `Anyone in it has ${found.spec?.terminationGracePeriodSeconds ?? 30} s to react; deletePod gives them less.`,
         ],
       };
