@@ -33,10 +33,16 @@ export function placeText({ title, namespace }: Pick<ListedIncident, 'title' | '
   return namespace === null ? wholeTargetText(title) : `${namespace}/${lastPart(title)}`;
 }
 
+interface Toned {
+  readonly text: string;
+  readonly tone: 'good' | 'doubt' | 'bad' | '';
+}
+
 /** The incident's state in a few words, with the matching tone. */
-export function standText(incident: ListedIncident): { readonly text: string; readonly tone: 'good' | 'doubt' | 'bad' | '' } {
+export function standText(incident: ListedIncident): Toned {
   if (incident.state === 'closed') return { text: `Closed: ${verdictText[incident.verdict].toLowerCase()}`, tone: '' };
-  if (incident.contained > 0) return { text: 'Contained', tone: 'good' };
+  if (incident.contained > 0)
+    return incident.isProven ? { text: 'Contained', tone: 'good' } : { text: 'Contained, not proven', tone: 'doubt' };
   if (incident.reached === 'eradicated' || incident.reached === 'recovered')
     return { text: reachedText[incident.reached], tone: 'good' };
   return { text: 'Not contained', tone: 'doubt' };
@@ -67,7 +73,7 @@ export const stepStates: Readonly<
   skipped: { text: 'Skipped', tone: '' },
 };
 
-export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
+const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
   active: 'In force',
   permanent: 'In force for good',
   releasing: 'Being released',
@@ -75,6 +81,18 @@ export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
   gone: 'Ended: it no longer exists',
   drifted: 'Changed by others',
 };
+
+/** A containment by its lease: green only while a probe has proven it. */
+export function leaseText({
+  state,
+  sure,
+  isProven,
+  refused,
+}: Pick<ShownLease, 'state' | 'sure' | 'isProven' | 'refused'>): Toned {
+  if (refused !== null) return { text: 'Release refused', tone: 'bad' };
+  if (sure === null) return { text: leaseStates[state], tone: state === 'drifted' ? 'bad' : '' };
+  return { text: `${leaseStates[state]}, ${sure}`, tone: isProven ? 'good' : 'doubt' };
+}
 
 type Entry = { readonly text: string; readonly tone?: 'good' | 'bad' | 'person' };
 

@@ -7,17 +7,7 @@ import { Alerts } from '../parts/alerts.tsx';
 import { BlastRadius } from '../parts/blast-radius.tsx';
 import { Countdown, Empty, Fact, Problem, Severity, Sheet, Tag, Time, useNow, usePage, Waiting } from '../parts/common.tsx';
 import { Question } from '../parts/question.tsx';
-import {
-  countText,
-  entryText,
-  leaseStates,
-  placeText,
-  plainText,
-  sizeText,
-  standText,
-  stepStates,
-  verdictText,
-} from '../words.ts';
+import { countText, entryText, leaseText, placeText, plainText, sizeText, standText, stepStates, verdictText } from '../words.ts';
 
 /** Whether the reader has a role for it; the desk checks again. */
 export function mayAsk(session: ConsoleSession, name: ConsoleRouteName): boolean {
@@ -190,14 +180,14 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
   return (
     <Sheet title="Containment" none={leases.length === 0 ? none : undefined}>
       <ul class="rows">
-        {leases.map(({ id, title, target, state, startedAt, until, renewals, refused, onSilence, question }) => (
+        {leases.map(({ id, title, target, state, sure, isProven, startedAt, until, renewals, refused, onSilence, question }) => (
           <li key={id}>
             <div class="line">
               <h3 title={wholeTargetText(target)}>
                 {title}: {targetText(target)}
               </h3>
-              <Tag tone={refused !== null || state === 'drifted' ? 'bad' : state === 'released' ? '' : 'good'}>
-                {refused === null ? leaseStates[state] : 'Release refused'}
+              <Tag tone={leaseText({ state, sure, isProven, refused }).tone}>
+                {leaseText({ state, sure, isProven, refused }).text}
               </Tag>
             </div>
             <p class="small">

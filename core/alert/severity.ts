@@ -17,3 +17,8 @@ export function atLeast(severity: Severity, minimum: Severity): boolean {
 export function worse(a: Severity, b: Severity): Severity {
   return rank[a] >= rank[b] ? a : b;
 }
+
+/** Orders the worst first. */
+export function bySeverity(a: Severity, b: Severity): number {
+  return rank[b] - rank[a];
+}

@@ -82,7 +82,7 @@ export interface CardStore extends GroupStore, UnansweredStore, ReplyStore {
   /** By the card's question. */
   saveCard(shown: ShownCard): Promise<void>;
   card(question: string): Promise<ShownCard | undefined>;
-  /** Returns the cards of open questions, as last shown; at most 200. */
+  /** Returns the cards of open questions, as last shown; at most 1 000. */
   openCards(): Promise<readonly ShownCard[]>;
   /** Idempotent by modal id. Dialogs of another day are deleted. */
   saveModal(modal: OpenModal): Promise<void>;

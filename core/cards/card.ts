@@ -144,6 +144,8 @@ export interface QuestionCard {
     readonly until: string;
     readonly next?: string;
     readonly number: number;
+    /** These people are also paged. */
+    readonly pages?: true;
     /** Names of the people who may answer now; absent if nobody has said so. */
     readonly people?: readonly string[];
     /** Who ordered what it is about, and whether they may answer nevertheless. Absent: nobody. */

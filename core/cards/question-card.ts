@@ -159,6 +159,7 @@ function levelOf({ question, stand }: QuestionPost): QuestionCard['level'] {
     until,
     number: isControl ? 1 : level + 1,
     ...(next !== undefined && { next }),
+    ...(question.levels[level]?.page && { pages: true as const }),
     ...(people && { people }),
     ...(requesters && requesters.length > 0 && { requesters }),
   };

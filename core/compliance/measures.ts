@@ -1,4 +1,5 @@
 import { actions } from '../actions/index.ts';
+import { isSeverity, type Severity, worse } from '../alert/severity.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { percentile } from '../audit/percentile.ts';
 import { deadlineOrderIn } from '../orders/deadline-order.ts';
@@ -52,7 +53,7 @@ const titlesOfOthers = {
   'playbooks-run': 'Playbook runs',
   'playbooks-failed': 'Playbook runs that failed',
   containments: 'Containments that were set, by action',
-  'time-to-contain': 'Time from the opening of an incident to its first containment',
+  'time-to-contain': 'Time from the alert that called for containment, the worst before it, to the first containment',
   'containments-proven': 'Checks of a step after it was done, by result',
   'containments-changed': 'Detected changes to what a containment had set',
   'effects-checked': 'Later looks at a containment, by what was found',
@@ -148,7 +149,9 @@ const containing: ReadonlySet<string> = new Set(
  */
 export class Measures {
   readonly #counters = new Map<MeasureId, Counter>();
-  readonly #openedAt = new Map<string, number>();
+  /** Of incidents in which nothing was contained yet: when they became as bad as they are. */
+  readonly #calledAt = new Map<string, number>();
+  readonly #severities = new Map<string, Severity>();
   readonly #askedAt = new Map<string, number>();
   readonly #postures = new PostureTrend();
   readonly #step: TrendStep;
@@ -160,8 +163,8 @@ export class Measures {
 
   add(record: AuditRecord): void {
     const { kind, chain, body } = record;
-    if (kind === 'incident.opened') this.#openedAt.set(chain, Date.parse(record.at));
-    if (kind === 'incident.closed') this.#openedAt.delete(chain);
+    if (kind === 'incident.opened' || kind === 'alert.joined') this.#alerted(record);
+    if (kind === 'incident.closed') for (const known of [this.#calledAt, this.#severities]) known.delete(chain);
     if (kind === 'question.asked' && isObject(body.question))
       this.#askedAt.set(`${chain} ${textOf(body.question.id)}`, Date.parse(record.at));
     if (kind === 'question.decided')
@@ -173,6 +176,18 @@ export class Measures {
     for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
     const ofLaw = countedByLaw(record);
     if (ofLaw) this.#count(ofLaw, record);
+  }
+
+  /** A lower alert that opened the incident long before does not count: containment was called for when it became as bad as it is. */
+  #alerted({ kind, chain, at, body }: AuditRecord): void {
+    const known = this.#severities.get(chain);
+    const counts = Array.isArray(body.counts) ? (body.counts as readonly unknown[]) : [];
+    const worst = counts.reduce<Severity>((all, one) => {
+      return isObject(one) && isSeverity(one.severity) ? worse(all, one.severity) : all;
+    }, known ?? 'unknown');
+    if (kind === 'incident.opened') this.#calledAt.set(chain, Date.parse(at));
+    else if (worst !== known && this.#calledAt.has(chain)) this.#calledAt.set(chain, Date.parse(at));
+    if (kind === 'incident.opened' || known !== undefined) this.#severities.set(chain, worst);
   }
 
   counted(): Counted {
@@ -244,7 +259,7 @@ export class Measures {
       this.#count('image-signatures', record, textOf(isObject(output) ? output.signature : undefined));
     if (!containing.has(action)) return;
     this.#count('containments', record, action);
-    this.#ended(record, { id: 'time-to-contain', since: this.#openedAt, key: record.chain });
+    this.#ended(record, { id: 'time-to-contain', since: this.#calledAt, key: record.chain });
   }
 
   #ended(

@@ -92,6 +92,8 @@ const listedIncident = z.object({
   openQuestions: count,
   /** Containments in force. */
   contained: count,
+  /** The last check of each was a probe that proved it. */
+  isProven: z.boolean(),
 });
 export type ListedIncident = z.output<typeof listedIncident>;
 
@@ -159,6 +161,9 @@ const shownLease = z.object({
   title: text,
   target,
   state: z.enum(['active', 'permanent', 'releasing', 'released', 'gone', 'drifted']),
+  /** How sure the containment is, by its last check. Null: it is over. */
+  sure: text.nullable(),
+  isProven: z.boolean(),
   startedAt: time,
   /** Null: until somebody ends it. */
   until: time.nullable(),

@@ -38,6 +38,12 @@ export interface IncidentSummary {
   readonly begun: readonly string[];
   readonly ended: readonly string[];
   readonly containedAt: string | null;
+  /** When its alerts became as bad as they are now. */
+  readonly worstAt: string;
+  /** The alert that called for the first containment: the worst one before it. Null: nothing was contained. */
+  readonly calledAt: string | null;
+  /** Keys of steps whose last check was a probe that proved them. */
+  readonly proven: readonly string[];
   /** For each playbook, the alert that started it, and when it first contained something. Absent in summaries written by an earlier version. */
   readonly playbookTimes?: Readonly<Record<string, PlaybookTimes>>;
 }
@@ -80,6 +86,7 @@ export function listedOf(summary: IncidentSummary): ListedIncident {
     playbooks: [...playbooks],
     openQuestions: questions.length,
     contained: containedIn(summary),
+    isProven: summary.begun.every((step) => summary.proven.includes(step)),
   };
 }
 
@@ -127,6 +134,9 @@ function emptySummary({ chain, at }: AuditRecord): IncidentSummary | undefined {
     begun: [],
     ended: [],
     containedAt: null,
+    worstAt: at,
+    calledAt: null,
+    proven: [],
   };
 }
 
@@ -155,6 +165,8 @@ function withRecord(summary: IncidentSummary, record: AuditRecord): IncidentSumm
       return withPlaybook(now, actor.replace(/^playbook\//, ''));
     case 'step.applied':
       return withStep(now, record);
+    case 'step.checked':
+      return withCheck(now, record);
     case 'lease.released':
     case 'lease.gone':
     case 'lease.drifted':
@@ -185,7 +197,8 @@ function withAlerts(summary: IncidentSummary, { at, actor, body }: AuditRecord):
   alerts += added;
   const sensor = actor.replace(/^sensor\//, '');
   const sensors = { ...summary.sensors, [sensor]: (summary.sensors[sensor] ?? 0) + added };
-  return { ...summary, severity, alerts, rules, pods, sensors, lastAlertAt: at };
+  const worstAt = severity === summary.severity ? summary.worstAt : at;
+  return { ...summary, severity, worstAt, alerts, rules, pods, sensors, lastAlertAt: at };
 }
 
 function withPlaybook(summary: IncidentSummary, playbook: string): IncidentSummary {
@@ -204,11 +217,31 @@ function withStep(summary: IncidentSummary, { at, actor, body }: AuditRecord): I
   return {
     ...summary,
     ...(times &&
-      !times.containedAt && { playbookTimes: { ...summary.playbookTimes, [playbook]: { ...times, containedAt: at } } }),
+      !times.containedAt && {
+        playbookTimes: {
+          ...summary.playbookTimes,
+          [playbook]: { alertAt: later(times.alertAt, summary.worstAt), containedAt: at },
+        },
+      }),
     reached: summary.reached === 'detected' ? 'contained' : summary.reached,
     begun: withName(summary.begun, body.step, mostSteps),
     containedAt: summary.containedAt ?? at,
+    calledAt: summary.calledAt ?? summary.worstAt,
   };
+}
+
+/** A later check may find that what was proven is no longer so. */
+function withCheck(summary: IncidentSummary, { body }: AuditRecord): IncidentSummary {
+  const { step, verification } = body;
+  if (typeof step !== 'string') return summary;
+  const isProven = isObject(verification) && verification.state === 'verified';
+  const others = summary.proven.filter((known) => known !== step);
+  return { ...summary, proven: isProven ? withName(others, step, mostSteps) : others };
+}
+
+/** The later of two times in one format (ISO 8601, UTC). */
+function later(a: string, b: string): string {
+  return a > b ? a : b;
 }
 
 function withName(names: readonly string[], name: string, most = mostNames): readonly string[] {

@@ -9,7 +9,7 @@ import type { Database, Queries, Row } from './queries.ts';
 import { textOf } from './row.ts';
 
 const dayMs = 86_400_000;
-const mostOpenCards = 200;
+const mostOpenCards = 1_000;
 
 /**
  * A choice of a question keeps the same button for good. Saving it again, after a crash or for the next level, keeps its id and updates the rest: call

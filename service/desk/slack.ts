@@ -166,7 +166,7 @@ export const mostOpen = 5;
 /** A card that is overdue by this much belongs to an incident that nobody will end. */
 const forgottenAfterMs = 3_600_000;
 
-/** Returns whether any person who is asked has enough open questions in the channel. */
+/** Returns whether any person who is asked has enough open questions in the channel. Whoever is paged finds the question there, however many there are. */
 export function createCardLimit(options: {
   readonly roster: Roster;
   readonly cards: Pick<CardStore, 'openCards'>;
@@ -174,6 +174,7 @@ export function createCardLimit(options: {
 }): (card: QuestionCard) => Promise<boolean> {
   const { roster, cards, now = Date.now } = options;
   return async ({ questionId, level }) => {
+    if (level.pages) return false;
     const at = now();
     const askedIn = (group: string): readonly string[] => answerersOf(roster, group, at).map(({ person }) => person);
     const open = oneOfEach(await cards.openCards()).filter(

@@ -91,7 +91,8 @@ describe('what the engine wrote', () => {
 
 test('an incident’s state is shown as it is, and no better', () => {
   expect(standText(listed(1)).text).toBe('Not contained');
-  expect(standText(listed(1, { contained: 1 })).text).toBe('Contained');
+  expect(standText(listed(1, { contained: 1, isProven: true }))).toEqual({ text: 'Contained', tone: 'good' });
+  expect(standText(listed(1, { contained: 1 }))).toEqual({ text: 'Contained, not proven', tone: 'doubt' });
   expect(standText(listed(1, { contained: 1, state: 'closed', verdict: 'benign' })).text).toBe('Closed: harmless');
 });
 

@@ -1,3 +1,4 @@
+import { bySeverity } from '../../../core/alert/severity.ts';
 import type { MessageRef, Notice, QuestionCard } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
@@ -67,14 +68,18 @@ export class OverflowThread {
     await this.#show(oneOfEach(waiting).map(({ card }) => card));
   }
 
-  #show(waiting: readonly QuestionCard[]): Promise<MessageRef> {
+  /** The worst first, then what ends first: a list in the order of arrival would hide a critical one between others. */
+  #show(unsorted: readonly QuestionCard[]): Promise<MessageRef> {
+    const waiting = [...unsorted].sort(
+      (a, b) => bySeverity(a.incident.severity, b.incident.severity) || Date.parse(a.level.until) - Date.parse(b.level.until),
+    );
     const many = waiting.length === 1 ? '1 more question waits' : `${waiting.length} more questions wait`;
     return this.#parts.showNotice({
       key: this.#key(),
       title: waiting.length === 0 ? 'No more questions wait' : many,
       time: new Date(this.#parts.now()).toISOString(),
       lines: [
-        'Somebody who is asked has five open questions in the channel: further ones are in the thread of this message.',
+        'Five questions are open above. The others are in this thread, listed here with the worst first.',
         '/firebreak questions shows what waits for you.',
       ],
       table: waiting.map(

@@ -159,6 +159,7 @@ export function createDeskConsole(parts: {
     list,
     store,
     trust,
+    openQuestions: questions && ((who) => questions.count(who)),
     control: async (cluster) => {
       const connected = client();
       return connected && controlState(sessionOver(config, connected, stateWithinMs), cluster).catch(() => undefined);

@@ -7,6 +7,7 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { checkChain, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredChain } from '../../../core/audit/audit-store.ts';
 import { removedNumbers } from '../../../core/audit/record-removals.ts';
+import { sureness } from '../../../core/cards/card-words.ts';
 import type {
   AlertSample,
   ConsoleQuestion,
@@ -20,7 +21,7 @@ import type {
 } from '../../../core/console/console.schema.ts';
 import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/incident-summary.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { silenceOnLease } from '../../../core/incident/lease.ts';
+import { isOver, silenceOnLease } from '../../../core/incident/lease.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { personBySlackId, type Roster } from '../../../core/people/roster.ts';
 import { spelt } from '../../../core/text/object-name.ts';
@@ -110,12 +111,15 @@ export function shownIncidentOf(parts: {
     steps,
     leases: (state?.leases ?? []).map((lease): ShownLease => {
       const { id, action, target, startedAt, until, renewals, refused } = lease;
+      const step = state?.steps.find(({ key }) => key === lease.stepKey)?.state ?? 'running';
       return {
         id,
         action,
         title: titleOf(action),
         target: target.name,
         state: lease.state,
+        sure: isOver(lease.state) ? null : sureness[step],
+        isProven: !isOver(lease.state) && step === 'verified',
         startedAt: new Date(startedAt).toISOString(),
         until: lease.state === 'active' ? new Date(until).toISOString() : null,
         renewals,

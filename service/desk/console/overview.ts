@@ -43,9 +43,11 @@ export function createOverviews(parts: {
   readonly trust: Trust;
   /** What is decided above all incidents of a cluster; undefined while its cell does not answer. */
   readonly control: (cluster: string) => Promise<ControlState | undefined>;
+  /** Number of questions that wait now, as the page of questions lists them. Absent: this desk shows none, and the records are counted. */
+  readonly openQuestions?: ((who: Pick<SignedIn, 'visible'>) => Promise<number>) | undefined;
   readonly now?: () => number;
 }): ConsoleOverviews {
-  const { config, list, store, trust, control, now = Date.now } = parts;
+  const { config, list, store, trust, control, openQuestions, now = Date.now } = parts;
   const cells = [...new Set(config.trust.cells.map(({ cluster }) => cluster))];
   const enabled = new Set(enabledPlaybooks(config).map(({ id }) => id));
   const remembered = new Map<string, { readonly at: number; readonly made: Promise<ConsoleOverview> }>();
@@ -67,15 +69,16 @@ export function createOverviews(parts: {
 
   const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
     const since = new Date(sinceMs()).toISOString();
-    const [counts, incidents, contained, questions, states] = await Promise.all([
+    const [counts, incidents, contained, questions, waiting, states] = await Promise.all([
       list.counts(since, visible),
       list.since(since, visible, mostIncidents),
       list.contained(visible, mostContained),
       questionsFor(visible),
+      openQuestions?.({ visible }),
       Promise.all(cells.map(async (cluster) => ({ cluster, state: await control(cluster) }))),
     ]);
     const decided = reportOf(questions);
-    const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer: toDecide } = decided.all;
+    const { asked, decided: answered, expired, open: recorded, quickApprovals, secondsToAnswer: toDecide } = decided.all;
     const answering = states.flatMap(({ cluster, state }) => (state ? [{ cluster, state }] : []));
     const active = answering.flatMap(({ cluster, state: { decisions } }) =>
       decisions.filter(({ status }) => status.state === 'active').map((decision) => ({ cluster, decision })),
@@ -137,7 +140,7 @@ export function createOverviews(parts: {
       }),
       times: { toContain: rangeOf(secondsToContain(incidents.map(toContainmentOf))), toDecide },
       history: historyOf({ incidents, opened: counts.days, questions, now: now() }),
-      questions: { asked, decided: answered, expired, open, quickApprovals },
+      questions: { asked, decided: answered, expired, open: waiting ?? recorded, quickApprovals },
     };
   };
 
@@ -258,8 +261,9 @@ interface ToContainment {
   readonly containedAt?: string | null;
 }
 
-function toContainmentOf({ openedAt, containedAt }: IncidentSummary): ToContainment {
-  return { alertAt: openedAt, containedAt };
+/** From the alert that called for it, not from a lower one that opened the incident before. */
+function toContainmentOf({ openedAt, calledAt, containedAt }: IncidentSummary): ToContainment {
+  return { alertAt: calledAt ?? openedAt, containedAt };
 }
 
 /** For each incident that reached a containment, the time it took, in seconds, ascending. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { oneOfEach } from '../../../core/cards/card-group.ts';
+import { bySeverity } from '../../../core/alert/severity.ts';
+import type { QuestionCard, ShownCard, StoredButton } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { happenedText, heldText, leftText, mattersText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
@@ -27,8 +27,10 @@ import type { SignedIn } from './sessions.ts';
 const leasesShown = 20;
 
 interface ConsoleQuestions {
-  /** Open questions that the person may see: first those that they may answer, then by deadline. */
+  /** Open questions that the person may see: first those that they may answer, then the worst, then by deadline. */
   list(who: SignedIn): Promise<readonly ConsoleQuestion[]>;
+  /** Number of all of them. */
+  count(who: Pick<SignedIn, 'visible'>): Promise<number>;
   /** @throws FB_ERR_NOT_FOUND, also for what the person may not see */
   find(who: SignedIn, id: string): Promise<ConsoleQuestion>;
   /** `leases`: the address of a lease's question, by the lease's id. */
@@ -145,10 +147,14 @@ export function createConsoleQuestions(parts: {
     };
   };
 
-  const open = async (who: SignedIn, wanted: (incident: IncidentRef) => boolean): Promise<readonly ConsoleQuestion[]> => {
-    const shown = oneOfEach(await cards.openCards()).filter(
-      ({ card: { incident, status } }) => status.state === 'open' && sees(who.visible, namespaceOf(incident)) && wanted(incident),
+  /** Each question of a card with several targets is a question of its own. */
+  const openTo = async ({ visible: namespaces }: Pick<SignedIn, 'visible'>): Promise<readonly ShownCard[]> =>
+    (await cards.openCards()).filter(
+      ({ card: { incident, status } }) => status.state === 'open' && sees(namespaces, namespaceOf(incident)),
     );
+
+  const open = async (who: SignedIn, wanted: (incident: IncidentRef) => boolean): Promise<readonly ConsoleQuestion[]> => {
+    const shown = (await openTo(who)).filter(({ card }) => wanted(card.incident));
     const all = await Promise.all(shown.map(({ card }) => ofCard(who, card)));
     return all.filter((one) => one !== undefined);
   };
@@ -164,9 +170,13 @@ export function createConsoleQuestions(parts: {
     list: async (who) => {
       const all = await open(who, () => true);
       return [...all].sort(
-        (a, b) => Number(b.mine.may) - Number(a.mine.may) || Date.parse(a.level.until) - Date.parse(b.level.until),
+        (a, b) =>
+          Number(b.mine.may) - Number(a.mine.may) ||
+          bySeverity(a.incident.severity, b.incident.severity) ||
+          Date.parse(a.level.until) - Date.parse(b.level.until),
       );
     },
+    count: async (who) => (await openTo(who)).length,
     find: async (who, id) => shownOf(who, await visible(who, id)),
     ofIncident: async (who, incident, state) => {
       const all = [...(await open(who, ({ id, run }) => id === incident.id && run === incident.run))];

@@ -55,6 +55,7 @@ export function listed(number: number, changes: Partial<ListedIncident> = {}): L
     playbooks: ['ask-about-shell'],
     openQuestions: 0,
     contained: 0,
+    isProven: false,
     ...changes,
   };
 }
@@ -307,6 +308,8 @@ export const shownIncident: ShownIncident = {
       title: 'Quarantine the pod',
       target: pod,
       state: 'active',
+      sure: 'not proven yet',
+      isProven: false,
       startedAt: at(-3),
       until: at(237),
       renewals: 0,

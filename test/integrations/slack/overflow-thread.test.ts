@@ -61,6 +61,29 @@ describe('more open questions than a person can keep in view', () => {
     expect((await until(() => rig.clicks[0])).messageTs).toBe(further?.ts);
   });
 
+  test('are listed with the worst first, and what ends first before what ends later', async () => {
+    for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
+    const further = (number: number, severity: QuestionCard['incident']['severity'], minutes: number) => {
+      const card = cardOf(number);
+      const until = new Date(Date.now() + minutes * 60_000).toISOString();
+      return post(rig, { ...card, incident: { ...card.incident, severity }, level: { ...card.level, until } });
+    };
+    await further(11, 'low', 5);
+    await further(12, 'critical', 90);
+    await further(13, 'medium', 30);
+    await further(14, 'critical', 20);
+    const listed = () => JSON.stringify(summaries()[0]?.blocks).match(/cart-1\d/g) ?? [];
+    await until(() => (listed().length === 4 ? true : undefined));
+    expect(listed()).toEqual(['cart-14', 'cart-12', 'cart-13', 'cart-11']);
+  });
+
+  test('leave a question that pages people a card of its own in the channel', async () => {
+    for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
+    const paging = await post(rig, cardOf(11, { level: { ...cardOf(11).level, pages: true } }));
+    expect(posted().find(({ ts }) => ts === paging.ts)?.threadTs).toBeUndefined();
+    expect(summaries()).toHaveLength(0);
+  });
+
   test('are counted per person: another group has room, and one with an overloaded member does not', async () => {
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
     await post(rig, cardOf(10, asked('legal')));

@@ -1,7 +1,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Client } from '@temporalio/client';
-import { answerAccepted, consoleEvents, questionList } from '../../../../core/console/console.schema.ts';
+import { answerAccepted, consoleEvents, overview, questionList } from '../../../../core/console/console.schema.ts';
 import type { SignedVote } from '../../../../core/decide/approval.ts';
 import { storedButtons } from '../../../../integrations/slack/cards/question-cards.ts';
 import { createClickVotes } from '../../../../service/desk/click-votes.ts';
@@ -71,6 +71,24 @@ beforeEach(() => {
 });
 
 const whole = { choice: 'remove', digest, reason: 'nobody built it', target: 'x8k' };
+
+test('each question of a card with several targets is listed and counted, the worst first', async () => {
+  const more = ['q-2', 'q-3'].map((questionId, index) => ({
+    ...card,
+    questionId,
+    ...(index === 1 && { incident: { ...card.incident, severity: 'critical' as const } }),
+  }));
+  for (const one of more) {
+    await storedButtons(cards, { card: one, groups: ['oncall'], requester: 'playbook/p' });
+    await cards.saveCard({ card: one, changedAt: 0, group: 'g-1' });
+  }
+  const { items } = await ana.read(questionList, '/api/v1/questions');
+  expect(items).toHaveLength(3);
+  expect(items[0]?.incident.severity).toBe('critical');
+  const { questions } = await ana.read(overview, '/api/v1/overview');
+  expect(questions.open).toBe(3);
+  for (const { questionId } of more) cards.shown.delete(questionId);
+});
 
 test('a question is shown with what each answer does, and whether the reader may give it', async () => {
   const { items } = await ana.read(questionList, '/api/v1/questions');

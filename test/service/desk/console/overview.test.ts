@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { IntakeReport } from '../../../../core/alert/intake-report.ts';
 import type { StoredRecord } from '../../../../core/audit/audit-store.ts';
-import { type IncidentSummary, summaryOf } from '../../../../core/console/incident-summary.ts';
+import { type IncidentSummary, listedOf, summaryOf } from '../../../../core/console/incident-summary.ts';
 import { sees } from '../../../../core/console/routes.ts';
 import type { ControlState } from '../../../../core/decide/control.ts';
 import type { Trust } from '../../../../core/messages/sender.ts';
@@ -54,6 +54,7 @@ function overviewsOf(
   over: {
     readonly incidents?: readonly IncidentSummary[];
     readonly control?: (cluster: string) => Promise<ControlState | undefined>;
+    readonly openQuestions?: Parameters<typeof createOverviews>[0]['openQuestions'];
     readonly config?: typeof config;
     readonly pages?: (asked: { readonly since: string }) => AsyncIterable<readonly StoredRecord[]>;
   } = {},
@@ -73,6 +74,7 @@ function overviewsOf(
     store: { eachOfKinds: over.pages ?? onePage },
     trust,
     control: over.control ?? (async () => undefined),
+    openQuestions: over.openQuestions,
     now: () => clock.now,
   });
 }
@@ -319,4 +321,48 @@ test('a playbook is shown with what it contained itself, how long that took afte
   const later = { ...applied, actor: `playbook/${asks}`, at: isoAt(9), number: 7, body: { ...applied.body, step: 's3' } };
   const after = await told([...records, later]);
   expect([after.contains?.toContain, after.asks?.toContain, after.times.toContain]).toEqual([aMinute, aMinute, aMinute]);
+});
+
+/** Low for a quarter of an hour, then critical and contained within a second. */
+function lowThenCritical(kind = 'alert.joined') {
+  const [opened, started, applied, checked] = incidentRecords('shop', 'cart', 'run-1', isoAt(0));
+  if (!opened || !started || !applied || !checked) throw new Error('no records');
+  const counts = [{ rule: 'Terminal shell', severity: 'low', count: 1, firstSeen: isoAt(0), lastSeen: isoAt(0) }];
+  return [
+    { ...opened, body: { ...opened.body, counts } },
+    { ...started, at: isoAt(0) },
+    { ...opened, kind, at: isoAt(15) },
+    { ...applied, at: isoAt(15.01) },
+    { ...checked, at: isoAt(15.02) },
+    // A worse alert after the containment called for nothing that was measured.
+    { ...opened, kind: 'alert.joined', at: isoAt(17) },
+  ].map((record, index) => ({ ...record, number: index + 1 }));
+}
+
+test('the time to contain counts from the alert that called for it, not from a low one long before', async () => {
+  const summary = summaryOf(lowThenCritical());
+  expect(summary).toMatchObject({ openedAt: isoAt(0), calledAt: isoAt(15), containedAt: isoAt(15.01) });
+  const { times, playbooks } = await overviewsOf(() => [], makersTrust, clockAt(21), {
+    incidents: summary ? [summary] : [],
+  }).overview(viewer);
+  expect(times.toContain?.p50).toBeCloseTo(0.6);
+  expect(playbooks.filter(({ toContain }) => (toContain?.p50 ?? 0) > 1)).toEqual([]);
+});
+
+test('a containment is proven by its last check alone', () => {
+  const records = lowThenCritical();
+  const last = records.at(-1);
+  if (!last) throw new Error('no records');
+  const [proven, before] = [summaryOf(records), summaryOf(records.slice(0, 4))].map((found) => found && listedOf(found));
+  expect([before?.contained, before?.isProven, proven?.isProven]).toEqual([1, false, true]);
+  const drifted = { ...last, number: 7, kind: 'step.checked', body: { step: 's1', verification: { state: 'drifted' } } };
+  const found = summaryOf([...records, drifted]);
+  expect(found && listedOf(found).isProven).toBe(false);
+});
+
+test('the overview counts the open questions that the page of questions lists', async () => {
+  const { questions } = await overviewsOf(() => [asked(1), asked(2)], makersTrust, clockAt(1), {
+    openQuestions: async ({ visible }) => (visible === 'all' ? 5 : 3),
+  }).overview(tenant);
+  expect(questions).toMatchObject({ asked: 2, open: 3 });
 });
