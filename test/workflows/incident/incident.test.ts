@@ -51,6 +51,7 @@ describe('an incident about a dropped binary', () => {
     );
     expect(end.audit.acknowledged).toBe(end.audit.made);
     const records = lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`));
+    expect(records.filter(({ kind }) => kind === 'lease.gone')).toHaveLength(1);
     const numbers = records.map((record) => record.number);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
     // The alert goes to the desk unchanged, next to the first record, which vouches for it but does not contain it.
