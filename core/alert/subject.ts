@@ -6,11 +6,15 @@ import type { ResolvedAlert, SubjectResolver } from './subject-resolver.ts';
 const drawn = 'bcdfghjklmnpqrstvwxz2456789';
 const deploymentPod = new RegExp(`^(.+)-[${drawn}]{1,10}-[${drawn}]{5}$`);
 const generatedPod = new RegExp(`^(.+)-[${drawn}]{5}$`);
+/** The Job of a CronJob is named after the minute of its run, counted since 1970: eight digits until 2160. */
+const cronJobPod = new RegExp(`^(.+)-\\d{8}-[${drawn}]{5}$`);
 const ordinalPod = /^(.+)-\d+$/;
 
 /** Guesses the owner from the pod's name, for when the cluster cannot be asked. Always marked `guessed`. */
 export function guessWorkload(pod: PodRef): WorkloadRef {
   const guess = (kind: string, name: string): WorkloadRef => ({ kind, namespace: pod.namespace, name, guessed: true });
+  const cronJob = cronJobPod.exec(pod.name)?.[1];
+  if (cronJob !== undefined) return guess('CronJob', cronJob);
   const deployment = deploymentPod.exec(pod.name)?.[1];
   if (deployment !== undefined) return guess('Deployment', deployment);
   const statefulSet = ordinalPod.exec(pod.name)?.[1];

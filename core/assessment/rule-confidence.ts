@@ -1,0 +1,31 @@
+import type { Alert } from '../alert/alert.ts';
+import { atLeast } from '../alert/severity.ts';
+import type { Confidence } from './assessment.ts';
+import { falcoRules } from './rules/falco.ts';
+import type { RuleJudgement } from './rules/rule-judgement.ts';
+
+/** What the configuration says about a rule. */
+export interface OwnConfidence {
+  readonly sensor?: string;
+  readonly rule: string;
+  readonly confidence: Confidence;
+  readonly why?: string;
+}
+
+/** By sensor, then by the rule's exact name. */
+export const ruleTables: Readonly<Record<string, Readonly<Record<string, RuleJudgement>>>> = { falco: falcoRules };
+
+/** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */
+export function ruleConfidence(
+  alert: Pick<Alert, 'sensor' | 'rule' | 'severity'>,
+  own: readonly OwnConfidence[] = [],
+): RuleJudgement {
+  const { sensor, rule, severity } = alert;
+  const told = own.find((one) => one.rule === rule && (one.sensor === undefined || one.sensor === sensor));
+  if (told) return { confidence: told.confidence, why: told.why ?? 'the configuration says so', source: 'the configuration' };
+  const table = Object.hasOwn(ruleTables, sensor) ? ruleTables[sensor] : undefined;
+  const known = table && Object.hasOwn(table, rule) ? table[rule] : undefined;
+  if (known) return known;
+  const confidence = atLeast(severity, 'medium') ? 'likely' : 'weak';
+  return { confidence, why: 'no table has this rule: judged by its severity', source: 'its severity' };
+}

@@ -1,0 +1,12 @@
+import type { Confidence } from '../assessment.ts';
+
+/** How sure a rule is, why, and by which source. */
+export interface RuleJudgement {
+  readonly confidence: Confidence;
+  /** People who look for a fault in a pod cause it, too. */
+  readonly isDebugging?: boolean;
+  /** It reports a person's session: what is done in one is never the habit of a workload. */
+  readonly isSession?: boolean;
+  readonly why: string;
+  readonly source: string;
+}
