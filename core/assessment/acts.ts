@@ -1,7 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import { normalised, shown } from '../novelty/behaviour.ts';
-import type { Confidence } from './assessment.ts';
-import type { RuleJudgement } from './rules/rule-judgement.ts';
+import type { Confidence, RuleJudgement } from './rules/rule-judgement.ts';
 
 /** Something that was done in a pod, however many rules have reported it. */
 export interface Act {

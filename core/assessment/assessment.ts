@@ -1,6 +1,7 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
 import type { Act } from './acts.ts';
+import type { Confidence } from './rules/rule-judgement.ts';
 
 /** What is done about an alert: cut the pod off, ask people, file it for later, or only record it. Worst first. */
 export const responses = ['contain', 'ask', 'file', 'watch'] as const;
@@ -11,9 +12,6 @@ export const profiles = ['cautious', 'balanced', 'strict'] as const;
 export type Profile = (typeof profiles)[number];
 
 export type Mode = 'observe' | 'ask' | 'contain';
-
-/** How often a rule that fires means an attack, whatever its severity. */
-export type Confidence = 'sure' | 'likely' | 'weak';
 
 /** What holds for one pod now, by the configuration. */
 export interface ResponsePolicy {
@@ -73,7 +71,7 @@ export interface Assessment {
 }
 
 /** As many "harmless" of people lower a response. */
-export const enoughAnswers = 3;
+const enoughAnswers = 3;
 
 /** Decides what is done about a pod. Pure: the same story and policy give the same answer wherever it is asked. */
 export function assess(story: PodStory, policy: ResponsePolicy): Assessment {

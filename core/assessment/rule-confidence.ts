@@ -1,8 +1,7 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
-import type { Confidence } from './assessment.ts';
 import { falcoRules } from './rules/falco.ts';
-import type { RuleJudgement } from './rules/rule-judgement.ts';
+import type { Confidence, RuleJudgement } from './rules/rule-judgement.ts';
 
 /** What the configuration says about a rule. */
 export interface OwnConfidence {

@@ -1,6 +1,6 @@
 import type { IncidentState, StepState } from '../../core/incident/incident-state.ts';
 import { askedQuestion, type Incident, stepOf } from './incident.ts';
-import type { Response } from './respond.ts';
+import type { DemoResponse } from './respond.ts';
 import { people } from './settings.ts';
 import type { Stage, StageTime } from './stage.ts';
 
@@ -20,7 +20,7 @@ export interface Answered {
 /** Lets people (or a script, through the same Slack) answer, and shows what follows until nothing is left to do. */
 export async function showAnswer(options: {
   readonly incident: Incident;
-  readonly response: Response;
+  readonly response: DemoResponse;
   readonly answer: Exclude<DemoDecision, undefined> | undefined;
   readonly consoleUrl?: string | undefined;
   readonly stage: Stage;
@@ -63,7 +63,7 @@ export async function showAnswer(options: {
 
 async function clickThrough(options: {
   readonly incident: Incident;
-  readonly response: Response;
+  readonly response: DemoResponse;
   readonly answer: 'release' | 'remove';
   readonly stage: Stage;
 }): Promise<void> {

@@ -14,7 +14,7 @@ import type { Stage, StageTime } from './stage.ts';
 const containedWithinMs = 120_000;
 const askedWithinMs = 120_000;
 
-export interface Response {
+export interface DemoResponse {
   readonly sentAt: number;
   readonly state: IncidentState;
   readonly asked: QuestionState;
@@ -33,7 +33,7 @@ export async function showResponse(options: {
   /** Nodes that are only simulated run no containers and no network policy controller. */
   readonly playedNodes: boolean;
   readonly stage: Stage;
-}): Promise<Response> {
+}): Promise<DemoResponse> {
   const { settings, incident, before, audit, stage } = options;
   const pod = before.suspect;
   const { rule, body } = alertAbout(pod);

@@ -29,6 +29,7 @@ import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { coveragePage } from './coverage-page.ts';
 import { pageName, playbookDrawings, playbookPage, playbooksPage } from './playbook-pages.ts';
+import { rulesPage } from './rules-page.ts';
 import { valuesPage } from './values-page.ts';
 
 const strangers: readonly Outsider[] = ['temporal', 'payload-key', 'person'];
@@ -51,6 +52,7 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
     source: 'the playbooks and what their tests pin down',
     make: () => playbookPage(playbook),
   })),
+  { name: 'rule-confidence.md', source: 'core/assessment', make: rulesPage },
   { name: 'rights.md', source: 'service/rbac', make: rightsPage },
 ];
 

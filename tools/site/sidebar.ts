@@ -83,6 +83,8 @@ export const kinds: readonly Kind[] = [
           'intake.md',
           'containment.md',
           'evidence.md',
+          'assessment.md',
+          'rule-confidence.md',
           'novelty.md',
           'image-signatures.md',
           'hostile-bus.md',

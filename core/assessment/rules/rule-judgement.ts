@@ -1,4 +1,5 @@
-import type { Confidence } from '../assessment.ts';
+/** How often a rule that fires means an attack, whatever its severity. */
+export type Confidence = 'sure' | 'likely' | 'weak';
 
 /** How sure a rule is, why, and by which source. */
 export interface RuleJudgement {
