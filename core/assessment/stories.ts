@@ -24,7 +24,7 @@ export interface Heard {
 }
 
 /** State for a restart, as plain JSON. */
-export interface StoriesState {
+interface StoriesState {
   readonly version: 1;
   readonly familiar: ReturnType<Familiar['entries']>;
   readonly pods: readonly (readonly [string, readonly Act[]])[];
