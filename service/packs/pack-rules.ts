@@ -2,7 +2,8 @@ import { posix } from 'node:path';
 import { type Node, parse } from 'acorn';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
-import { childrenOf, freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
+import { freeNames } from './scopes.ts';
+import { isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
 /** A fault that an author has to fix before the pack is built. */
 export interface PackFault {
@@ -52,6 +53,15 @@ const globals: Readonly<Record<string, Refused>> = {
   WebAssembly: { problem: 'WebAssembly runs what nobody has reviewed', remedy: 'Write the code out.' },
 };
 
+/** What Node has besides the language; not all that the language itself has is good for a playbook either: see `globals`. */
+const ofNode: ReadonlySet<string> = new Set(
+  [
+    'global Buffer Blob File FormData Headers Request Response WebSocket EventSource XMLHttpRequest CloseEvent Worker BroadcastChannel MessageChannel',
+    'MessagePort MessageEvent navigator Navigator localStorage sessionStorage Storage setImmediate clearImmediate queueMicrotask performance',
+    'PerformanceObserver crypto Crypto CryptoKey SubtleCrypto module exports self window',
+  ].flatMap((names) => names.split(' ')),
+);
+
 /** Members of names, such as `Date.now`. */
 const members: Readonly<Record<string, Refused>> = {
   'Date.now': {
@@ -73,13 +83,11 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
   const read = parsed(file, source);
   if ('fault' in read) return [read.fault];
   const faults: PackFault[] = [];
-  const own = new Set<string>();
+  const free = freeNames(read.program);
+  const isFree = (node: unknown): boolean => isNode(node) && free.has(node);
   const add = (node: Node, refused: Refused): void => {
     faults.push({ file, line: node.loc?.start.line ?? 1, ...refused });
   };
-  visit(read.program, (node) => {
-    for (const name of declaredBy(node)) own.add(name);
-  });
   const inFunctions = new Set<Node>();
   visit(read.program, (node, parent) => {
     if (parent && (inFunctions.has(parent) || isFunction(parent))) inFunctions.add(node);
@@ -91,16 +99,20 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
     // The implementation of an action may use anything, because it runs where that harms no history.
     if (isImplementation(file)) return;
     if (isAwait(node) && !inFunctions.has(node)) add(node, awaitAtLoading);
-    const member = memberName(node);
-    if (member !== undefined && !own.has(member.split('.')[0] ?? '') && Object.hasOwn(members, member))
-      add(node, members[member] ?? none);
+    const member = memberOf(node);
+    if (member?.name !== undefined && isFree(member.object) && Object.hasOwn(members, member.name))
+      add(node, members[member.name] ?? none);
+    const reached = member ? member.property : boundFrom(node, parent);
+    if (reached === 'constructor' || reached === '__proto__')
+      add(node, { problem: `${reached} reaches what makes code that nobody has reviewed`, remedy: 'Write the code out.' });
     const clock = clockOf(node);
-    if (clock !== undefined && !own.has('Date'))
+    if (clock !== undefined && 'callee' in node && isFree(node.callee))
       add(node, { problem: `${clock} reads the clock`, remedy: 'Use alert.time: new Date(alert.time).' });
-    const name = freeName(node, parent);
-    if (name !== undefined && !own.has(name) && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
-    else if (name?.startsWith('__') && !own.has(name))
-      add(node, { problem: `${name} belongs to what runs the playbook`, remedy: throughBody });
+    const name = isFree(node) ? (nameOf(node) ?? '') : undefined;
+    if (name !== undefined && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
+    else if (name?.startsWith('__')) add(node, { problem: `${name} belongs to what runs the playbook`, remedy: throughBody });
+    else if (name !== undefined && ofNode.has(name))
+      add(node, { problem: `${name} is Node’s and not the language’s: a playbook does not have it`, remedy: throughActions });
   });
   return faults;
 }
@@ -199,10 +211,20 @@ function specifierOf(node: Node): string | undefined {
   return isNode(source) && 'value' in source && typeof source.value === 'string' ? source.value : '';
 }
 
-function memberName(node: Node): string | undefined {
-  if (node.type !== 'MemberExpression' || !('object' in node) || !('property' in node)) return undefined;
-  const [object, property] = [nameOf(node.object), nameOf(node.property)];
-  return object === undefined || property === undefined ? undefined : `${object}.${property}`;
+/** `Date.now` and `Date['now']`; the name is absent if the object has none. */
+function memberOf(node: Node) {
+  if (node.type !== 'MemberExpression' || !('object' in node) || !('property' in node) || !isNode(node.property))
+    return undefined;
+  const isNamed = node.property.type === 'Literal' || !('computed' in node && node.computed === true);
+  const [object, property] = [nameOf(node.object), isNamed ? nameOf(node.property) : undefined];
+  const name = object === undefined || property === undefined ? undefined : `${object}.${property}`;
+  return { object: node.object, property, name };
+}
+
+/** `constructor` in `const { constructor: it } = value`. */
+function boundFrom(node: Node, parent: Node | undefined): string | undefined {
+  if (parent?.type !== 'ObjectPattern' || !('key' in node) || !isNode(node.key)) return undefined;
+  return node.key.type === 'Literal' || !('computed' in node && node.computed === true) ? nameOf(node.key) : undefined;
 }
 
 /** `new Date()`; and `Date(…)`, which returns the current time whatever its arguments. */
@@ -210,22 +232,4 @@ function clockOf(node: Node): string | undefined {
   if (!('callee' in node) || nameOf(node.callee) !== 'Date') return undefined;
   if (node.type === 'CallExpression') return 'Date()';
   return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0 ? 'new Date()' : undefined;
-}
-
-/** Names that the file itself declares: they refer to the author's own values. */
-function declaredBy(node: Node): readonly string[] {
-  if (node.type === 'VariableDeclarator' && 'id' in node) return patternNames(node.id);
-  if (/^(Function|Class)(Declaration|Expression)$|^ArrowFunctionExpression$/.test(node.type)) {
-    const own = 'id' in node ? patternNames(node.id) : [];
-    return [...own, ...('params' in node && Array.isArray(node.params) ? node.params.flatMap(patternNames) : [])];
-  }
-  return /^Import(Default|Namespace)?Specifier$/.test(node.type) && 'local' in node ? patternNames(node.local) : [];
-}
-
-function patternNames(pattern: unknown): readonly string[] {
-  if (!isNode(pattern)) return [];
-  if (pattern.type === 'Identifier') return [nameOf(pattern) ?? ''];
-  if (pattern.type === 'Property' && 'value' in pattern) return patternNames(pattern.value);
-  if (pattern.type === 'AssignmentPattern' && 'left' in pattern) return patternNames(pattern.left);
-  return childrenOf(pattern).flatMap(patternNames);
 }

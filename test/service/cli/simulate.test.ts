@@ -221,7 +221,7 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
       const { status, stdout } = await firebreak([
         'simulate',
         '--pack',
-        greedy("note.constructor.constructor('return this')();"),
+        greedy("note['construct' + 'or']['construct' + 'or']('return this')();"),
         '--story',
       ]);
       expect(status).toBe(1);
