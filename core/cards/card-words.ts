@@ -88,7 +88,7 @@ const tacticWords: readonly (readonly [id: string, why: string])[] = [
   ['TA0004', 'It may gain more rights'],
   ['TA0112', 'It may switch off a defence'],
   ['TA0002', 'An attacker may be running code'],
-  ['TA0003', 'It may be a way to come back later'],
+  ['TA0003', 'It may survive a restart'],
   ['TA0001', 'It may be a way in'],
   ['TA0009', 'Somebody may be gathering data'],
   ['TA0005', 'It may hide an attack'],
@@ -227,6 +227,15 @@ export function effectText({ destructive, weakens, stepUp, actions: runs = [], c
   const milder = changes.length === 0 ? 'changes nothing' : 'can be undone';
   const effect = destructive ? 'cannot be undone' : weakens ? weaker : milder;
   return [effect, ...(stepUp ? ['needs a sign-in'] : []), ...(form ? ['has a form'] : [])].join(', ');
+}
+
+/** Returns what a choice that weakens the response gives up, in a sentence. */
+export function weakeningText({ actions: runs = [] }: Pick<Choice, 'actions'>): string {
+  if (runs.length === 0) return 'This calls it harmless.';
+  const given = runs.map((run) => actions.find(({ name }) => run === `undo:${name}`)?.words?.ended);
+  const [first] = given;
+  if (first === undefined || given.some((one) => one !== first)) return 'This weakens the response.';
+  return `After this, it ${first}.`;
 }
 
 /** Returns who is asked next. */

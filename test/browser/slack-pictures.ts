@@ -6,7 +6,16 @@ import type { Browser, Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { answerView, nothingTyped, shownOfCard } from '../../service/desk/pages/answer-view.ts';
-import { draft, incident as incidentNow, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+import {
+  draft,
+  incident as incidentNow,
+  post,
+  questionCard,
+  type Rig,
+  startRig,
+  target,
+  until,
+} from '../integrations/slack/fixture.ts';
 import { cardOf, nameOf } from '../integrations/slack/target-cards.ts';
 import { imagesFolder, type pictured, type Screen, screenNames, screens, takePicture, withBrowser } from './pictures.ts';
 
@@ -32,6 +41,8 @@ const reason = 'Nobody built this binary';
 const decided: Partial<QuestionCard> = {
   votes: [{ person: 'Ada Byron', choice: 'remove', at: at(0), reason }],
   status: { state: 'decided', choice: 'remove', by: ['Ada Byron'], at: at(1) },
+  contained: [],
+  ended: [{ action: 'quarantinePod', target: `pod/${target}`, how: 'gone', at: at(1) }],
 };
 const vote = { person: 'Ada Byron', choice: 'release', at: at(0), reason: 'Our own migration job' };
 
@@ -179,6 +190,8 @@ const dialogs: Readonly<
   },
 };
 
+const goneOfGroup = [{ action: 'quarantinePod', target: `pod/shop/${nameOf(5)}-x2x8k`, how: 'gone' as const, at: at(1) }];
+
 /** Two of five are already decided. */
 function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = cardOf(number, changes);
@@ -282,7 +295,7 @@ await withBrowser(async (browser) => {
   await atEachScreen(browser, async (at) => {
     const { page, rig } = at;
     for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number === 3 ? { votes: [vote] } : {}));
-    await rig.desk.updateQuestion({ card: targetNow(5, decided) });
+    await rig.desk.updateQuestion({ card: { ...targetNow(5, decided), contained: [], ended: goneOfGroup } });
     await page.getByText('4 undecided').waitFor();
     await take(at, 'slack-card-group', 'article.message');
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();

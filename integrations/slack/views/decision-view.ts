@@ -1,6 +1,6 @@
 import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { placeOf } from '../../../core/cards/card-words.ts';
+import { placeOf, weakeningText } from '../../../core/cards/card-words.ts';
 import { actOf } from '../../../core/cards/choice-label.ts';
 import { filledChoice, isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { answersText, askedFor, type FormAnswers } from '../../../core/decide/form.ts';
@@ -60,9 +60,12 @@ const votesFor = 'Vote to ';
 function what(card: DecidedOn, choice: Choice): KnownBlock[] {
   const changes = choice.changes.map((change) => `•  ${inline(change, 300)}`);
   const touched = choice.blastRadius.map((target) => `•  ${code(target, 300)}`);
-  const weakens = choice.weakens ? '⚠️ *This weakens the response.*' : '';
+  const weakens = choice.weakens ? `⚠️ *${weakeningText(choice)}*` : '';
   const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : weakens;
-  const people = choice.quorum > 1 ? ` It needs ${choice.quorum} people: yours is one answer.` : '';
+  const agreedBefore = card.votes.filter((vote) => vote.choice === choice.id).length;
+  const place =
+    agreedBefore === 0 ? 'you are the first' : agreedBefore + 1 < choice.quorum ? 'yours is one more' : 'yours decides';
+  const people = choice.quorum > 1 ? ` It needs ${choice.quorum} people; ${place}.` : '';
   const others = card.votes
     .filter((vote) => vote.choice === choice.id)
     .map(({ person, answers }) => inline(answers ? `${person} (${answersText(answers)})` : person, 300));

@@ -156,7 +156,7 @@ function stateText(card: QuestionCard): string {
   const held = heldOn(card);
   const over = endedOn(card);
   const holds = held ? surenessOf(held) : over ? endedText({ ...over, target: 'it' }) : 'not contained';
-  if (card.status.state !== 'open') return `${outcomeOf(card, card.status).replaceAll('\n', ' ')}; ${lowered(holds)}`;
+  if (card.status.state !== 'open') return `${outcomeOf(card, card.status).replaceAll('\n', '; ')}; ${lowered(holds)}`;
   const said = card.votes.map(({ person, choice }) => inline(`${labelOf(card, choice)} (${person})`, 80));
   const stands = said.length === 0 ? 'undecided' : linesUpTo([said.join(', ')], 200);
   return `${stands}; ${lowered(holds)}`;

@@ -1,6 +1,7 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import { targetNameOf } from '../../../core/cards/card-group.ts';
+import { weakeningText } from '../../../core/cards/card-words.ts';
 import { actOf } from '../../../core/cards/choice-label.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { typedEnd } from '../../../core/decide/approval.ts';
@@ -43,9 +44,9 @@ export function allView({
 }): ModalView {
   const [first] = cards;
   const typed = first && typedFor([first], choice.id, cards.length);
-  const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : '⚠️ *This weakens the response.*';
+  const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : `⚠️ *${weakeningText(choice)}*`;
   const people = Math.max(...cards.map((card) => choiceIn(card, choice.id)?.quorum ?? 1));
-  const needs = people > 1 ? ` It needs up to ${people} people each: yours is one answer.` : '';
+  const needs = people > 1 ? ` It needs up to ${people} people each; yours is one of them.` : '';
   return {
     type: 'modal',
     callback_id: 'fb_group_all',

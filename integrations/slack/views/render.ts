@@ -253,7 +253,9 @@ export function outcomeOf(card: QuestionCard, status: Ended): string {
     const said = filled === undefined ? '' : ` (${inline(answersText(filled), 300)})`;
     return `*${inline(labelOf(card, status.choice), 100)}*${said}: decided by ${by}, ${at}${why}`;
   }
-  if (status.state === 'expired') return `Nobody answered by ${at}. ${inline(card.onSilence, 300)}`;
+  // What silence means is no longer true of what has ended since.
+  const isOver = card.contained.length === 0 && (card.ended ?? []).length > 0;
+  if (status.state === 'expired') return `Nobody answered by ${at}.${isOver ? '' : ` ${inline(card.onSilence, 300)}`}`;
   return `No longer asked since ${at}: ${inline(status.why, 300)}`;
 }
 

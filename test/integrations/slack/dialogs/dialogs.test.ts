@@ -93,7 +93,7 @@ describe('a destructive choice', () => {
 test('a choice that weakens asks only for the reason', async () => {
   await post(rig);
   const view = await opened({ ...remove, actionId: 'fb_decide0' });
-  expect(JSON.stringify(view.view.blocks)).toContain('weakens the response');
+  expect(JSON.stringify(view.view.blocks)).toContain('After this, it has its network back');
   expect(JSON.stringify(view.view.blocks)).not.toContain('Last four');
   await submit(view, { fb_reason: 'our own release' });
   expect(await until(() => rig.clicks[0])).toMatchObject({ button: { choice: 'release' }, reason: 'our own release' });

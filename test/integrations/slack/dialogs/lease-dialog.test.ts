@@ -19,7 +19,7 @@ test('a release that was typed opens the dialog of the button: the plan, what it
   const shown = JSON.stringify((await opened()).view.blocks);
   for (const part of [
     'Yes: release pod',
-    'This weakens the response',
+    'After this, it has its network back',
     'It needs 2 people',
     'Give the pod its labels back',
     'Pod/shop/cart-7d9c5b6f4-x2x8k',

@@ -42,6 +42,12 @@ describe('a card whose containment has ended', () => {
     );
   });
 
+  test('does not say that it stays as it was without an answer, once it was released', () => {
+    const status: QuestionCard['status'] = { state: 'expired', at };
+    expect(shown({ status })).toContain('The pod stays quarantined');
+    expect(shown({ status, contained: [], ended: ended('released') })).not.toContain('The pod stays quarantined');
+  });
+
   test('still says what is in force besides', () => {
     const text = shown({ status: released, ended: ended('released', 'pod/shop/other-1') });
     expect(text).toContain('⛔ Quarantined until');
@@ -142,5 +148,14 @@ describe('the button of a decision’s dialog', () => {
     expect(submitOf('remove')).toBe('Delete pod');
     expect(submitOf('release')).toBe('Vote to release pod');
     expect(submitOf('release', { votes: votes.slice(0, 1) })).toBe('Release pod');
+  });
+
+  test('stands below what is given up, and whose vote it is', () => {
+    const card = questionCard();
+    const [choice] = card.choices;
+    const textOf = (over: Partial<QuestionCard>): string =>
+      choice ? JSON.stringify(decisionView({ card: { ...card, ...over }, choice, modalId: 'm' }).blocks) : '';
+    expect(textOf({})).toContain('*After this, it has its network back.* It needs 2 people; you are the first.');
+    expect(textOf({ votes: votes.slice(0, 1) })).toContain('It needs 2 people; yours decides.');
   });
 });
