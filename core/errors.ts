@@ -159,6 +159,12 @@ export const errorCatalogue = {
     summary: 'A workflow was started twice with the same start message, or was reset after its end',
     remedy: 'Check who can reach Temporal: only a cell starts workflows. Nothing was done.',
   },
+  FB_ERR_PLATFORM_BUSY: {
+    retryable: false,
+    summary: 'Something that already runs is in the way of the local platform',
+    remedy:
+      'Use what runs (`firebreak dev status`), or start a second one with its own data and ports: `firebreak dev up --state FOLDER --port NUMBER`.',
+  },
   FB_ERR_PLATFORM_PART_MISSING: {
     retryable: false,
     summary: 'A part of the local platform is missing',
@@ -167,7 +173,7 @@ export const errorCatalogue = {
   FB_ERR_PLATFORM_START: {
     retryable: true,
     summary: 'A server of the local platform did not start',
-    remedy: 'Read the log file that the message names.',
+    remedy: 'Do what the message says. If it names a log file, read its last lines.',
   },
   FB_ERR_PROTECTED: {
     retryable: false,

@@ -27,6 +27,8 @@ const inCluster: readonly Role[] = ['cell', 'secrets', 'forensics', 'packs'];
 /** Older versions have no admission policies to restrict an account to its purpose. */
 const oldestMinor = 30;
 const testedMinor = 36;
+/** More missing rights than these have one cause, such as a missing binding, and are one finding. */
+const mostNamed = 4;
 /** For checks that need one call for each right or policy. */
 const oneByOneMs = 60_000;
 
@@ -125,6 +127,18 @@ async function rights(api: KubernetesApi, { config, roles }: Examined, signal: A
   for (const pool of poolsOf(roles)) {
     const missing = await missingRightsOf(config, { api, pool, signal });
     if (missing.length === 0) found.push(ok(`${pool}: has every right of its actions`));
+    if (missing.length > mostNamed) {
+      found.push(
+        failure(
+          `${pool}: its account lacks ${missing.length} rights, the first: ${missing
+            .slice(0, mostNamed)
+            .map(({ right }) => right)
+            .join(', ')}`,
+          `See whether its binding exists and names this account: kubectl get clusterrolebinding firebreak-${pool} --output wide. firebreak rbac manifests --pool ${pool} prints what grants the rights, firebreak rbac check --pool ${pool} lists them all.`,
+        ),
+      );
+      continue;
+    }
     for (const { right, neededBy } of missing)
       found.push(
         failure(

@@ -5,7 +5,8 @@ import { type Pool, pools } from '../../core/action/action.ts';
 export interface NetworkPorts {
   readonly intake?: number | undefined;
   readonly desk?: number | undefined;
-  readonly status?: number | undefined;
+  /** Port of status and metrics; in one pod, each role has its own. */
+  readonly status?: number | Readonly<Record<Pool, number>> | undefined;
   /** Port on which pods upload evidence. Absent: none. */
   readonly uploads?: number | undefined;
   readonly temporal?: number | undefined;
@@ -33,6 +34,9 @@ const anywhere = [
   { ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00:ec2::254/128'] } },
 ];
 
+/** Pods that may read metrics: those of Prometheus, by the label that its usual charts set. */
+const prometheus = [{ namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } }];
+
 /** Label that pods of this role carry, so that a pod with several roles gets the access of each. */
 export function roleLabel(role: Pool): Readonly<Record<string, string>> {
   return { [`firebreak.dev/role-${role}`]: 'true' };
@@ -45,9 +49,12 @@ export function roleLabel(role: Pool): Readonly<Record<string, string>> {
 export function networkPolicies({
   namespace,
   ports = {},
+  metricsFrom = prometheus,
 }: {
   readonly namespace: string;
   readonly ports?: NetworkPorts;
+  /** Peers that may read metrics. An empty list would admit everybody. */
+  readonly metricsFrom?: readonly object[];
 }): ReadonlyMap<Pool, object> {
   const {
     intake = 8_765,
@@ -83,10 +90,7 @@ export function networkPolicies({
       policyTypes: ['Ingress', 'Egress'],
       ingress: [
         ...(roles[role].doors.length > 0 ? [{ ports: tcp(roles[role].doors) }] : []),
-        {
-          from: [{ namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } }],
-          ports: tcp([status]),
-        },
+        { from: metricsFrom, ports: tcp([typeof status === 'number' ? status : status[role]]) },
       ],
       egress: [
         {

@@ -20,7 +20,7 @@ interface RenderedPod {
   readonly containers: readonly {
     readonly name: string;
     readonly image: string;
-    readonly ports?: readonly { readonly name: string }[];
+    readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
     readonly resources?: { readonly requests?: object; readonly limits?: object };
     readonly securityContext: object;
     readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
@@ -37,6 +37,8 @@ interface Rendered {
     readonly podSelector?: { readonly matchLabels?: object };
     readonly template?: { readonly spec: RenderedPod };
     readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
+    readonly podManagementPolicy?: string;
+    readonly ingress?: readonly { readonly from?: readonly object[]; readonly ports: readonly { readonly port: number }[] }[];
     readonly egress?: readonly { readonly ports: readonly { readonly port: number }[] }[];
   };
 }
@@ -94,6 +96,11 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
 (helm === undefined ? describe.skip : describe)('the chart', () => {
   test.each([
     ['config.cluster is missing', {}],
+    [
+      'config.actions.optIn has cutConnections, which needs config.forensics.toolsImage',
+      { ...least, config: { ...least.config, actions: { optIn: ['cutConnections'] } } },
+    ],
+    ["at '/networkPolicy/metricsFrom'", { ...least, networkPolicy: { metricsFrom: [] } }],
     ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
     [
       'nobody could answer',
@@ -457,6 +464,34 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       expect(volumeMounts).toContainEqual(
         expect.objectContaining({ name: `${name}-account`, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }),
       );
+  });
+
+  test.each([
+    ['single', least],
+    ['single', withItsOwn],
+    ['cluster', withItsOwn],
+  ])('replaces pods that never became ready, in profile %s', async (profile, values) => {
+    const sets = (await render({ ...values, profile })).documents.filter(({ kind }) => kind === 'StatefulSet');
+    expect(sets.length).toBeGreaterThan(0);
+    for (const { spec } of sets) expect(spec?.podManagementPolicy).toBe('Parallel');
+  });
+
+  test.each(['single', 'cluster'])('opens the metrics of every role to Prometheus alone, in profile %s', async (profile) => {
+    const metricsFrom = [
+      { namespaceSelector: { matchLabels: { name: 'monitoring' } }, podSelector: { matchLabels: { app: 'vm' } } },
+    ];
+    const { documents, error } = await render({ ...least, profile, networkPolicy: { metricsFrom } });
+    expect(error).toBe('');
+    const policies = documents.filter(({ kind }) => kind === 'NetworkPolicy');
+    const containers = workloads(documents).flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+    expect(containers).toHaveLength(4);
+    for (const { name: role, ports = [] } of containers) {
+      const policy = policies.find(({ metadata }) => metadata.name === `firebreak-${role}`);
+      const status = ports.find(({ name }) => name.startsWith('status-'))?.containerPort;
+      expect(policy?.spec?.ingress?.filter(({ from }) => from)).toEqual([
+        { from: metricsFrom, ports: [{ protocol: 'TCP', port: status }] },
+      ]);
+    }
   });
 
   test('has a hub trust the named clusters, and a cluster trust the desk of its hub', async () => {

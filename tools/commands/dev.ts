@@ -151,12 +151,12 @@ async function up(options: UpOptions): Promise<void> {
     const states = serverStates(before);
     if (states.every((state) => state.running)) {
       if (options.realNodes > 0 && !before.realNodes)
-        throw new FirebreakError(
-          'FB_ERR_PLATFORM_START',
-          'it is already running, without real nodes: run firebreak dev down first',
-        );
+        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `the platform in ${stateDir} runs without real nodes`);
       if (options.port !== undefined && !before.temporal.address.endsWith(`:${options.port}`))
-        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it is already running, on other ports: run firebreak dev down first');
+        throw new FirebreakError(
+          'FB_ERR_PLATFORM_BUSY',
+          `the platform in ${stateDir} runs already, with Temporal at ${before.temporal.address}`,
+        );
       if (options.shop) await makeShop(before);
       return printPlatform(options, before, states);
     }

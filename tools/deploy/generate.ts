@@ -30,7 +30,14 @@ const chart = 'deploy/helm/firebreak';
 /** Placeholder for the namespace until the chart knows it. */
 const namespace = 'release-namespace-of-the-chart';
 /** Placeholder ports for those from the values. */
-const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
+const ports = {
+  temporal: 65_001,
+  evidence: 65_002,
+  apiServer: 65_003,
+  status: { cell: 65_010, desk: 65_011, secrets: 65_012, forensics: 65_013, packs: 65_014 },
+};
+/** Placeholder for the peers from the values that may read metrics. */
+const metricsFrom = [{ placeholder: 'metrics' }];
 
 for (const [name, manifest] of rbacManifests({ actions, namespace, gitops: pausers })) {
   const [folder = '', of = ''] = name.replace('.yaml', '').split('/');
@@ -52,7 +59,7 @@ for (const [name, manifest] of resourceDefinitions()) {
   const condition = 'and .Values.crds.install (has "cell" $roles) (dig "kubernetes" "resources" "enabled" true .Values.config)';
   write(`${chart}/templates/generated/crd-${name}`, template(manifest, condition));
 }
-const network = [...networkPolicies({ namespace, ports })].map(([role, policy]) =>
+const network = [...networkPolicies({ namespace, ports, metricsFrom })].map(([role, policy]) =>
   template(networkManifest([policy]), `and .Values.networkPolicy.enabled (has "${role}" $roles)`),
 );
 write(`${chart}/templates/generated/network.yaml`, network.join('---\n'));
@@ -70,13 +77,19 @@ const about = readFileSync(join(projectRoot(), chart, 'Chart.yaml'), 'utf8');
 write(`${chart}/Chart.yaml`, about.replaceAll(/^(version|appVersion): .*$/gm, `$1: ${version}`));
 
 function template(manifest: string, condition: string): string {
-  const text = manifest
+  let text = manifest
     .replace(/^# Made .*\n(# .*\n)*/, '')
     .replaceAll('{{', '{{"{{"}}')
     .replaceAll(namespace, '{{ .Release.Namespace }}')
     .replaceAll(String(ports.temporal), '{{ include "firebreak.temporalPort" . }}')
     .replaceAll(String(ports.evidence), '{{ include "firebreak.evidencePort" . }}')
-    .replaceAll(String(ports.apiServer), '{{ .Values.networkPolicy.apiServerPort }}');
+    .replaceAll(String(ports.apiServer), '{{ .Values.networkPolicy.apiServerPort }}')
+    .replaceAll(
+      /^( *)- placeholder: metrics$/gm,
+      (_, { length }: string) => `${' '.repeat(length)}{{- toYaml .Values.networkPolicy.metricsFrom | nindent ${length} }}`,
+    );
+  for (const [role, port] of Object.entries(ports.status))
+    text = text.replaceAll(String(port), `{{ include "firebreak.statusPort" (dict "root" $ "role" "${role}") }}`);
   const head = '{{- /* Made from the declarations by tools/deploy/generate.ts: do not edit. */ -}}';
   return `${head}\n{{- $roles := splitList "," (include "firebreak.roles" .) }}\n{{- if ${condition} }}\n${text}{{- end }}\n`;
 }

@@ -8,7 +8,7 @@ const given = new Set<number>();
 /**
  * Returns free ports on 127.0.0.1 by name. They are below the range for outgoing connections, so that a killed server can be restarted on its port. With
  * `file`, the previous ports are used again if all are still free. With `from`, they are consecutive from this one on, in the order of the names. Throws
- * FB_ERR_PLATFORM_START if one of these is taken.
+ * FB_ERR_PLATFORM_BUSY if one of these is taken.
  */
 export async function freePorts<Name extends string>(options: {
   readonly names: readonly Name[];
@@ -28,7 +28,8 @@ export async function freePorts<Name extends string>(options: {
     for (const name of names) {
       const port = before[name];
       const server = port === undefined ? undefined : await listen(port);
-      if (from !== undefined && !server) throw new FirebreakError('FB_ERR_PLATFORM_START', `port ${port} is taken`);
+      if (from !== undefined && !server)
+        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `another program listens on port ${port}`);
       if (port === undefined || !server) break;
       held.push(server);
       found.set(name, port);

@@ -49,6 +49,15 @@ desk
 {{- end -}}
 {{- end -}}
 
+{{/* Port of a role's status and metrics: in one pod each role has its own. Takes a dict: root, role. */}}
+{{- define "firebreak.statusPort" -}}
+{{- if eq .root.Values.profile "single" -}}
+{{- get (dict "cell" 8767 "desk" 8768 "secrets" 8769 "forensics" 8770 "packs" 8771) .role -}}
+{{- else -}}
+8767
+{{- end -}}
+{{- end -}}
+
 {{/* firebreak.yaml: what the values say, and what is the chart's to know. */}}
 {{- define "firebreak.config" -}}
 {{- $desk := dict "listen" (dict "host" "0.0.0.0" "port" 8766) -}}
@@ -87,15 +96,34 @@ desk
 {{- end }}
 {{- end -}}
 
+{{/* Objects of the whole cluster belong to one release. Takes a dict: root, there (an object, or nothing), but. */}}
+{{- define "firebreak.onlyOne" -}}
+{{- $owner := dig "metadata" "annotations" dict .there -}}
+{{- $name := index $owner "meta.helm.sh/release-name" -}}
+{{- $namespace := index $owner "meta.helm.sh/release-namespace" -}}
+{{- if and $name (or (ne $name .root.Release.Name) (ne $namespace .root.Release.Namespace)) -}}
+{{ fail (printf "this cluster has Firebreak already: release %s in namespace %s. %s" $name $namespace .but) }}
+{{- end -}}
+{{- end -}}
+
 {{/* What cannot work is said before anything is installed. */}}
 {{- define "firebreak.check" -}}
 {{- $roles := splitList "," (include "firebreak.roles" .) -}}
+{{- if and .Values.rbac.create (has "cell" $roles) -}}
+{{- include "firebreak.onlyOne" (dict "root" . "there" (lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "firebreak-cell") "but" "One installation covers all namespaces: upgrade or uninstall that one.") -}}
+{{- end -}}
+{{- if .Values.priorityClass.create -}}
+{{- include "firebreak.onlyOne" (dict "root" . "there" (lookup "scheduling.k8s.io/v1" "PriorityClass" "" "firebreak") "but" "For a hub next to a cell, set priorityClass.create to false here.") -}}
+{{- end -}}
 {{- if not .Values.config.cluster }}{{ fail "config.cluster is missing: the name of this cluster, part of every incident's id" }}{{ end -}}
 {{- if not .Values.config.roster }}{{ fail "config.roster is missing: who may decide, see firebreak docs configuration" }}{{ end -}}
 {{- $people := (.Values.config.roster).people | default list -}}
 {{- $answer := .Values.config.slack -}}
 {{- range $people }}{{ if .keys }}{{ $answer = true }}{{ end }}{{ end -}}
 {{- if and (has "desk" $roles) (not $answer) }}{{ fail "nobody could answer: config.slack is missing, and nobody in config.roster.people has keys (firebreak init creates some)" }}{{ end -}}
+{{- if not (dig "forensics" "toolsImage" "" .Values.config) -}}
+{{- range dig "actions" "optIn" list .Values.config }}{{ if has . (list "checkpointContainer" "countConnections" "cutConnections" "probeQuarantine") }}{{ fail (printf "config.actions.optIn has %s, which needs config.forensics.toolsImage: the image of its tools, by digest" .) }}{{ end }}{{ end -}}
+{{- end -}}
 {{- $temporal := .Values.config.temporal | default dict -}}
 {{- $named := $temporal.address -}}
 {{- range .Values.env }}{{ if eq .name "TEMPORAL_ADDRESS" }}{{ $named = true }}{{ end }}{{ end -}}
@@ -203,8 +231,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- $role := .role -}}
 {{- $values := index $root.Values $role -}}
 {{- $single := eq $root.Values.profile "single" -}}
-{{- $status := get (dict "cell" 8767 "desk" 8768 "secrets" 8769 "forensics" 8770 "packs" 8771) $role -}}
-{{- if not $single }}{{ $status = 8767 }}{{ end -}}
+{{- $status := include "firebreak.statusPort" . -}}
 - name: {{ $role }}
   image: {{ include "firebreak.image" $root }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
