@@ -13,6 +13,7 @@ import { type Finding, numbers } from './audit-report.ts';
 import type { RecordProof, StoredChain, StoredRecord } from './audit-store.ts';
 import { headsDigest, type StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
+import { RecordResets } from './record-resets.ts';
 
 /**
  * Compares one chain's rows with their own hashes, with the heads that checkpoints state (`stated`: by number, ascending), and with the keys of the chain's
@@ -47,6 +48,8 @@ export interface CheckedChain {
   readonly end: number;
   /** Numbers of the records whose content was removed by order. */
   readonly removed: readonly number[];
+  /** What people should know, and no fault. */
+  readonly notes: readonly string[];
 }
 
 /** The same check, some rows at a time: for a chain of any length it only holds the findings and the rows it was just given. */
@@ -84,7 +87,8 @@ export class ChainCheck {
     const last = stated.at(-1);
     const begin = this.#begin ?? this.#beginAt(undefined);
     const { end, endHash, isEmpty } = this.#rows;
-    const about = { cutTo: begin.number, end: isEmpty ? 0 : end, removed: this.#origin.removed };
+    const origin = this.#origin.finish(begin.number);
+    const about = { cutTo: begin.number, end: isEmpty ? 0 : end, removed: this.#origin.removed, notes: origin.notes };
     if (isEmpty && last && last.number > begin.number) {
       const missing = { number: begin.number + 1, to: last.number };
       const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(missing.number, missing.to)}`;
@@ -93,12 +97,11 @@ export class ChainCheck {
     const stored = isEmpty ? begin : { number: end, hash: endHash };
     // A deleted row is missing in both numberings: report it once.
     const isMissing = this.#rows.findings.some(({ kind }) => kind === 'record-missing');
-    const origin = this.#origin.finish(begin.number);
     const findings = [
       ...this.#rows.findings,
       ...(isEmpty ? [] : this.#stated.finish()),
       ...checkEnd({ chain, head, last, end: stored.number, endHash: stored.hash }),
-      ...origin.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
+      ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
     ];
     return { findings, ...about };
   }
@@ -196,8 +199,9 @@ class OwnNumbers {
   /** All numbers found, whoever wrote them: a false record reports the missing one already. */
   readonly #there = new NumberSpans();
   readonly #genuine = new NumberSpans();
-  /** Digests of the most recent numbers, to compare with a second record of the same number. */
-  readonly #recent = new Map<number, string>();
+  /** Digests of the most recent numbers, to compare with further records of the same number. */
+  readonly #recent = new Map<number, Set<string>>();
+  readonly #resets: RecordResets;
 
   /** Numbers of records whose content was removed by order. */
   readonly removed: number[] = [];
@@ -206,6 +210,7 @@ class OwnNumbers {
   constructor(chain: string, removals: ReadonlySet<number> = new Set()) {
     this.#chain = chain;
     this.#removals = removals;
+    this.#resets = new RecordResets(chain);
   }
 
   /** Returns whether the record is its maker's. */
@@ -224,33 +229,39 @@ class OwnNumbers {
       this.#findings.push({ kind: 'content-removed', chain, number: place, text });
     }
     const digest = recordContent(signed);
-    if (this.#genuine.has(number))
-      this.#findings.push({ kind: 'record-doubled', chain, number: place, text: this.#doubled(number, place, digest) });
-    else this.#remember(number, digest);
+    const known = this.#recent.get(number);
+    this.#resets.see(signed);
+    if (!this.#genuine.has(number)) this.#remember(number, new Set([digest]));
+    else if (known === undefined || known.has(digest)) {
+      // A copy is not a record that its maker made: it may have replaced one that no checkpoint names yet.
+      const text = known
+        ? `${chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of a missing record`
+        : `${chain} has the number ${number} twice: the second is row ${place}`;
+      this.#findings.push({ kind: 'record-doubled', chain, number: place, text });
+    } else {
+      known.add(digest);
+      this.#resets.twice(number, place);
+    }
     this.#genuine.add(number);
     return true;
   }
 
   /** @param cutTo the place up to which rows were deleted by a cut */
-  finish(cutTo: number): readonly Finding[] {
+  finish(cutTo: number): { readonly findings: readonly Finding[]; readonly notes: readonly string[] } {
     const chain = this.#chain;
     const missing = this.#there.gapsAfter(cutTo).map(([number, to]): Finding => {
       return { kind: 'record-missing', chain, number, to, text: `${chain} lacks ${numbers(number, to)}` };
     });
-    return [...this.#findings, ...missing];
+    const { unexplained, notes } = this.#resets.finish();
+    const doubled = unexplained.map(({ number, place }): Finding => {
+      const text = `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
+      return { kind: 'record-doubled', chain, number: place, text };
+    });
+    return { findings: [...this.#findings, ...doubled, ...missing], notes };
   }
 
-  /** A copy is not a record that its maker made: it may have replaced one that no checkpoint names yet. */
-  #doubled(number: number, place: number, digest: string): string {
-    const known = this.#recent.get(number);
-    if (known === undefined) return `${this.#chain} has the number ${number} twice: the second is row ${place}`;
-    if (known === digest)
-      return `${this.#chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of a missing record`;
-    return `${this.#chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
-  }
-
-  #remember(number: number, digest: string): void {
-    this.#recent.set(number, digest);
+  #remember(number: number, digests: Set<string>): void {
+    this.#recent.set(number, digests);
     const [oldest] = this.#recent.size > mostRecent ? this.#recent.keys() : [];
     if (oldest !== undefined) this.#recent.delete(oldest);
   }

@@ -86,11 +86,13 @@ export async function verifyAudit({
   findings.push(...known.findings, ...known.unauthorised);
   const cut = { chains: 0, records: 0, ordered: 0 };
   const removed = { records: 0, ordered: 0 };
+  const ofRecords: string[] = [];
   const ofChains: { readonly chain: string; readonly findings: readonly Finding[] }[] = [];
   const about = { store, checkpoints: read, known, trust, signers, workers };
   const checked = await checkRecords(about, ({ chain, cutTo, end, ...one }) => {
     const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo, removed: one.removed })];
     if (found.length > 0) ofChains.push({ chain, findings: found });
+    ofRecords.push(...one.notes);
     if (cutTo > 0) cut.chains += 1;
     cut.records += cutTo;
     removed.records += one.removed.length;
@@ -121,7 +123,13 @@ export async function verifyAudit({
     removed,
     findings,
     notCovered,
-    notes: [...read.notes, ...age.notes, ...unjudgedNote(known), ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
+    notes: [
+      ...read.notes,
+      ...age.notes,
+      ...ofRecords.sort(),
+      ...unjudgedNote(known),
+      ...late.map(({ text }) => `${text}; allowed: ${lateBy}`),
+    ],
   };
 }
 

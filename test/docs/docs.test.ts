@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -14,6 +14,26 @@ describe('the pages', () => {
     const missing = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => {
       const [scope, short] = name.split('/');
       return !text.includes(`\`${name}\``) && !(scope === '@temporalio' && text.includes(`\`${short}\``));
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test('name only files that exist, in words and in links', () => {
+    const pages = [
+      ...['README.md', 'SECURITY.md', 'CONTRIBUTING.md'],
+      ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.md'))
+        .map((file) => join('docs', file)),
+    ];
+    const rooms = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+    const missing = pages.flatMap((page) => {
+      const text = read(page);
+      // `core/actions/ROOM/NAME.ts` stands for many.
+      const named = [...text.matchAll(/`([a-z]+)(\/[\w./-]+\.\w+)`/g)].flatMap(([, room = '', rest = '']) =>
+        rooms.includes(room) && !/[A-Z]{4}/.test(rest) ? [`${room}${rest}`] : [],
+      );
+      const linked = [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map(([, path = '']) => join(dirname(page), path));
+      return [...named, ...linked].filter((path) => !existsSync(join(root, path))).map((path) => `${page}: ${path}`);
     });
     expect(missing).toEqual([]);
   });

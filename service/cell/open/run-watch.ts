@@ -5,6 +5,7 @@ import type { WorkerDeploymentVersion } from '@temporalio/common';
 import type { JudgementMemory } from '../../../activities/memory/judgement-memory.ts';
 import type { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../../activities/memory/start-memory.ts';
+import { resetText } from '../../../core/audit/record-resets.ts';
 import {
   type IncidentNote,
   type IncidentRef,
@@ -169,7 +170,7 @@ export class RunWatch {
         // The note is in the spool, and the run that accepts it sends the records.
         if (this.#handedTo.get(id) === run) continue;
         const about = wasSetBack ? run : known;
-        const text = wasSetBack ? setBackText : endedText('another replica of the cell has started a new one');
+        const text = wasSetBack ? resetText : endedText('another replica of the cell has started a new one');
         await note(id, this.#restarted(id, { first, run, isSetBack: wasSetBack }, text, about));
         this.#handedTo.set(id, run);
       } catch (error) {
@@ -203,7 +204,7 @@ export class RunWatch {
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, open.batchOf(id, known, `run/${run}`));
     if (told !== undefined && told.kind !== 'signalled') return;
     if (told !== undefined && first === known.first && (await isSetBack(client, id, run))) {
-      await note(id, this.#restarted(id, { first, run, isSetBack: true }, setBackText));
+      await note(id, this.#restarted(id, { first, run, isSetBack: true }, resetText));
     }
     const { startedAt, ...now } = kept.get(id) ?? known;
     kept.put(id, { ...now, first, run, ...(first === now.first && startedAt !== undefined && { startedAt }) });
@@ -288,8 +289,6 @@ export class RunWatch {
     return { id: `restarted/${about}`, kind: 'incident.restarted', text, about, ...(records.length > 0 && { records }) };
   }
 }
-
-const setBackText = 'A run of this incident was reset in Temporal: it continues from there, and asks its questions again.';
 
 function endedText(how: string): string {
   return `A run of this incident did not end normally (${how}): it is started again, and open questions are asked again.`;
