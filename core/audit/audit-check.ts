@@ -13,7 +13,7 @@ import { type Finding, numbers } from './audit-report.ts';
 import type { RecordProof, StoredChain, StoredRecord } from './audit-store.ts';
 import { headsDigest, type StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
-import { RecordResets } from './record-resets.ts';
+import { RecordResets } from './resets/record-resets.ts';
 
 /**
  * Compares one chain's rows with their own hashes, with the heads that checkpoints state (`stated`: by number, ascending), and with the keys of the chain's

@@ -5,7 +5,7 @@ import type { WorkerDeploymentVersion } from '@temporalio/common';
 import type { JudgementMemory } from '../../../activities/memory/judgement-memory.ts';
 import type { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../../activities/memory/start-memory.ts';
-import { resetText } from '../../../core/audit/record-resets.ts';
+import { resetText } from '../../../core/audit/resets/record-resets.ts';
 import {
   type IncidentNote,
   type IncidentRef,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { SignedRecord } from '../../../core/audit/audit.ts';
 import { checkChain } from '../../../core/audit/audit-check.ts';
 import type { StoredRecord } from '../../../core/audit/audit-store.ts';
-import { resetText } from '../../../core/audit/record-resets.ts';
+import { resetText } from '../../../core/audit/resets/record-resets.ts';
 import { record } from '../../suites/audit-store.ts';
 import { deskMaker, maker, makersTrust } from '../../suites/signed-records.ts';
 

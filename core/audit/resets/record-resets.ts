@@ -1,4 +1,4 @@
-import type { SignedRecord } from './audit.ts';
+import type { SignedRecord } from '../audit.ts';
 
 /** What the cell has put on record in an incident whose workflow somebody has reset in Temporal. */
 export const resetText = 'A run of this incident was reset in Temporal: it continues from there, and asks its questions again.';
