@@ -1,19 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';
-import { Worker } from '@temporalio/worker';
 import { z } from 'zod';
 import type { Alert } from '../../core/alert/alert.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
-import { boundPatterns } from '../packs/turns/linear-patterns.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
-import type { Speaker } from '../temporal/speaker.ts';
-import { workflowThread } from '../temporal/workers.ts';
+import { differenceOnReplay } from './replay.ts';
 import { trialSpeaker } from './speaker.ts';
-import { hearErrorsAlone, runTrial, type TemporalTrial } from './trial.ts';
+import { runTrial, type TemporalTrial } from './trial.ts';
 import type { TrialBundle } from './trial-bundle.ts';
 
 const { History } = proto.temporal.api.history.v1;
@@ -146,29 +143,4 @@ async function faultOf(
     remedy:
       'If that is intended, record them again: firebreak pack histories. Open incidents finish on the build that they started with',
   };
-}
-
-interface Replay {
-  /** Path of the workflows' bundle. */
-  readonly bundle: string;
-  /** For a reader whose keys decrypt the history. */
-  readonly workflows: Speaker['workflows'];
-  readonly workflowId: string;
-  readonly history: unknown;
-}
-
-/** Returns which step differs when a history is replayed on a bundle; undefined: none. */
-export async function differenceOnReplay({ bundle, workflows, workflowId, history }: Replay): Promise<string | undefined> {
-  hearErrorsAlone();
-  boundPatterns();
-  const options = { workflowBundle: { codePath: bundle }, ...workflows, ...workflowThread };
-  const replayed = Worker.runReplayHistories(options, [{ workflowId, history: History.fromObject(Object(history)) }]);
-  for await (const { error } of replayed) if (error) return differenceIn(error);
-  return undefined;
-}
-
-/** Extracts the differing step from the core's long message. */
-function differenceIn({ message }: Error): string {
-  const found = /Nondeterminism error: ([^"\n]*)/.exec(message)?.[1] ?? message.split('\n')[0] ?? '';
-  return found.replaceAll('\\', '').slice(0, 300);
 }

@@ -118,10 +118,28 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     stdout: 'Every history replays.\n',
   });
 
+  // Words and version numbers decide no path.
   const file = join(folder, 'playbooks/miner.ts');
+  const worded = readFileSync(file, 'utf8')
+    .replace('Cut off a pod that mines', 'Cut off a miner')
+    .replace(/question: .*/, "question: 'May it mine?',")
+    .replace('The pod stays quarantined.', 'It stays cut off.')
+    .replace('} mines', '} is mining');
+  writeFileSync(file, worded);
+  const packFile = join(folder, 'firebreak.pack.ts');
+  writeFileSync(packFile, readFileSync(packFile, 'utf8').replace('0.1.0', '0.2.0'));
+  expect(await firebreakIn(folder, 'pack', 'histories', '--check')).toMatchObject({
+    code: 0,
+    stdout: 'Every history replays.\n',
+  });
+  writeFileSync(file, worded.replace("duration('4h'", "duration('8h'"));
+  expect((await firebreakIn(folder, 'pack', 'histories', '--check')).stdout).toMatch(
+    /takes another path than before \(keep\): the step quarantinePod \(lease \{"durationMs":28800000.*where it was the step quarantinePod \(lease \{"durationMs":14400000/,
+  );
+
   writeFileSync(
     file,
-    readFileSync(file, 'utf8').replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='),
+    worded.replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='),
   );
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(

@@ -65,7 +65,7 @@ async function replayIncidents(
   { config: path, incidents: limit, within }: ReplayOptions,
 ): Promise<ReplayedHistories> {
   const { cliSpeaker, withSession } = await import('../session.ts');
-  const { differenceOnReplay } = await import('../../trial/histories.ts');
+  const { differenceOnReplay } = await import('../../trial/replay.ts');
   const { recentRunsOf } = await import('../../incidents/recent-runs.ts');
   try {
     return await withSession({ config: path }, async (session) => {
