@@ -225,11 +225,13 @@ function readInput(run: StepRun, { registered }: Rules): void {
   const action = registered.get(call.action);
   if (!action) throw new FirebreakError('FB_ERR_REFUSED', `this worker does not have the action ${call.action}`);
   const input = action.input.safeParse(call.input);
-  if (!input.success)
+  if (!input.success) {
+    const [{ path = [], message = '' } = {}] = input.error.issues;
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `the input of ${call.action} is not valid at ${input.error.issues[0]?.path.join('.') ?? 'its root'}`,
+      `the input of ${call.action} is not valid at ${path.join('.') || 'its root'}: ${message}`,
     );
+  }
   run.action = action;
   run.input = input.data;
 }

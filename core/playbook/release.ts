@@ -23,6 +23,8 @@ export interface ReleaseStatement {
   readonly replayed: { readonly golden: number; readonly incidents: number };
   /** How many of them take a different course on it, some of them by name and step, and why the publisher accepts this. Absent: none. */
   readonly changed?: { readonly count: number; readonly histories: readonly string[]; readonly because: string };
+  /** What the check found, and which incidents were not replayed, some of it in words, and why the publisher accepts it. Absent: nothing. */
+  readonly despite?: { readonly count: number; readonly findings: readonly string[]; readonly because: string };
   /** ISO 8601, UTC. */
   readonly at: string;
 }

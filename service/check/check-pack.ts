@@ -7,6 +7,7 @@ import type { PackFiles } from '../packs/pack-files.ts';
 import { runPackProgram } from '../packs/pack-program.ts';
 import { packFaults } from '../packs/pack-rules.ts';
 import { checkTypes } from '../packs/pack-types.ts';
+import { faultsOfHistories } from '../trial/recorded.ts';
 import { configurationFindings, groupFindings } from './configured.ts';
 import type { CheckFinding } from './finding.ts';
 import { PackPlaces } from './places.ts';
@@ -28,7 +29,11 @@ interface CheckSettings {
   readonly config?: Config;
   /** The existing rules; absent: those of the public rule sets. */
   readonly rules?: readonly KnownRule[];
+  readonly depth?: CheckDepth;
 }
+
+/** `quick`: what is written, without running a body. `answers`: each body, too. `all`: also the recorded histories. */
+export type CheckDepth = 'quick' | 'answers' | 'all';
 
 export interface CheckedPack {
   /** Absent if it cannot be read. */
@@ -39,7 +44,7 @@ export interface CheckedPack {
 /** Checks everything that can be known about a pack before it is live, without a cluster. Takes some seconds at most. */
 export async function checkPack(
   { files, folder, named, alerts }: PackToCheck,
-  { config, rules }: CheckSettings,
+  { config, rules, depth = 'all' }: CheckSettings,
 ): Promise<CheckedPack> {
   const code = packFaults(files);
   if (code.length > 0) return { findings: code.map((fault) => ({ severity: 'error', check: 'code', ...fault })) };
@@ -51,7 +56,7 @@ export async function checkPack(
   }
   const places = new PackPlaces(files);
   // In a separate process, while the compiler runs.
-  const trying = tryFindings(files, pack, places, { named, alerts, config });
+  const trying = depth === 'quick' ? [] : tryFindings(files, pack, places, { named, alerts, config });
   const types = typeFindings(files, folder);
   return {
     pack,
@@ -62,8 +67,24 @@ export async function checkPack(
       ...(config ? configurationFindings(pack, places, config) : groupFindings(pack, places)),
       ...rightsFindings(pack, places, config),
       ...(await trying),
+      ...(depth === 'all' && folder !== undefined ? await historyFindings(folder, files) : []),
     ],
   };
+}
+
+async function historyFindings(folder: string, files: PackFiles): Promise<readonly CheckFinding[]> {
+  try {
+    const faults = await faultsOfHistories(folder, files);
+    return faults.map(({ file, problem, remedy }) => ({
+      severity: 'error',
+      check: 'histories',
+      file,
+      problem,
+      remedy: `${remedy}.`,
+    }));
+  } catch (error) {
+    return [thrown(error, files, 'histories')];
+  }
 }
 
 function typeFindings(files: PackFiles, folder: string | undefined): readonly CheckFinding[] {

@@ -9,7 +9,7 @@ import { type PackSource, readPackAt } from '../packs/pack-files.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
-import { type CheckedPack, checkPack } from './check-pack.ts';
+import { type CheckDepth, type CheckedPack, checkPack } from './check-pack.ts';
 import type { CheckFinding } from './finding.ts';
 import { actionsOfPack } from './rights.ts';
 
@@ -19,6 +19,8 @@ export interface PacksToCheck {
   readonly config?: Config;
   /** The existing rules; absent: those of the public rule sets, and unanswered rules are not listed. */
   readonly rules?: RuleSet;
+  /** Absent: everything. */
+  readonly depth?: CheckDepth;
   /** Set to also ask the API server that the configuration names. */
   readonly live?: { readonly config: Config };
 }
@@ -33,9 +35,9 @@ interface CheckedPacks {
  * Checks packs before they are live.
  * @throws FB_ERR_NOT_FOUND for a source that is not a pack, FB_ERR_UNAVAILABLE if the API server is asked and does not answer.
  */
-export async function checkPacks({ sources, config, rules, live }: PacksToCheck): Promise<CheckedPacks> {
+export async function checkPacks({ sources, config, rules, depth = 'all', live }: PacksToCheck): Promise<CheckedPacks> {
   const checked: CheckedPack[] = [];
-  for (const source of sources) checked.push(await checkSource(source, config, rules));
+  for (const source of sources) checked.push(await checkSource(source, { config, rules, depth }));
   const packs = checked.flatMap(({ pack }) => pack ?? []);
   const findings = [
     ...checked.flatMap((one) => one.findings),
@@ -45,7 +47,17 @@ export async function checkPacks({ sources, config, rules, live }: PacksToCheck)
   return { packs, findings: sorted(findings) };
 }
 
-async function checkSource(source: PackSource, config: Config | undefined, rules: RuleSet | undefined): Promise<CheckedPack> {
+async function checkSource(
+  source: PackSource,
+  {
+    config,
+    rules,
+    depth,
+  }: Pick<PacksToCheck, 'depth'> & {
+    readonly config: Config | undefined;
+    readonly rules: RuleSet | undefined;
+  },
+): Promise<CheckedPack> {
   const folder = 'folder' in source ? source.folder : undefined;
   const samples = folder === undefined ? '' : join(folder, 'alerts');
   const read = existsSync(samples) ? readAlerts([samples], config?.cluster ?? 'local') : [];
@@ -56,7 +68,7 @@ async function checkSource(source: PackSource, config: Config | undefined, rules
       named: namedAs(source),
       alerts: read.flatMap((one) => (one.ok ? [one.alert] : [])),
     },
-    { ...(config && { config }), ...(rules && { rules: rules.rules }) },
+    { ...(config && { config }), ...(rules && { rules: rules.rules }), ...(depth && { depth }) },
   );
   const unread = read.flatMap((one) =>
     one.ok || one.from === samples ? [] : unreadFinding(relative(folder ?? '', one.from), one.reason),

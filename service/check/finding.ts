@@ -5,6 +5,7 @@ type CheckName =
   | 'envelope'
   | 'answers'
   | 'replay'
+  | 'histories'
   | 'guardrails'
   | 'configuration'
   | 'groups'

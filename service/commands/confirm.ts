@@ -43,7 +43,7 @@ export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends: string)
   if (hasTerminal() || (yes && target !== undefined)) return;
   const missing = [
     ...(yes ? [] : ['--yes']),
-    ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${lastPart(ends)}`] : []),
+    ...(target === undefined ? [`--target with the ${endText(ends).replace(/^./, (first) => first.toLowerCase())}`] : []),
   ];
   throw new FirebreakError('FB_ERR_INCOMPLETE', `cannot ask for confirmation without a terminal: add ${missing.join(' and ')}`);
 }
@@ -73,8 +73,7 @@ export async function confirm(
     return typed;
   };
   try {
-    if (ends !== undefined && options.target === undefined)
-      mustEndName(ends, await ask(`Last ${typedCharacters} characters of ${lastPart(ends)}: `));
+    if (ends !== undefined && options.target === undefined) mustEndName(ends, await ask(`${endText(ends)}: `));
     const reason = isUnreasoned ? (await ask('Why? It is signed with your answer. ')).trim() : undefined;
     const problem = reason === undefined ? undefined : problemOfReason(reason);
     if (problem !== undefined) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', problem);
@@ -118,7 +117,23 @@ export function askOnTerminal(): { ask(question: string): Promise<string | undef
   };
 }
 
+/** Of `our-playbooks@1.1.0` the version: its last characters are also those of another. */
+function versionIn(name: string): string | undefined {
+  return /@(.+)$/.exec(lastPart(name))?.[1];
+}
+
+function endText(name: string): string {
+  return versionIn(name) === undefined
+    ? `Last ${typedCharacters} characters of ${lastPart(name)}`
+    : `Version in ${lastPart(name)}`;
+}
+
 function mustEndName(ends: string, typed: string): void {
-  if (typed.trim().toLowerCase() === typedEnd(ends)) return;
-  throw new FirebreakError('FB_ERR_NOT_CONFIRMED', `these are not the last ${typedCharacters} characters of ${lastPart(ends)}`);
+  if (typed.trim().toLowerCase() === (versionIn(ends) ?? typedEnd(ends))) return;
+  throw new FirebreakError(
+    'FB_ERR_NOT_CONFIRMED',
+    versionIn(ends) === undefined
+      ? `these are not the last ${typedCharacters} characters of ${lastPart(ends)}`
+      : `this is not the version in ${lastPart(ends)}`,
+  );
 }

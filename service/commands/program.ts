@@ -137,6 +137,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
   },
   {
+    name: 'check',
+    description: 'check a pack before it goes live, with everything that Firebreak can check',
+    register: async (program) => (await import('./playbooks/check.ts')).registerCheck(program),
+  },
+  {
     name: 'builds',
     description: 'the builds that open incidents use',
     register: async (program) => (await import('./pack/builds.ts')).registerBuildsCommand(program),

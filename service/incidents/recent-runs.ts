@@ -1,6 +1,10 @@
 import type proto from '@temporalio/proto';
+import { hasCode } from '../../core/errors.ts';
 import { listedRuns } from './rows.ts';
 import { incidentState, type Session } from './session.ts';
+
+/** A cell answers within milliseconds. One that reads an incident again after a start takes longer: the publisher is told. */
+const answerMs = 5_000;
 
 /** A run of an incident as stored in Temporal, still sealed. */
 interface StoredRun {
@@ -14,8 +18,8 @@ interface RecentRuns {
   /** Number of this cluster's runs that were examined, and how many of them could not be read. */
   readonly looked: number;
   readonly unread: number;
-  /** The time limit was reached before all were examined. */
-  readonly isCut: boolean;
+  /** Number of the others: the time limit was reached, or nobody answers about incidents. */
+  readonly left: number;
 }
 
 /**
@@ -29,22 +33,25 @@ export async function recentRunsOf(
   { pack, limit, untilMs }: { readonly pack: string; readonly limit: number; readonly untilMs: number },
 ): Promise<RecentRuns> {
   const rows = await listedRuns(session, limit);
+  const { onCatchingUp: _, ...brief } = { ...session, withinMs: answerMs };
   const runs: StoredRun[] = [];
   let [looked, unread] = [0, 0];
   for (const { incident, run } of rows) {
     if (Date.now() >= untilMs) break;
     looked += 1;
     try {
-      const { bodies } = await incidentState(session, { id: incident, run });
+      const { bodies } = await incidentState(brief, { id: incident, run });
       const packs = new Set(bodies.map(({ playbook }) => playbook.split('/')[0]));
       // The shipped playbooks are in every build.
       packs.delete('firebreak');
       if (!packs.delete(pack) || packs.size > 0) continue;
       const handle = session.client.workflow.getHandle(incident, run);
       runs.push({ incident, run, history: await session.client.withDeadline(untilMs, () => handle.fetchHistory()) });
-    } catch {
+    } catch (error) {
       unread += 1;
+      // Then nobody answers for the others either.
+      if (hasCode(error, 'FB_ERR_UNAVAILABLE')) break;
     }
   }
-  return { runs, looked, unread, isCut: looked < rows.length };
+  return { runs, looked, unread, left: rows.length - looked };
 }

@@ -40,15 +40,22 @@ export async function wideningOfRelease(
   live: PromotionTerms | undefined,
 ): Promise<readonly string[]> {
   const before = live ? envelopesOf(await orderedRelease(releases, live)) : [];
-  return [...wideningOf(before, envelopesOf(next)), ...changedBy(next.statement)];
+  return [...wideningOf(before, envelopesOf(next)), ...acceptedBy(next.statement)];
 }
 
-/** Its body behaves differently from the previous one; the envelope says nothing about that. */
-function changedBy({ replayed: { golden, incidents }, changed }: ReleaseStatement): readonly string[] {
-  if (!changed) return [];
-  const { count, because } = changed;
-  const some = `${count} of ${golden + incidents} histories ${count === 1 ? 'takes' : 'take'}`;
-  return [`${some} another path on it, which its publisher intends: ${because}`];
+/** What its publisher accepts about its body; the envelope says nothing about that. */
+function acceptedBy({ replayed: { golden, incidents }, changed, despite }: ReleaseStatement): readonly string[] {
+  const lines: string[] = [];
+  if (changed) {
+    const some = `${changed.count} of ${golden + incidents} histories ${changed.count === 1 ? 'takes' : 'take'}`;
+    lines.push(`${some} another path on it, which its publisher intends: ${changed.because}`);
+  }
+  if (despite) {
+    const [first = ''] = despite.findings;
+    const others = despite.count === 1 ? '' : `, and ${despite.count - 1} more`;
+    lines.push(`its publisher accepts what the check found (${first}${others}): ${despite.because}`);
+  }
+  return lines;
 }
 
 /** The envelopes as signed by the publisher. */

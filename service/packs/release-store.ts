@@ -51,6 +51,13 @@ const releaseSchema = z.strictObject({
         because: z.string().min(1).max(longestReason),
       })
       .exactOptional(),
+    despite: z
+      .strictObject({
+        count: z.int().min(1),
+        findings: z.array(z.string().max(1_000)).min(1).max(mostChanged),
+        because: z.string().min(1).max(longestReason),
+      })
+      .exactOptional(),
     at: z.iso.datetime(),
   }),
   keyId,

@@ -137,10 +137,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     /takes another path than before \(keep\): the step quarantinePod \(lease \{"durationMs":28800000.*where it was the step quarantinePod \(lease \{"durationMs":14400000/,
   );
 
-  writeFileSync(
-    file,
-    worded.replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='),
-  );
+  writeFileSync(file, worded.replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='));
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(
     /^histories\/miner\.\w+\.json: recorded\/miner takes another path than before \(\w+\): [^.]+\. If that is intended, record them again/,
@@ -180,11 +177,26 @@ releases: { folder: releases, publishers: [{ name: us, key: publisher.pem.pub }]
     ...because,
     '--json',
   );
-  expect(published.stderr).toContain('No incident was replayed: ');
-  expect(JSON.parse(published.stdout)).toMatchObject({
+  expect(published.stderr).toMatch(/FB_ERR_REFUSED.*no incident was replayed: .*--despite/s);
+  expect(published.code).toBe(1);
+  const signed = await firebreakIn(
+    folder,
+    'pack',
+    'publish',
+    '--config',
+    'firebreak.yaml',
+    '--key',
+    key,
+    ...because,
+    '--despite',
+    'no cell runs here',
+    '--json',
+  );
+  expect(JSON.parse(signed.stdout)).toMatchObject({
     outcome: 'published',
     replayed: { golden: 3, incidents: 0 },
     changed: { because: 'keeps the state first' },
+    despite: { count: 1, because: 'no cell runs here' },
   });
 });
 

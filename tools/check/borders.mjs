@@ -62,7 +62,7 @@ const serviceRooms = {
   simulation: ['cell', 'config', 'intake', 'packs', 'process', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
-  check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation'],
+  check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation', 'trial'],
   setup: ['config'],
   doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'records', 'setup', 'streams'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],

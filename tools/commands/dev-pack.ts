@@ -8,8 +8,11 @@ import type { PlatformRecord } from '../platform/platform-record.ts';
 import { freePorts } from '../platform/ports.ts';
 import { ensureBuilt } from '../setup/build.mjs';
 
-/** The only person of a platform on which a pack is tried. */
-const person = 'you';
+/** Who answers on a platform on which a pack is tried. A release of what is critical takes two people: the developer answers as both. */
+const people = [
+  { id: 'you', name: 'You' },
+  { id: 'second', name: 'A second person' },
+] as const;
 
 /**
  * Runs Firebreak on the local platform with a pack under development: saved changes are live, until it is interrupted. Configuration, keys and records stay in
@@ -18,8 +21,9 @@ const person = 'you';
 export async function runPack(folder: string, { stateDir, temporal, kubernetes }: PlatformRecord): Promise<void> {
   const home = join(stateDir, 'firebreak');
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const key = join(home, `${person}.pem`);
-  if (!existsSync(key)) {
+  const keys = people.map(({ id }) => [id, join(home, `${id}.pem`)] as const);
+  for (const [, key] of keys) {
+    if (existsSync(key)) continue;
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
     writeFileSync(`${key}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
@@ -34,7 +38,9 @@ export async function runPack(folder: string, { stateDir, temporal, kubernetes }
     kubernetes: { kubeconfig: kubernetes.kubeconfig },
   };
   writeFileSync(configFile, stringify({ ...written, ...servers }), { mode: 0o600 });
-  process.stdout.write(`configuration           ${configFile}\nkey for answers (${person})   ${key}\n\n`);
+  process.stdout.write(
+    `configuration           ${configFile}\n${keys.map(([id, key]) => `key for answers (--as ${id}) ${key}\n`).join('')}\n`,
+  );
   const built = await ensureBuilt({ node: process.execPath });
   const cli = join(built, 'service', 'cli.js');
   process.exitCode = await runUnder({
@@ -52,8 +58,8 @@ function firstConfig(ports: { readonly intake: number; readonly desk: number }):
     intake: { listen: { port: ports.intake }, tokens: [{ name: 'dev', token: { file: 'token' } }] },
     desk: { listen: { port: ports.desk } },
     roster: {
-      people: [{ id: person, name: 'You', keys: [`${person}.pem.pub`] }],
-      groups: { oncall: [person], leads: [person] },
+      people: people.map(({ id, name }) => ({ id, name, keys: [`${id}.pem.pub`] })),
+      groups: { oncall: people.map(({ id }) => id), leads: people.map(({ id }) => id) },
     },
     log: { format: 'text' },
   };

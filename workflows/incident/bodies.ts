@@ -9,7 +9,7 @@ import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition, type FailedPromise, nowMs, within } from '../world.ts';
+import { condition, type FailedPromise, logLine, nowMs, within } from '../world.ts';
 import { BodyWork } from './body-work.ts';
 import { type BodyLife, type CalledPlaybook, type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -310,6 +310,8 @@ export class Bodies {
     const detail = at === undefined ? message : `${message}, at ${at}`;
     body.state = { ...body.state, state: 'failed', detail };
     this.#model.record('playbook.failed', `playbook/${playbook}`, detail, { code, ...(at !== undefined && { at }) });
+    // For its author, who reads what the service prints.
+    logLine(`the playbook stopped: ${detail}`, { firebreakPlaybook: playbook });
     this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
   }
 

@@ -45,7 +45,7 @@ const agreeing: Readonly<Record<Noun, string>> = {
 const endsInWords: Readonly<Record<Noun, string>> = {
   suppression: 'the workload’s name, as `firebreak suppress list` shows it',
   restraint: 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name',
-  promotion: 'the version, such as acme@1.2.0',
+  promotion: 'what is proposed, such as acme@1.2.0',
 };
 
 /** The command that lists its ids. */

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type PackFiles, readPackAt } from '../../packs/pack-files.ts';
+import { readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import type { HistoryFault } from '../../trial/histories.ts';
+import { faultsOfHistories } from '../../trial/recorded.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
 
@@ -20,15 +20,6 @@ export function registerHistories(pack: Command): void {
     ),
     ['firebreak pack histories', 'firebreak pack histories --check'],
   ).action(histories);
-}
-
-/** Only for a folder: a tarball has no histories. Temporal is loaded only if there is something to replay. */
-export async function faultsOfHistories(where: string, files: PackFiles): Promise<readonly HistoryFault[]> {
-  const folder = resolve(where);
-  if (!existsSync(join(folder, 'histories'))) return [];
-  const { replayHistories } = await import('../../trial/histories.ts');
-  const { packBundle } = await import('../../trial/trial-bundle.ts');
-  return replayHistories(folder, await packBundle(folder, files));
 }
 
 export function printChanged(faults: readonly HistoryFault[]): void {

@@ -61,7 +61,7 @@ function manifest(name: string, runner: Runner, folder: string) {
     version: '0.1.0',
     private: true,
     type: 'module',
-    files: ['firebreak.pack.ts', 'playbooks'],
+    files: ['firebreak.pack.ts', 'playbooks', 'actions', 'implementations'],
     scripts: { test, check: 'tsc -p . && firebreak pack check' },
     devDependencies: {
       '@types/node': own.types,
@@ -122,7 +122,7 @@ const compilerOptions = {
     skipLibCheck: true,
     noEmit: true,
   },
-  include: ['firebreak.pack.ts', 'playbooks', 'test'],
+  include: ['firebreak.pack.ts', 'playbooks', 'actions', 'implementations', 'test'],
 };
 
 const jestConfig = `/** Modules stay modules, and types are taken off. */
@@ -172,8 +172,8 @@ export const miner = definePlaybook(
       onSilence: 'The pod stays quarantined.',
     });
     if (answer.choice === 'release') {
-      verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
       await steps.quarantinePod.undo(quarantine, answer.approval);
+      verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
     } else if (answer.choice === 'keep') {
       verdict('true_positive', \`not expected, said \${answer.by.join(' and ')}\`);
     }

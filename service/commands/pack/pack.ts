@@ -6,9 +6,10 @@ import { describePack } from '../../packs/describe.ts';
 import { packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
+import { faultsOfHistories } from '../../trial/recorded.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
-import { faultsOfHistories, printChanged, registerHistories } from './histories.ts';
+import { printChanged, registerHistories } from './histories.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
 import { registerPromoting } from './promote.ts';
 import { registerPublishing } from './publish.ts';
@@ -118,7 +119,7 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
   ]);
   if (actions.length > 0) printActions(actions);
   print();
-  print(`To check every answer, its rules and its groups: firebreak playbooks check --pack ${where}`);
+  print(`To check every answer, its rules and its groups: firebreak check ${where}`);
 }
 
 function printActions(actions: readonly OwnAction[]): void {

@@ -10,13 +10,12 @@ import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { declarationsIn, describePack } from '../../packs/describe.ts';
 import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
-import { packFaults } from '../../packs/pack-rules.ts';
-import { checkTypes } from '../../packs/pack-types.ts';
-import { longestReason, provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
+import { longestReason, mostChanged, provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type CommonOptions, durationOption, positive, withConfig, withExamples } from '../options.ts';
-import { print, printable, printJson, printTable } from '../output.ts';
+import { counted, print, printable, printJson, printTable } from '../output.ts';
+import { findingText } from '../playbooks/check.ts';
 import { namedPack } from './promote.ts';
 import { type ReplayOptions, replayAll } from './replay.ts';
 
@@ -27,6 +26,8 @@ interface StoreOptions extends CommonOptions {
 
 interface PublishOptions extends StoreOptions, ReplayOptions {
   readonly key: string;
+  readonly rules?: string;
+  readonly despite?: string;
 }
 
 function withStore(command: Command): Command {
@@ -57,7 +58,13 @@ export function registerPublishing(pack: Command): void {
         .option(
           '--allow-changed <reason>',
           'publish even though some histories now take another path; the reason is also signed',
-          whyChanged,
+          signedReason,
+        )
+        .option('--rules <folder>', 'your rule files: rule names are looked up there')
+        .option(
+          '--despite <reason>',
+          'publish even though the check finds something, or incidents could not be replayed; the reason is also signed',
+          signedReason,
         ),
     ),
     [
@@ -68,7 +75,7 @@ export function registerPublishing(pack: Command): void {
   )
     .addHelpText(
       'after',
-      '\nIncidents are those of the configuration’s Temporal in which a playbook of this pack ran, sealed and verified as everywhere else; with --store, none are read.' +
+      '\nIt is checked as by `firebreak check --strict`. Incidents are those of the configuration’s Temporal in which a playbook of this pack ran, sealed and verified as everywhere else; with --store, none are read.' +
         '\nOpen incidents finish with the build that they started with, whatever is published. A change is reported so that nobody makes one unknowingly.',
     )
     .action(publish);
@@ -83,7 +90,7 @@ export function registerPublishing(pack: Command): void {
   ).action(list);
 }
 
-function whyChanged(text: string): string {
+function signedReason(text: string): string {
   const reason = text.trim();
   if (reason === '' || reason.length > longestReason)
     throw new InvalidArgumentError(`Expected a reason for those who read it later, of at most ${longestReason} characters.`);
@@ -94,21 +101,17 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   const { files } = readPackAt(where);
   // Also for a tarball: the signature covers its code, not how it was packed.
   const pack = packOf(files, where);
-  const types = checkTypes(pack, 'folder' in packSourceAt(where) ? resolve(where) : undefined);
-  const [fault] = [...packFaults(pack), ...('faults' in types ? types.faults : [])];
-  if (fault)
-    throw new FirebreakError(
-      'FB_ERR_REFUSED',
-      `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check lists all problems`,
-    );
   if (options.store !== undefined) mustTakeFiles(resolve(options.store));
   const store = await storeIn(options);
-  const statement = await statementOf(pack, where, options);
+  const found = await foundIn(where, options);
+  // Before the build and the replay, which take longer.
+  acceptedIn(found, options.despite);
+  const statement = await statementOf(pack, where, options, found);
   // Only needed to publish or list.
   const { personalSigner } = await import('../../incidents/orders.ts');
   const release = await signedRelease(statement, pack, await personalSigner(options.key));
   const outcome = await store.publish(release);
-  const { pack: name, version, integrity, builtWith, replayed, changed } = statement;
+  const { pack: name, version, integrity, builtWith, replayed, changed, despite } = statement;
   if (options.json)
     return printJson({
       pack: name,
@@ -119,6 +122,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
       keyId: release.keyId,
       replayed,
       ...(changed && { changed }),
+      ...(despite && { despite }),
     });
   print(`${outcome === 'known' ? 'Already published' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
   print(
@@ -128,14 +132,19 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
 }
 
 /** @throws FB_ERR_REFUSED if the pack cannot be published. */
-async function statementOf(pack: PackFiles, where: string, options: PublishOptions): Promise<ReleaseStatement> {
+async function statementOf(
+  pack: PackFiles,
+  where: string,
+  options: PublishOptions,
+  found: readonly string[],
+): Promise<ReleaseStatement> {
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
   const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-publish-'));
   try {
     const { integrity } = pack;
     const { id, path: bundle } = await workflowBuild({ packs: [{ name, integrity, source: { release: pack } }], stateDir });
-    const replayed = await replayAll({ name, where, bundle, playbooks }, options);
+    const { notReplayed, ...replayed } = await replayAll({ name, where, bundle, playbooks }, options);
     return {
       format: 1,
       pack: name,
@@ -146,11 +155,48 @@ async function statementOf(pack: PackFiles, where: string, options: PublishOptio
       ...declarationsIn(described.raw),
       rights: rightsOf(playbooks),
       ...replayed,
+      ...acceptedIn([...found, ...notReplayed], options.despite),
       at: new Date().toISOString(),
     };
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/** What the same check finds as `firebreak check --strict`. @throws FB_ERR_REFUSED for code that could not run */
+async function foundIn(where: string, { store, config: path, rules: folder }: PublishOptions): Promise<readonly string[]> {
+  // The check imports the compiler and the simulation, which listing does not need.
+  const { checkPacks } = await import('../../check/check-packs.ts');
+  const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
+  const config = store === undefined ? (await configured(path)).config : undefined;
+  // Its histories are replayed on the build that is signed.
+  const { findings } = await checkPacks({
+    sources: [packSourceAt(where)],
+    depth: 'answers',
+    ...(config && { config }),
+    ...(folder !== undefined && { rules: ruleSetInFolder(folder) }),
+  });
+  const found = findings.filter(({ severity }) => severity !== 'notice');
+  const broken = found.find(({ severity, check }) => severity === 'error' && unusable.has(check));
+  if (broken) throw new FirebreakError('FB_ERR_REFUSED', `${findingText(broken)} firebreak check ${where} lists all problems`);
+  return found.map(findingText);
+}
+
+/** No reason makes up for these. */
+const unusable: ReadonlySet<string> = new Set(['code', 'types', 'envelope']);
+
+/** @throws FB_ERR_REFUSED if something was found and nobody has accepted it. */
+function acceptedIn(found: readonly string[], because: string | undefined): Pick<ReleaseStatement, 'despite'> {
+  const [first] = found;
+  if (first === undefined) return {};
+  if (because === undefined) {
+    for (const text of found) process.stderr.write(`${printable(text)}\n`);
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `${counted(found.length, 'finding')} against it: ${first} If it is to be published nevertheless, give the reason with --despite "…"`,
+    );
+  }
+  return { despite: { count: found.length, findings: found.slice(0, mostChanged).map((text) => text.slice(0, 1_000)), because } };
 }
 
 function saidBy<T>(work: () => T): T {
@@ -198,12 +244,24 @@ async function list(pack: string, options: StoreOptions): Promise<void> {
     });
   const store = await storeIn(options);
   const verify = options.store === undefined ? await publishersIn(options.config) : () => true;
-  const rows: { readonly version: string; readonly at: string; readonly said: string; readonly changed?: string }[] = [];
+  const rows: {
+    readonly version: string;
+    readonly at: string;
+    readonly said: string;
+    readonly changed?: string;
+    readonly despite?: string;
+  }[] = [];
   for (const version of await store.versions(pack)) {
     try {
       const { statement } = provenRelease(await store.release(pack, version), { verify }, { pack, version });
-      const { at, integrity: said, changed } = statement;
-      rows.push({ version, at, said, ...(changed && { changed: changed.because }) });
+      const { at, integrity: said, changed, despite } = statement;
+      rows.push({
+        version,
+        at,
+        said,
+        ...(changed && { changed: changed.because }),
+        ...(despite && { despite: despite.because }),
+      });
     } catch (error) {
       rows.push({ version, at: '', said: error instanceof Error ? error.message : 'it cannot be read' });
     }
@@ -220,6 +278,7 @@ async function list(pack: string, options: StoreOptions): Promise<void> {
     { title: 'PUBLISHED', text: (row) => row.at },
     { title: options.store === undefined ? 'INTEGRITY' : 'INTEGRITY (signature not checked)', text: (row) => row.said },
     { title: 'TAKES ANOTHER PATH', text: ({ changed }) => changed ?? '-' },
+    { title: 'PUBLISHED DESPITE FINDINGS', text: ({ despite }) => despite ?? '-' },
   ]);
 }
 

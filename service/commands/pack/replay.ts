@@ -24,13 +24,17 @@ interface Built {
   readonly playbooks: readonly AnyPlaybook[];
 }
 
+/** What was replayed, and which incidents were not. */
+type Replayed = Pick<ReleaseStatement, 'replayed' | 'changed'> & { readonly notReplayed: readonly string[] };
+
 /** @throws FB_ERR_REFUSED if a history takes another path and nobody has allowed that. */
-export async function replayAll(built: Built, options: ReplayOptions): Promise<Pick<ReleaseStatement, 'replayed' | 'changed'>> {
+export async function replayAll(built: Built, options: ReplayOptions): Promise<Replayed> {
   const own = await replayOwn(built);
-  const real = options.store === undefined ? await replayIncidents(built, options) : { count: 0, faults: [] };
+  const real = options.store === undefined ? await replayIncidents(built, options) : { count: 0, faults: [], notReplayed: [] };
+  const { notReplayed } = real;
   const faults = [...own.faults, ...real.faults];
   const replayed = { golden: own.count, incidents: real.count };
-  if (faults.length === 0) return { replayed };
+  if (faults.length === 0) return { replayed, notReplayed };
   for (const fault of faults) process.stderr.write(`${printable(fault)}\n`);
   const { allowChanged: because } = options;
   if (because === undefined)
@@ -40,6 +44,7 @@ export async function replayAll(built: Built, options: ReplayOptions): Promise<P
     );
   return {
     replayed,
+    notReplayed,
     changed: { count: faults.length, histories: faults.slice(0, mostChanged).map((fault) => fault.slice(0, 1_000)), because },
   };
 }
@@ -59,19 +64,22 @@ async function replayOwn({ where, bundle, playbooks }: Built): Promise<ReplayedH
   return { count: historiesIn(source.folder).length, faults: faults.map(({ file, problem }) => `${file}: ${problem}`) };
 }
 
-/** Replays the newest incidents that Temporal still has. If Temporal does not answer, that is reported, and the publisher's statement lists none. */
+/** Replays the newest incidents that Temporal still has. What could not be replayed needs the publisher's reason. */
 async function replayIncidents(
   { name, bundle }: Built,
   { config: path, incidents: limit, within }: ReplayOptions,
-): Promise<ReplayedHistories> {
+): Promise<ReplayedHistories & Pick<Replayed, 'notReplayed'>> {
   const { cliSpeaker, withSession } = await import('../session.ts');
   const { differenceOnReplay } = await import('../../trial/replay.ts');
   const { recentRunsOf } = await import('../../incidents/recent-runs.ts');
   try {
     return await withSession({ config: path }, async (session) => {
-      const { runs, looked, unread, isCut } = await recentRunsOf(session, { pack: name, limit, untilMs: Date.now() + within });
+      const { runs, looked, unread, left } = await recentRunsOf(session, { pack: name, limit, untilMs: Date.now() + within });
       tell(`${looked} of the newest incidents were checked: ${name} ran in ${runs.length}, ${unread} could not be read.`);
-      if (isCut) tell('Time ran out before the others were checked: --within allows more.');
+      const notReplayed: string[] = [];
+      if (unread > 0)
+        notReplayed.push(`${unread} of the newest incidents could not be read: is a Firebreak with the role cell running?`);
+      if (left > 0) notReplayed.push(`${left} of the newest incidents were not looked at: see --incidents and --within`);
       const { workflows } = cliSpeaker(session.config);
       const faults: string[] = [];
       for (const { incident, run, history } of runs) {
@@ -79,13 +87,12 @@ async function replayIncidents(
         if (difference !== undefined)
           faults.push(`incident ${incident} (run ${run}) takes another path than before: ${difference}`);
       }
-      return { count: runs.length, faults };
+      return { count: runs.length, faults, notReplayed };
     });
   } catch (error) {
     // A publisher may lack what is needed to read incidents: the payload key and access to Temporal.
     if (!hasCode(error, 'FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID')) throw error;
-    tell(`No incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`);
-    return { count: 0, faults: [] };
+    return { count: 0, faults: [], notReplayed: [`no incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`] };
   }
 }
 

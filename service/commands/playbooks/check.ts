@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { CheckFinding } from '../../check/finding.ts';
@@ -11,28 +12,59 @@ interface CheckOptions extends CommonOptions {
   readonly rules?: string;
   readonly live?: true;
   readonly strict?: true;
+  readonly quick?: true;
 }
 
-/** Adds `firebreak playbooks check`: everything to know about a pack before it goes live. */
+const described =
+  'check packs before they go live: code, types, every answer, replay, histories, rights, groups, guardrails, rules';
+
+/** Adds `firebreak check`: everything to know about a pack before it goes live. */
+export function registerCheck(program: Command): void {
+  const command = program
+    .command('check')
+    .description(described)
+    .argument(
+      '[where]',
+      'folder of a pack, or a tarball from `npm pack` (default: this folder, or the packs of the configuration)',
+    );
+  withChecks(command, [
+    'firebreak check',
+    'firebreak check our-playbooks --quick',
+    'firebreak check . --config firebreak.yaml --strict',
+  ]).action((where: string | undefined, options: CheckOptions) => {
+    const here = existsSync('firebreak.pack.ts') || options.config === undefined ? '.' : undefined;
+    const pack = where ?? here;
+    return run({ ...options, ...(pack !== undefined && { pack }) });
+  });
+}
+
+/** Adds `firebreak playbooks check`: the same, for the packs of a configuration. */
 export function registerCheckCommand(group: Command): void {
   const command = group
     .command('check')
-    .description('check packs before they go live: code, types, every answer, replay, rights, groups, guardrails, rules')
-    .option('--pack <path>', 'folder of a pack, or a tarball from `npm pack` (default: the packs of the configuration)')
+    .description(described)
+    .option('--pack <path>', 'folder of a pack, or a tarball from `npm pack` (default: the packs of the configuration)');
+  withChecks(command, [
+    'firebreak playbooks check --pack .',
+    'firebreak playbooks check --pack . --config firebreak.yaml --rules /etc/falco/rules.d',
+    'firebreak playbooks check --config firebreak.yaml --live --json',
+  ]).action(run);
+}
+
+function withChecks(command: Command, examples: readonly string[]): Command {
+  command
+    .option('--quick', 'only what is written: run no body, and replay no history')
     .option('--config <file>', 'the configuration that it will run with', process.env.FIREBREAK_CONFIG)
     .option('--rules <folder>', 'your rule files: rule names are looked up there, and unanswered rules are listed')
     .option('--live', 'ask the API server which rights are missing')
     .option('--strict', 'exit code 1 for warnings, too');
-  withExamples(withJson(command), [
-    'firebreak playbooks check --pack .',
-    'firebreak playbooks check --pack . --config firebreak.yaml --rules /etc/falco/rules.d',
-    'firebreak playbooks check --config firebreak.yaml --live --json',
-  ])
-    .addHelpText('after', '\nExit code 1 if there is an error. It changes nothing, and asks a cluster only with --live.')
-    .action(run);
+  return withExamples(withJson(command), examples).addHelpText(
+    'after',
+    '\nExit code 1 if there is an error. It changes nothing, and asks a cluster only with --live.',
+  );
 }
 
-async function run({ pack, config: path, rules: folder, live, strict, json }: CheckOptions): Promise<void> {
+async function run({ pack, config: path, rules: folder, live, strict, quick, json }: CheckOptions): Promise<void> {
   // Imports the compiler, the simulation engine and decoders, which the other playbook commands do not need.
   const { checkPacks } = await import('../../check/check-packs.ts');
   const { loadConfig } = await import('../../config/load.ts');
@@ -48,6 +80,7 @@ async function run({ pack, config: path, rules: folder, live, strict, json }: Ch
     );
   const { packs, findings } = await checkPacks({
     sources,
+    ...(quick && { depth: 'quick' }),
     ...(config && { config }),
     ...(folder !== undefined && { rules: ruleSetInFolder(folder) }),
     ...(live && config && { live: { config } }),
@@ -66,8 +99,13 @@ async function run({ pack, config: path, rules: folder, live, strict, json }: Ch
 
 const styles = { error: 'red', warning: 'yellow', notice: 'dim' } as const;
 
-function printFinding({ severity, playbook, file, line, problem, remedy }: CheckFinding): void {
+function printFinding(finding: CheckFinding): void {
+  print(`${styled(styles[finding.severity], finding.severity.padEnd(7))}  ${printable(findingText(finding))}`);
+}
+
+/** With its place, if known. */
+export function findingText({ playbook, file, line, problem, remedy }: CheckFinding): string {
   const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
   const who = playbook === undefined ? '' : `${playbook}: `;
-  print(`${styled(styles[severity], severity.padEnd(7))}  ${printable(`${place}${who}${problem}. ${remedy}`)}`);
+  return `${place}${who}${problem}. ${remedy}`;
 }

@@ -81,6 +81,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'playbooks graph': 'nothing',
   'playbooks list': 'nothing',
   'playbooks show': 'nothing',
+  check: 'nothing',
   'playbooks check': 'nothing',
   'keys make': 'nothing',
   'keys manifests': 'nothing',
@@ -176,7 +177,7 @@ describe('a command that destroys something or weakens the response', () => {
     // Before the configuration is read and before anything is connected to: neither exists.
     const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
-      /^FB_ERR_INCOMPLETE: .*cannot ask for confirmation without a terminal: add --yes and --target with the last 4 characters/,
+      /^FB_ERR_INCOMPLETE: .*cannot ask for confirmation without a terminal: add --yes and --target with the (?:last 4 characters of|version in) /,
     );
     expect([status, stdout]).toEqual([2, '']);
     expect((await withoutTerminal(name, [...args, '--yes', '--target', 'cart'])).stderr).not.toContain('FB_ERR_INCOMPLETE');
@@ -191,10 +192,10 @@ describe('a command that destroys something or weakens the response', () => {
     ['restraints approve', 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name'],
     ['suppress add', 'debug'],
     ['suppress approve', 'the workload’s name, as `firebreak suppress list` shows it'],
-    ['pack approve', 'the version, such as acme@1.2.0'],
+    ['pack approve', 'what is proposed, such as acme@1.2.0'],
     ['pack promote', 'acme@1.0.0'],
     ['pack rollback', 'acme'],
-    ['pack withdraw', 'the version, such as acme@1.2.0'],
+    ['pack withdraw', 'what is proposed, such as acme@1.2.0'],
     ['deadlines stop', 'cart'],
     ['evidence destroy', 'cart'],
     ['records hold end', id],
@@ -205,7 +206,9 @@ describe('a command that destroys something or weakens the response', () => {
   ])('without a terminal: %s says which name it needs', async (name, ends) => {
     const args = table[name];
     if (args === undefined || typeof args === 'string') throw new Error('it decides nothing');
-    expect((await withoutTerminal(name, args)).stderr).toContain(`with the last 4 characters of ${ends}\n`);
+    expect((await withoutTerminal(name, args)).stderr).toContain(
+      `with the ${ends.includes('@') ? 'version in' : 'last 4 characters of'} ${ends}\n`,
+    );
   });
 
   test('says which of the two is missing if there is no terminal', async () => {

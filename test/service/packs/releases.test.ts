@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PackRelease, ReleaseStatement } from '../../../core/playbook/release.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
@@ -193,7 +193,8 @@ describe('firebreak pack publish', () => {
   };
 
   test('signs a version with its envelopes, rights and build, and lists it; an invalid version is refused', () => {
-    const published = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'shared', '--json']);
+    const despite = ['--despite', 'a pack of a test'];
+    const published = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'shared', '--json', ...despite]);
     expect(published.stderr).toBe('');
     expect(JSON.parse(published.stdout)).toMatchObject({
       pack: 'acme',
@@ -214,9 +215,55 @@ describe('firebreak pack publish', () => {
       ...acmeFiles,
       'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', 'latest'),
     });
-    expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared']).stderr).toContain('use three numbers');
+    expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared', ...despite]).stderr).toContain(
+      'use three numbers',
+    );
     writeFileSync(join(folder, 'file'), '');
     const { stderr } = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'file']);
     expect(stderr).toMatch(/cannot write to \S+file: EEXIST\n→ With --store, name a folder that you may write to/);
+  });
+
+  /** Each of them passes `pack check`. */
+  test.each([
+    ['that contains a pod and asks nobody', (text: string) => text, 'stays in force, and nobody is asked about it'],
+    [
+      'that never ends',
+      (text: string) => text.replace('    note(', '    while (alert.title.length < 9_999) await Promise.resolve();\n    note('),
+      'never ends',
+    ],
+    [
+      'that throws on an ordinary alert',
+      (text: string) => text.replace('    note(', "    if (alert.rule !== '') throw new Error('no such process');\n    note("),
+      'no such process',
+    ],
+    [
+      'that keeps something outside of itself',
+      (text: string) =>
+        text
+          .replace('export const miner', 'let runs = 0;\nexport const miner')
+          .replace('note(saying', 'note(String(runs++));\n    note(saying'),
+      'it behaves differently when it is replayed',
+    ],
+    [
+      'with a misspelt rule',
+      (text: string) => text.replace('Detect crypto miners', 'Terminal shel in container'),
+      'Did you mean “Terminal shell in container”?',
+    ],
+  ])('refuses a playbook %s, unless a reason is signed', (name, changed, problem) => {
+    const files = { ...acmeFiles, 'playbooks/miner.ts': changed(acmeFiles['playbooks/miner.ts'] ?? '') };
+    const store = `store of one ${name}`;
+    const faulty = relative(folder, writePackFolder(join(folder, `one ${name}`), files));
+    const refused = run(['publish', faulty, '--key', 'publisher.pem', '--store', store]);
+    expect(refused.stderr).toContain(problem);
+    expect(refused.stderr).toMatch(/FB_ERR_REFUSED.*against it: .*--despite/s);
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(existsSync(join(folder, store, 'releases/acme/1.0.0.json'))).toBe(false);
+    expect(run(['publish', faulty, '--key', 'publisher.pem', '--store', store, '--despite', 'only tried'])).toMatchObject({
+      status: 0,
+    });
+    const { statement }: PackRelease = JSON.parse(readFileSync(join(folder, store, 'releases/acme/1.0.0.json'), 'utf8'));
+    expect(statement.despite?.because).toBe('only tried');
+    expect(statement.despite?.findings.join('\n')).toContain(problem);
+    expect(run(['releases', 'acme', '--store', store]).stdout).toContain('only tried');
   });
 });
