@@ -16,7 +16,7 @@ export const ruleTables: Readonly<Record<string, Readonly<Record<string, RuleJud
 
 /** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */
 export function ruleConfidence(
-  alert: Pick<Alert, 'sensor' | 'rule' | 'severity'>,
+  alert: Pick<Alert, 'sensor' | 'rule' | 'severity' | 'apiRequest'>,
   own: readonly OwnConfidence[] = [],
 ): RuleJudgement {
   const { sensor, rule, severity } = alert;
@@ -25,6 +25,16 @@ export function ruleConfidence(
   const table = Object.hasOwn(ruleTables, sensor) ? ruleTables[sensor] : undefined;
   const known = table && Object.hasOwn(table, rule) ? table[rule] : undefined;
   if (known) return known;
+  if (alert.apiRequest?.subresource === 'exec') return execIntoPod;
   const confidence = atLeast(severity, 'medium') ? 'likely' : 'weak';
   return { confidence, why: 'no table has this rule: judged by its severity', source: 'its severity' };
 }
+
+/** What is done inside reports itself: the door and the first step through it are not two acts. */
+const execIntoPod: RuleJudgement = {
+  confidence: 'weak',
+  isDebugging: true,
+  isSession: true,
+  why: 'people and programs run commands in pods; what they do there is judged by itself',
+  source: 'the API server’s audit log',
+};

@@ -162,6 +162,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks/backtest.ts')).registerBacktestCommand(program),
   },
   {
+    name: 'assess',
+    description: "show what would have been done about a sensor's log: no configuration, no cluster",
+    register: async (program) => (await import('./assess/assess.ts')).registerAssessCommand(program),
+  },
+  {
     name: 'actions',
     description: 'the actions of playbooks, and the rights that they need',
     register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),

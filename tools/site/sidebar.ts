@@ -83,6 +83,7 @@ export const kinds: readonly Kind[] = [
           'intake.md',
           'containment.md',
           'evidence.md',
+          'assess.md',
           'assessment.md',
           'rule-confidence.md',
           'novelty.md',

@@ -31,7 +31,13 @@ export async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
 async function feed(packed: AsyncIterable<Uint8Array>, gunzip: ReturnType<typeof createGunzip>): Promise<void> {
   for await (const chunk of packed) {
     if (gunzip.write(chunk)) continue;
-    await new Promise<unknown>((resolve) => gunzip.once('drain', resolve).once('close', resolve));
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        gunzip.off('drain', done).off('close', done);
+        resolve();
+      };
+      gunzip.on('drain', done).on('close', done);
+    });
   }
   gunzip.end();
 }
