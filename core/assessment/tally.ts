@@ -3,7 +3,7 @@ import { assess, type Profile, profiles, type Response } from './assessment.ts';
 import type { PodFacts, PodStories } from './stories.ts';
 
 /** Something new that is done about a pod or another subject. What adds nothing is no decision. */
-export interface Decision {
+export interface PodDecision {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly namespace: string | null;
@@ -40,12 +40,12 @@ export class Tally {
   }
 
   /** @param nowMs when it happened: milliseconds since 1970 */
-  take(alert: Alert, nowMs: number, facts: PodFacts = {}): readonly Decision[] {
+  take(alert: Alert, nowMs: number, facts: PodFacts = {}): readonly PodDecision[] {
     this.#noteExec(alert);
     const pod = alert.pod && `${alert.pod.namespace}/${alert.pod.name}`;
     const execBy = pod === undefined ? undefined : this.#execs.get(pod);
     const story = this.#stories.hear(alert, { nowMs, facts: { ...(execBy && { execBy }), ...facts } });
-    return this.#books.flatMap(([profile, book]): readonly Decision[] => {
+    return this.#books.flatMap(([profile, book]): readonly PodDecision[] => {
       const contained = pod !== undefined && book.contained.has(pod);
       if (contained) return [];
       const policy = { mode: 'contain', profile, onSilence: 'nothing', scope: 'every pod' } as const;

@@ -1,7 +1,7 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, worse } from '../../../core/alert/severity.ts';
 import { type Profile, profiles, type Response } from '../../../core/assessment/assessment.ts';
-import type { Decision } from '../../../core/assessment/tally.ts';
+import type { PodDecision } from '../../../core/assessment/tally.ts';
 
 /** How often a rule or a workload was in the log, and in what. */
 export interface Noisy {
@@ -23,8 +23,8 @@ export interface ProfileSummary {
   readonly questionsInWorst8Hours: number;
   /** By hour of the day, UTC. */
   readonly byHour: readonly { readonly contain: number; readonly ask: number; readonly pages: number }[];
-  readonly contained: readonly Decision[];
-  readonly asked: readonly Decision[];
+  readonly contained: readonly PodDecision[];
+  readonly asked: readonly PodDecision[];
 }
 
 class Count {
@@ -48,12 +48,12 @@ const mostDecisions = 200_000;
 export class Summary {
   readonly #rules = new Map<string, Count>();
   readonly #workloads = new Map<string, Count>();
-  readonly #decisions: Decision[] = [];
+  readonly #decisions: PodDecision[] = [];
   alerts = 0;
   fromMs = Number.POSITIVE_INFINITY;
   toMs = 0;
 
-  take(alert: Alert, atMs: number, decisions: readonly Decision[]): void {
+  take(alert: Alert, atMs: number, decisions: readonly PodDecision[]): void {
     this.alerts += 1;
     this.fromMs = Math.min(this.fromMs, atMs);
     this.toMs = Math.max(this.toMs, atMs);
@@ -79,7 +79,7 @@ export class Summary {
     const asked = own.filter(({ response }) => response === 'ask');
     const paged = asked.filter(({ pages }) => pages);
     const contained = own.filter(({ response }) => response === 'contain');
-    const inHour = (all: readonly Decision[], hour: number): number => all.filter((one) => hourOf(one) === hour).length;
+    const inHour = (all: readonly PodDecision[], hour: number): number => all.filter((one) => hourOf(one) === hour).length;
     return {
       profile,
       decisions: { contain: contained.length, ask: asked.length, file: count('file'), watch: count('watch') },
@@ -99,7 +99,7 @@ export class Summary {
   /** What a live cell would have left, with the guardrails as they are shipped. */
   liveDifferences(profile: Profile): readonly string[] {
     const contained = this.of(profile).contained;
-    const isProtected = ({ namespace }: Decision): boolean => protectedNamespaces.includes(namespace ?? '');
+    const isProtected = ({ namespace }: PodDecision): boolean => protectedNamespaces.includes(namespace ?? '');
     const inside = contained.filter(isProtected).length;
     const byNamespace = new Map<string, number[]>();
     for (const one of contained.filter((each) => !isProtected(each))) {
@@ -136,7 +136,7 @@ function overCap(times: readonly number[]): number {
   return over;
 }
 
-function worstOf(asked: readonly Decision[]): number {
+function worstOf(asked: readonly PodDecision[]): number {
   const times = asked.map(({ at }) => Date.parse(at)).toSorted((a, b) => a - b);
   let [start, worst] = [0, 0];
   for (const [end, at] of times.entries()) {
@@ -146,7 +146,7 @@ function worstOf(asked: readonly Decision[]): number {
   return worst;
 }
 
-function hourOf({ at }: Decision): number {
+function hourOf({ at }: PodDecision): number {
   return new Date(at).getUTCHours();
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import type { Decision } from '../../../../core/assessment/tally.ts';
+import type { PodDecision } from '../../../../core/assessment/tally.ts';
 import { projectRoot } from '../../../../service/process/project-root.ts';
 import { firebreakHere } from '../../../command-line.ts';
 
@@ -47,16 +47,16 @@ function written(name: string, content: string | Uint8Array): string {
   return file;
 }
 
-async function decisions(args: readonly string[]): Promise<readonly Decision[]> {
+async function decisions(args: readonly string[]): Promise<readonly PodDecision[]> {
   const { stdout, status } = await firebreakHere(['assess', ...args, '--json'], { folder });
   expect(status).toBe(0);
   return stdout
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Decision);
+    .map((line) => JSON.parse(line) as PodDecision);
 }
 
-const what = (all: readonly Decision[]) => all.map(({ at, pod, response }) => `${at.slice(11, 19)} ${pod} ${response}`);
+const what = (all: readonly PodDecision[]) => all.map(({ at, pod, response }) => `${at.slice(11, 19)} ${pod} ${response}`);
 
 describe('firebreak assess', () => {
   it('prints a line for each decision, with exactly the fields of its schema', async () => {
