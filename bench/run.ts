@@ -22,6 +22,7 @@ const benchmarks = [
   'matcher',
   'playbooks/backtest',
   'novelty',
+  'assessment',
   'playbooks/every-answer',
   'playbooks/saved-pack',
   'playbooks/pack-check',
