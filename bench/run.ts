@@ -22,7 +22,7 @@ const benchmarks = [
   'matcher',
   'playbooks/backtest',
   'novelty',
-  'assessment',
+  'playbooks/assessment',
   'playbooks/every-answer',
   'playbooks/saved-pack',
   'playbooks/pack-check',

@@ -5,14 +5,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Profile, profiles } from '../core/assessment/assessment.ts';
-import { type Baseline, PodStories } from '../core/assessment/stories.ts';
-import { type PodDecision, Tally } from '../core/assessment/tally.ts';
-import { readLog } from '../service/commands/assess/read-log.ts';
-import { Summary } from '../service/commands/assess/summary.ts';
-import { type Goal, loadNow, printGoals, writeResult } from './report.ts';
+import { type Profile, profiles } from '../../core/assessment/assessment.ts';
+import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
+import { type PodDecision, Tally } from '../../core/assessment/tally.ts';
+import { readLog } from '../../service/commands/assess/read-log.ts';
+import { Summary } from '../../service/commands/assess/summary.ts';
+import { type Goal, loadNow, printGoals, writeResult } from '../report.ts';
 
-const folder = process.argv[2] ?? join(import.meta.dirname, '../test/fixtures/judgement');
+const folder = process.argv[2] ?? join(import.meta.dirname, '../../test/fixtures/judgement');
 const intrusions = z
   .array(z.object({ id: z.string(), goalAt: z.number(), begins: z.string(), pods: z.array(z.string()) }))
   .parse(JSON.parse(readFileSync(join(folder, 'intrusions/index.json'), 'utf8')));
