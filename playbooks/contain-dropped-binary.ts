@@ -16,14 +16,13 @@ export const containDroppedBinary = definePlaybook(
       { group: 'oncall', within: '15m', page: true },
       { group: 'leads', within: '1h', page: true },
     ],
-    headStart: 'quarantinePod',
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, settle } = context;
-    const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    const { alert, steps, settle, containment } = context;
     // Keeps evidence that may be gone in a minute while the pod is cut off, even if that takes long or is refused.
     const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const quarantine = await contained;
+    const quarantine = await (containment ?? steps.quarantinePod({ pod: alert.pod, lease: '4h' }));
     // The ticket system may be down for hours: people are asked anyway.
     const filed = settle({
       ticket: steps.openTicket({

@@ -11,13 +11,12 @@ export const quarantineOnOrder = definePlaybook(
       { group: 'oncall', within: '30m' },
       { group: 'leads', within: '2h' },
     ],
-    headStart: 'quarantinePod',
+    contains: 'pod',
   },
-  async ({ alert, steps, ask, settle, verdict }) => {
-    const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+  async ({ alert, containment, steps, ask, settle, verdict }) => {
     // Keeps evidence that may be gone in a minute while the pod is cut off, even if that takes long or is refused.
     const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const quarantine = await contained;
+    const quarantine = await (containment ?? steps.quarantinePod({ pod: alert.pod, lease: '4h' }));
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} was quarantined by order`,

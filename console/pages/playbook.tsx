@@ -59,7 +59,7 @@ function matchOf(answers: string) {
 }
 
 function Described({
-  playbook: { on, answers, per, levels, headStart, evidenceFirst, uses, scheduled },
+  playbook: { on, answers, per, levels, contains, evidenceFirst, uses, scheduled },
 }: {
   readonly playbook: DescribedPlaybook;
 }) {
@@ -76,7 +76,7 @@ function Described({
             ? 'those who decide on incidents'
             : levels.map(({ group, within }) => `${group}, for ${within}`).join(', then ')}
         </Fact>
-        {headStart !== null && <Fact name="At once">Contains before its incident has started</Fact>}
+        {contains !== null && <Fact name="May contain">The alert’s pod, at once, even before its incident has started</Fact>}
         {evidenceFirst !== null && <Fact name="Evidence first">for {evidenceFirst} at most</Fact>}
       </dl>
       <Table head={['It may', 'Effect', 'Reach']}>

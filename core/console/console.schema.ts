@@ -545,7 +545,7 @@ const describedPlaybook = z.object({
     )
     .nullable(),
   params: z.record(text, z.looseObject({ kind: text, default: z.unknown(), about: text.exactOptional() })),
-  headStart: text.nullable(),
+  contains: text.nullable(),
   evidenceFirst: text.nullable(),
   uses: z.array(z.object({ name: text, title: text, effect: text, reach: text, undo: text })),
   /** When a scheduled playbook runs, in words, and next; null: it answers alerts. */

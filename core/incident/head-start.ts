@@ -1,5 +1,6 @@
 import type { StepCall } from '../action/step.ts';
 import type { Alert } from '../alert/alert.ts';
+import { isContainedAtOnce } from '../assessment/contained-at-once.ts';
 import { answering } from '../playbook/answering.ts';
 import type { AnyPlaybook } from '../playbook/playbook.ts';
 import { incidentIdOf, type Subject, subjectTitle } from './incident.ts';
@@ -15,8 +16,8 @@ export interface HeadStartRequest {
 }
 
 /**
- * The step that the cell may begin while an alert's incident starts: the one that an enabled playbook declares as its first. None for an alert that is in
- * doubt, does not identify a pod for certain, whose workload is a guess, or that waited too long.
+ * The containment that the cell may begin while an alert's incident starts: of an alert whose pod is contained at once, and that an enabled playbook answers
+ * which lets it be. None for an alert that is in doubt, does not identify a pod for certain, whose workload is a guess, or that waited too long.
  *
  * @param now milliseconds since 1970
  */
@@ -27,13 +28,14 @@ export function headStartOf(
   const { pod, workload, severity, doubt } = alert;
   if (doubt !== undefined || pod?.uid === undefined || workload === undefined || workload.guessed === true) return undefined;
   if (now - Date.parse(receivedAt) > headStartWithinMs) return undefined;
-  const playbook = answering(playbooks, alert).find(({ headStart }) => headStart !== undefined);
-  if (playbook?.headStart === undefined) return undefined;
+  if (!isContainedAtOnce(alert)) return undefined;
+  const playbook = answering(playbooks, alert).find(({ contains }) => contains === 'pod');
+  if (!playbook) return undefined;
   const incident = incidentIdOf(subject);
   const { namespace, name, uid } = pod;
   return {
-    key: `${incident}/head-start/${alert.id}/${playbook.id}/pod:${uid}/${playbook.headStart}`,
-    action: playbook.headStart,
+    key: `${incident}/head-start/${alert.id}/${playbook.id}/pod:${uid}/quarantinePod`,
+    action: 'quarantinePod',
     input: { pod: { namespace, name, uid } },
     // The run is not known yet: whatever this incident holds, its next run holds too.
     incident: { id: incident, run: '' },

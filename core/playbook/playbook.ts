@@ -1,5 +1,6 @@
 import type { ActionDeclaration, Verification } from '../action/action.ts';
 import type { Effect, Plan } from '../action/plan.ts';
+import type { QuarantinePodOutput } from '../actions/containment/quarantine-pod.schema.ts';
 import type { Alert, PodRef } from '../alert/alert.ts';
 import { ownRules } from '../alert/own-alerts.ts';
 import type { Severity } from '../alert/severity.ts';
@@ -123,6 +124,7 @@ export interface AskOptions<
   Choices extends Readonly<Record<string, string>>,
   Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
   Forms extends { readonly [K in keyof Choices]?: Form } = NoForms,
+  Until extends boolean = boolean,
 > {
   readonly question: string;
   /** Choice id → button label. For a choice with a plan, only a leading `Yes` or `No` of it is shown: its plan says what it does. */
@@ -138,7 +140,15 @@ export interface AskOptions<
   readonly forms?: Forms;
   /** What silence means, as text for the card. Silence is never yes. */
   readonly onSilence: string;
+  /**
+   * It asks whether to contain the pod. It ends with the choice `contained` as soon as Firebreak has contained the pod at once: votes and approvals of it are
+   * then void. Only in a playbook with `contains: 'pod'`.
+   */
+  readonly untilContained?: Until;
 }
+
+/** The result of the containment that Firebreak began by itself. */
+export type PodContainment = StepResult<'quarantinePod', QuarantinePodOutput>;
 
 /** For a question that is answered only by its buttons. */
 type NoForms = Readonly<Record<never, never>>;
@@ -146,7 +156,7 @@ type NoForms = Readonly<Record<never, never>>;
 type ValueOf<F> = F extends TypedField<infer Value> ? Value : never;
 type ValuesOf<F> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
 
-export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Forms = NoForms> =
+export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Forms = NoForms, Until extends boolean = false> =
   | {
       [K in keyof Choices & string]: {
         readonly choice: K;
@@ -157,7 +167,16 @@ export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Form
         readonly form: K extends keyof Forms ? ValuesOf<Forms[K]> : NoForms;
       };
     }[keyof Choices & string]
-  | { readonly choice: 'silence' };
+  | { readonly choice: 'silence' }
+  | (Until extends true
+      ? {
+          /** Firebreak has contained the pod at once while the question was open. */
+          readonly choice: 'contained';
+          readonly containment: PodContainment;
+          /** The alert that it was contained for. */
+          readonly because: Alert;
+        }
+      : never);
 
 export type Settled<T> =
   | { readonly ok: true; readonly value: T }
@@ -217,14 +236,20 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
   readonly incident: BodyIncident;
   /** The envelope's parameters, with the values from configuration. */
   readonly params: ParamValues<P>;
+  /**
+   * The containment of the alert's pod that Firebreak began before the body; undefined if it did not, or the envelope does not say `contains: 'pod'`. Fails if
+   * the pod could not be contained.
+   */
+  readonly containment: Promise<PodContainment> | undefined;
   readonly steps: Steps<U>;
   readonly ask: <
     const Choices extends Readonly<Record<string, string>>,
     const Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
     const Forms extends { readonly [K in keyof Choices]?: Form } = NoForms,
+    const Until extends boolean = false,
   >(
-    options: AskOptions<Choices, Plans, Forms>,
-  ) => Promise<Answer<Choices, Plans, Forms>>;
+    options: AskOptions<Choices, Plans, Forms, Until>,
+  ) => Promise<Answer<Choices, Plans, Forms, Until>>;
   /** Runs the parts concurrently and never throws: each result says whether its part succeeded. */
   readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
     parts: T,
@@ -294,10 +319,10 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
    */
   readonly levels?: readonly AskedGroup[];
   /**
-   * The body's first step is always this action on the alert's pod: the cell then begins it as soon as the alert is durable, and the body finds it done. Only
-   * for what is automatic anyway; guardrails and caps still apply.
+   * The alert's pod may be contained at once. Whether it is, Firebreak decides for each alert, and not the body: it quarantines the pod, even before the body
+   * begins and while its question is open, and tells the body (`containment`, `untilContained`). Guardrails and caps still apply.
    */
-  readonly headStart?: 'quarantinePod';
+  readonly contains?: 'pod';
   /**
    * If a later part of a `saga` fails, what it has done is undone without asking: within an hour, and only while the incident is known to be below critical.
    * Absent: people are asked.
@@ -305,7 +330,7 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
   readonly sagaUndo?: 'below-critical';
   /**
    * Containment waits until the evidence that the body has begun to collect is kept or has failed, but no longer than this: for cases in which a cut would make
-   * the running program destroy itself. Cannot be combined with `headStart`.
+   * the running program destroy itself. Cannot be combined with `contains`.
    */
   readonly evidenceFirst?: Duration;
 }
@@ -317,9 +342,11 @@ type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Para
     | (Omit<PlaybookEnvelope<U, R, P>['on'], 'match' | 'schedule'> & { readonly schedule: RunSchedule });
 };
 
-type NeededByHeadStart<U extends Uses> = 'quarantinePod' extends keyof U
-  ? unknown
-  : { readonly headStart?: Impossible<'headStart needs quarantinePod: add it to uses'> };
+type NeededToContain<U extends Uses, R extends Requires> = 'quarantinePod' extends keyof U
+  ? 'pod' extends R
+    ? unknown
+    : { readonly contains?: Impossible<"a playbook that contains needs a pod: add 'pod' to on.requires"> }
+  : { readonly contains?: Impossible<'a playbook that contains needs quarantinePod: add it to uses'> };
 
 /** What a scheduled playbook matches: Firebreak's own alert that its time has come. */
 const scheduledMatch: Match = { rule: ownRules.schedule };
@@ -337,7 +364,7 @@ const isInWorkflow = '__TEMPORAL__' in globalThis;
  * @throws TypeError for an envelope that contradicts itself.
  */
 export function definePlaybook<const U extends Uses, const R extends Requires = never, const P extends Params = NoParams>(
-  envelope: WrittenEnvelope<U, R, P> & NeededByHeadStart<U>,
+  envelope: WrittenEnvelope<U, R, P> & NeededToContain<U, R>,
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
   const { id, on } = envelope;
@@ -353,12 +380,7 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 
 /** @throws TypeError for an envelope that contradicts itself. */
 function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(envelope: PlaybookEnvelope<U, R, P>): void {
-  if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
-    throw new TypeError(
-      `playbook ${envelope.id}: headStart contains the pod before evidence can be kept: remove headStart or evidenceFirst`,
-    );
-  if (envelope.headStart !== undefined && envelope.on.match === 'unanswered')
-    throw new TypeError(`playbook ${envelope.id}: a playbook for unanswered alerts cannot have a head start: remove headStart`);
+  for (const problem of problemsOfContaining(envelope)) throw new TypeError(`playbook ${envelope.id}: ${problem}`);
   for (const [name, of] of Object.entries(envelope.params ?? {})) {
     const problem = problemOfParam(of, of.default);
     if (problem !== undefined) throw new TypeError(`playbook ${envelope.id}: the default of parameter ${name}: ${problem}`);
@@ -368,14 +390,32 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
     throw new TypeError(`playbook ${envelope.id}: its schedule: ${problem}`);
   if (schedule && envelope.on.match !== scheduledMatch)
     throw new TypeError(`playbook ${envelope.id}: a scheduled playbook answers no alerts: remove match`);
-  if (schedule && envelope.headStart !== undefined)
-    throw new TypeError(`playbook ${envelope.id}: a scheduled playbook cannot have a head start: remove headStart`);
   for (const problem of problemsOfEnvelope(envelope)) throw new TypeError(`playbook ${envelope.id}: ${problem}`);
   if (envelope.levels?.length === 0)
     throw new TypeError(
       `playbook ${envelope.id}: its questions reach nobody: name a group, levels: [{ group: 'oncall', within: '15m' }]`,
     );
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
+}
+
+/** No compiler has checked the envelope of a playbook written in JavaScript. */
+function problemsOfContaining({ contains, evidenceFirst, on, per = 'pod', uses }: AnyPlaybook): readonly string[] {
+  if (contains === undefined) return [];
+  return [
+    ...(contains === 'pod'
+      ? []
+      : [`contains is “${String(contains)}”: only a pod can be contained at once: write contains: 'pod'`]),
+    ...(Object.values(uses).some(({ name }) => name === 'quarantinePod')
+      ? []
+      : ["contains: 'pod' needs quarantinePod: add it to uses"]),
+    ...(on.requires.includes('pod') ? [] : ["contains: 'pod' needs a pod: add 'pod' to on.requires"]),
+    ...(per === 'pod' ? [] : [`it runs per ${per}, and contains: 'pod' needs a body for each pod: remove per or contains`]),
+    ...(evidenceFirst === undefined
+      ? []
+      : ["contains: 'pod' contains the pod before evidence can be kept: remove contains or evidenceFirst"]),
+    ...(on.match === 'unanswered' ? ['a playbook for unanswered alerts cannot contain at once: remove contains'] : []),
+    ...(on.schedule ? ['a scheduled playbook has no pod to contain at once: remove contains'] : []),
+  ];
 }
 
 /** The parts of a playbook that routing, docs and lists need, whatever its actions. */

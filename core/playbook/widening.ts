@@ -30,8 +30,7 @@ export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPl
 }
 
 function mayDo(playbook: AnyPlaybook): string {
-  const { headStart } = playbook;
-  const first = headStart === undefined ? '' : `, and contains before it is asked (${headStart})`;
+  const first = playbook.contains === undefined ? '' : `, and contains the ${playbook.contains} before it is asked`;
   return `${actionsOf(playbook).join(', ') || 'do nothing'}${first}`;
 }
 
@@ -70,7 +69,7 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
   // One of the pack's own actions may reach further under its old name.
   const has = new Set(actionsOf(old));
   const said: string[] = actionsOf(now).flatMap((action) => (has.has(action) ? [] : [`may do ${action}`]));
-  if (now.headStart !== undefined && old.headStart === undefined) said.push(`contains before its body begins (${now.headStart})`);
+  if (now.contains !== undefined && old.contains === undefined) said.push(`contains the ${now.contains} before its body begins`);
   if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('undoes its steps without asking when a part fails');
   if (lessEvidence(old, now)) said.push(`waits less for evidence before it contains (${now.evidenceFirst ?? 'not at all'})`);
   if (severities.indexOf(now.on.minSeverity) > severities.indexOf(old.on.minSeverity))

@@ -6,6 +6,7 @@ import {
   rotateSecret,
   snapshotPodState,
 } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
 import { fileTicket, fileTicketDuring } from './words.ts';
 
@@ -56,9 +57,23 @@ export interface PodExtras {
   readonly next?: (answer: PodAnswer | 'rotate') => Promise<void>;
 }
 
-/** For critical alerts, contains at once and asks afterwards; for lower ones, asks first. */
-export function containOrAsk(context: Removing, words: PodQuestion, extras: PodExtras = {}): Promise<PodAnswer> {
-  return context.alert.severity === 'critical' ? containAtOnce(context, words, extras) : askToQuarantine(context, words, extras);
+/** The containment that Firebreak began by itself, and the alert that it began it for, if that came after the one that the body runs for. */
+interface ContainedFor {
+  readonly containment: Promise<Quarantine>;
+  readonly because?: Alert;
+}
+
+/** Asks what to do with the pod if Firebreak has contained it, and otherwise whether to contain it, until Firebreak does. */
+export async function containOrAsk(context: Removing, words: PodQuestion, extras: PodExtras = {}): Promise<PodAnswer> {
+  const { containment } = context;
+  const kept = (extras.keep ?? (() => keepVolatile(context)))();
+  if (containment) return askOnceContained(context, words, { containment }, { ...extras, kept });
+  return askToQuarantine(
+    context,
+    words,
+    { ...extras, keep: () => kept },
+    { onContained: (contained) => askOnceContained(context, words, contained, { ...extras, kept }) },
+  );
 }
 
 /**
@@ -69,10 +84,12 @@ export async function askToQuarantine(
   context: Answering,
   { question, expected, ticket, todo }: PodQuestion,
   { keep = () => keepVolatile(context), next }: PodExtras = {},
+  { onContained }: { readonly onContained?: (contained: ContainedFor) => Promise<PodAnswer> } = {},
 ): Promise<PodAnswer> {
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
   const kept = keep();
+  const untilContained = onContained !== undefined;
   const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod }) });
   const harmless = ['expected'] as const;
   const onSilence = 'Nothing is done to the pod. A ticket is filed.';
@@ -84,8 +101,13 @@ export async function askToQuarantine(
         plan: { quarantine: planned.value },
         harmless,
         onSilence,
+        untilContained,
       })
-    : await ask({ question, choices: { expected, look }, harmless, onSilence });
+    : await ask({ question, choices: { expected, look }, harmless, onSilence, untilContained });
+  if (answer.choice === 'contained') {
+    const { containment, because } = answer;
+    return onContained ? onContained({ containment: Promise.resolve(containment), because }) : 'quarantine';
+  }
   if (answer.choice === 'expected') verdict('benign', `expected, said ${answer.by.join(' and ')}`);
   else {
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
@@ -128,19 +150,21 @@ export const standsAfter = {
 } as const;
 
 /**
- * Quarantines the pod at once, which needs no approval and can be undone, and keeps evidence meanwhile; then asks whether to release the pod, or to delete it
- * and rotate what it knew. For critical alerts. If nobody answers, it stays quarantined. Evidence is kept before anything is deleted.
+ * Asks whether to release the pod that Firebreak contains, or to delete it and rotate what it knew. If nobody answers, it stays quarantined. Evidence is kept
+ * before anything is deleted.
  */
-export async function containAtOnce(
+export async function askOnceContained(
   context: Removing,
-  { question, ticket, todo }: Omit<PodQuestion, 'expected'>,
-  { keep = () => keepVolatile(context), next }: PodExtras = {},
+  words: Omit<PodQuestion, 'expected'>,
+  { containment, because }: ContainedFor,
+  { kept, next }: Pick<PodExtras, 'next'> & { readonly kept: Promise<unknown> },
 ): Promise<PodAnswer> {
-  const { alert, steps, settle } = context;
-  const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
-  // Even if containment takes long or is refused.
-  const kept = keep();
-  const quarantine = await contained;
+  const { settle } = context;
+  const { ticket, todo } = words;
+  const question = because
+    ? `${words.question} It was contained at once because of “${because.rule}”: ${because.title}`
+    : words.question;
+  const quarantine = await containment;
   // The ticket system may be down for hours: people are asked anyway.
   const filed = settle({
     ticket: fileTicket(context, {

@@ -1,6 +1,6 @@
 import type { listReachableSecrets } from '../../core/actions/index.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
-import { keepVolatile, type PodAnswer, type PodExtras, type PodQuestion, type removing } from './pod.ts';
+import { askOnceContained, keepVolatile, type PodAnswer, type PodExtras, type PodQuestion, type removing } from './pod.ts';
 import { fileTicketDuring } from './words.ts';
 
 type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
@@ -15,7 +15,7 @@ async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 
 }
 
 /**
- * Asks whether it is expected; if not, quarantines the pod and, if people want it, revokes what it may have read. A quarantine alone revokes no credential:
+ * Asks what to do with the pod if Firebreak has contained it, and otherwise whether it is expected; if not, quarantines the pod and, if people want it, revokes what it may have read. A quarantine alone revokes no credential:
  * stolen ones are used from elsewhere.
  */
 export async function askToRotate(
@@ -23,9 +23,11 @@ export async function askToRotate(
   { question, expected, ticket, todo }: PodQuestion,
   { keep = () => keepVolatile(context), next }: PodExtras = {},
 ): Promise<PodAnswer | 'rotate'> {
-  const { alert, steps, ask, settle, verdict } = context;
+  const { alert, steps, ask, settle, verdict, containment } = context;
   const { pod } = alert;
   const kept = keep();
+  const words = { question, ticket, todo };
+  if (containment) return askOnceContained(context, words, { containment }, { kept, ...(next && { next }) });
   const reach = await reachableText(context);
   const plans = await settle({
     quarantine: steps.quarantinePod.plan({ pod }),
@@ -36,6 +38,7 @@ export async function askToRotate(
     question: `${question} ${reach}`,
     harmless: ['expected'],
     onSilence: 'Nothing is done. A ticket is filed.',
+    untilContained: true,
   } as const;
   const quarantine = plans.quarantine.ok ? plans.quarantine.value : undefined;
   const rotate = plans.rotate.ok && plans.rotate.value.changes.length > 0 ? plans.rotate.value : undefined;
@@ -48,6 +51,10 @@ export async function askToRotate(
           choices: { ...choices, quarantine: 'No', rotate: 'No' },
           plan: { quarantine, rotate: [quarantine, rotate] },
         });
+  if (answer.choice === 'contained') {
+    const { containment: done, because } = answer;
+    return askOnceContained(context, words, { containment: Promise.resolve(done), because }, { kept, ...(next && { next }) });
+  }
   if (answer.choice === 'expected') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
     await kept;

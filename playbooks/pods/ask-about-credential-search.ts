@@ -1,7 +1,7 @@
 import { listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
-import { containAtOnce, removing } from '../fragments/pod.ts';
+import { removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { askToRotate } from '../fragments/secrets.ts';
 import { programOf } from '../fragments/words.ts';
@@ -31,6 +31,7 @@ export const askAboutCredentialSearch = definePlaybook(
     },
     uses: { ...removing, listReachableSecrets },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert } = context;
@@ -40,7 +41,6 @@ export const askAboutCredentialSearch = definePlaybook(
       ticket: 'A search for credentials',
       todo: 'Keys of clouds, registries and other systems are not Secrets of the cluster: whoever issued them has to revoke them. Check their logs for use from elsewhere.',
     };
-    if (alert.severity === 'critical') await containAtOnce(context, words);
-    else await askToRotate(context, words);
+    await askToRotate(context, words);
   },
 );

@@ -2,7 +2,7 @@ import { blockEgress, captureTraffic, listReachableSecrets } from '../../core/ac
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { askToRotate } from '../fragments/secrets.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
@@ -25,6 +25,7 @@ export const askAboutExfiltration = definePlaybook(
     },
     uses: { ...removing, captureTraffic, blockEgress, listReachableSecrets },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;
@@ -38,6 +39,6 @@ export const askAboutExfiltration = definePlaybook(
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
     const extras = { keep, next: () => askToBlock(context) };
-    await (alert.severity === 'critical' ? containAtOnce(context, words, extras) : askToRotate(context, words, extras));
+    await askToRotate(context, words, extras);
   },
 );

@@ -31,6 +31,7 @@ export const askAboutKernelChange = definePlaybook(
     },
     uses: { ...removing, collectNodeInfo, cordonNode },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert } = context;

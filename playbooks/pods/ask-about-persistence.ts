@@ -39,6 +39,7 @@ export const askAboutPersistence = definePlaybook(
     },
     uses: { ...removing, snapshotFilesystem },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;

@@ -39,6 +39,7 @@ export const containContainerEscape = definePlaybook(
     },
     uses: { ...removing, checkpointContainer, collectNodeInfo, cordonNode },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;

@@ -27,6 +27,7 @@ export const containCryptominer = definePlaybook(
     },
     uses: { ...removing, blockEgress },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert } = context;

@@ -30,6 +30,7 @@ export const containPrivilegeEscalation = definePlaybook(
     },
     uses: removing,
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert } = context;

@@ -32,6 +32,7 @@ export const containProcessInjection = definePlaybook(
     },
     uses: { ...removing, checkpointContainer },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle, skip } = context;

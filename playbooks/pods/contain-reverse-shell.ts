@@ -30,6 +30,7 @@ export const containReverseShell = definePlaybook(
     },
     uses: { ...removing, captureTraffic, blockEgress },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;

@@ -1,7 +1,7 @@
 import { collectLogs, snapshotFilesystem, snapshotVolume } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
-import { containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { askOnceContained, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { fileTicket, programOf } from '../fragments/words.ts';
 
@@ -21,9 +21,10 @@ export const stopDestruction = definePlaybook(
     },
     uses: { ...removing, collectLogs, snapshotVolume, snapshotFilesystem },
     levels: urgent,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, ask, settle, verdict } = context;
+    const { alert, steps, ask, settle, verdict, containment } = context;
     const { pod } = alert;
     // What is being destroyed is the evidence, and perhaps the data: volumes first, each minute counts.
     const keep = () =>
@@ -37,11 +38,12 @@ export const stopDestruction = definePlaybook(
     const ticket = 'Data or traces are being deleted';
     const todo =
       'A quarantine cuts off the network but does not stop writes to a volume: only deleting the pod does. Check backups and the kept snapshots before anything is restored.';
-    if (alert.severity === 'critical') {
-      await containAtOnce(context, { question, ticket, todo }, { keep });
+    const kept = keep();
+    const words = { question, ticket, todo };
+    if (containment) {
+      await askOnceContained(context, words, { containment }, { kept });
       return;
     }
-    const kept = keep();
     const plans = await settle({ quarantine: steps.quarantinePod.plan({ pod }), end: steps.deletePod.plan({ pod }) });
     const [quarantine, end] = [plans.quarantine, plans.end].map((plan) => plan.ok);
     const answer =
@@ -57,13 +59,24 @@ export const stopDestruction = definePlaybook(
             plan: { quarantine: plans.quarantine.value, end: plans.end.value },
             harmless: ['expected'],
             onSilence: 'Nothing is done to the pod. A ticket is filed.',
+            untilContained: true,
           })
         : await ask({
             question,
             choices: { expected: 'Yes, it cleans up', look: 'Leave it as it is, and look into it' },
             harmless: ['expected'],
             onSilence: 'Nothing is done to the pod. A ticket is filed.',
+            untilContained: true,
           });
+    if (answer.choice === 'contained') {
+      await askOnceContained(
+        context,
+        words,
+        { containment: Promise.resolve(answer.containment), because: answer.because },
+        { kept },
+      );
+      return;
+    }
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
       await kept;
@@ -71,10 +84,8 @@ export const stopDestruction = definePlaybook(
     }
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
-    if (answer.choice === 'end') {
-      // It may end before all is saved: with destruction ongoing, no longer wait is justified than the engine demands.
-      await steps.deletePod({ pod }, answer.approval);
-    }
+    // It may end before all is saved: with destruction ongoing, no longer wait is justified than the engine demands.
+    if (answer.choice === 'end') await steps.deletePod({ pod }, answer.approval);
     const done = {
       silence: 'Nobody answered: nothing was done to the pod.',
       look: `Somebody has to look into it: nothing was done to the pod${quarantine && end ? '' : ', which can be neither quarantined nor deleted'}.`,

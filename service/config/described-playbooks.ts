@@ -29,7 +29,7 @@ export function describedPlaybooks(config: Configured | undefined, now: number):
 }
 
 function described(playbook: AnyPlaybook): Omit<DescribedPlaybook, 'enabled' | 'scheduled'> {
-  const { id, title, on, per, priority, exclusive, uses, params, levels, headStart, evidenceFirst } = playbook;
+  const { id, title, on, per, priority, exclusive, uses, params, levels, contains, evidenceFirst } = playbook;
   return {
     id,
     title,
@@ -40,7 +40,7 @@ function described(playbook: AnyPlaybook): Omit<DescribedPlaybook, 'enabled' | '
     exclusive: exclusive ?? false,
     levels: levels ? [...levels] : null,
     params: Object.fromEntries(Object.entries(params ?? {}).map(([name, of]) => [name, { ...of }])),
-    headStart: headStart ?? null,
+    contains: contains ?? null,
     evidenceFirst: evidenceFirst ?? null,
     uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
   };

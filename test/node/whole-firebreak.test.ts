@@ -53,7 +53,7 @@ function writePackThatLooks(folder: string): string {
   const changes = {
     'import { deletePod': `import { ${names.join(', ')}, deletePod`,
     'openTicket },': `openTicket, ${names.join(', ')} },`,
-    "headStart: 'quarantinePod',": "headStart: 'quarantinePod',\n    priority: 100,\n    exclusive: true,",
+    "contains: 'pod',": "contains: 'pod',\n    priority: 100,\n    exclusive: true,",
     'await kept;': `await kept;\n    await settle({ ${looking.join(', ')} });`,
   };
   let playbook = asPack('contain-dropped-binary.ts');

@@ -1,3 +1,4 @@
+import type { Alert } from '../../core/alert/alert.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { BodyIncident, Settled, StepResult } from '../../core/playbook/playbook.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
@@ -10,6 +11,8 @@ type Waiting = Readonly<Record<string, Promise<unknown>>>;
 
 /** The watched parts of a body's context. */
 interface Watched {
+  readonly alert: Alert;
+  readonly containment: Promise<StepResult> | undefined;
   readonly incident: BodyIncident;
   readonly steps: Steps;
   readonly settle: (waiting: Waiting) => Promise<Readonly<Record<string, Settled<unknown>>>>;
@@ -74,12 +77,13 @@ export class Looks {
   /** Returns the same playbook, recording what its body looks at. The promises are the engine's own, so the order of events does not change. */
   watch(playbook: ListedPlaybook): ListedPlaybook {
     const run = (context: Watched): Promise<void> => {
-      const { incident } = context;
+      const { incident, alert, containment } = context;
       const heedEvidence = <Result>(look: () => Result): Result => {
         this.#heed(({ onlyLooks }) => onlyLooks);
         return look();
       };
-      const watched: Omit<Watched, 'runPlaybook'> = {
+      const watched: Omit<Watched, 'runPlaybook' | 'alert'> = {
+        containment: containment && this.#watchCall(containment, { target: targetText({ pod: alert.pod }), onlyLooks: false }),
         incident: new Proxy(incident, {
           get: (of, name) => (name === 'evidence' ? heedEvidence(() => of.evidence) : Reflect.get(of, name)),
         }),

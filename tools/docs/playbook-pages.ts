@@ -73,7 +73,7 @@ export function playbookDrawings(): string {
 
 /** Generates `docs/playbooks/NAME.md` for a shipped playbook. */
 export function playbookPage(playbook: ListedPlaybook): string {
-  const { id, title, on, per = 'pod', uses, levels, headStart } = playbook;
+  const { id, title, on, per = 'pod', uses, levels, contains } = playbook;
   const covered = coverage().flatMap(({ set, rules }) =>
     rules
       .filter(({ answers }) => answers.some(({ playbooks: ids, rest }) => [...ids, ...rest].includes(id)))
@@ -99,7 +99,7 @@ export function playbookPage(playbook: ListedPlaybook): string {
             )
             .join(', then ') ?? 'those who decide on incidents',
         ],
-        ['contains before its incident starts', headStart ? 'yes' : 'no'],
+        ['may contain at once', contains === undefined ? 'nothing' : `the alert’s ${contains}`],
       ],
     ),
     '## What it may do',

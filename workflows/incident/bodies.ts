@@ -1,6 +1,7 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
+import { isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, chosenFrom, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
@@ -99,6 +100,9 @@ export class Bodies {
     body.state = { ...body.state, alerts: alerts + 1, kinds: withKind(kinds, alert) };
     if (body.shown && !covers(body.shown, alert) && !atLeast(body.uncovered?.severity ?? 'unknown', alert.severity))
       body.uncovered = alert;
+    // What people have called harmless since is asked about again, and not contained by itself.
+    if (isContainedAtOnce(alert) && !(body.state.decided && covers(body.state.decided.covers, alert)))
+      body.containAtOnce?.(alert);
     if (body.state.state !== 'waiting' || atLeast(body.severity, alert.severity)) return;
     body.severity = alert.severity;
     body.alert = alert;
@@ -201,7 +205,6 @@ export class Bodies {
     };
     if (skips === 0) begin();
     const work: BodyWork = new BodyWork({
-      headStart: playbook.headStart !== undefined,
       onAct: begin,
       onDropped: (failed) => this.#dropped(playbook.id, failed, work),
     });

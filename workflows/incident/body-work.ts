@@ -26,8 +26,6 @@ const longestReason = 500;
 const mostBegun = 1_500;
 
 interface BodyWorkOptions {
-  /** Whether the cell may have begun the body's first step already. */
-  readonly headStart: boolean;
   /** Called once, before the first thing that does more than look. */
   readonly onAct: () => void;
   /** Called if a promise of the body failed, and nobody has awaited it by the body's end. */
@@ -62,12 +60,16 @@ export class BodyWork implements PromiseOwner {
     return this.tidy(what, acts, go);
   }
 
+  /** The body does more than look, or the engine does for it: it cannot be skipped any more. */
+  acts(what: string): void {
+    if (this.#acted !== undefined) return;
+    this.#acted = what;
+    this.#options.onAct();
+  }
+
   /** The same for cleaning up after a body, however much it has begun. */
   tidy<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
-    if (acts && this.#acted === undefined) {
-      this.#acted = what;
-      this.#options.onAct();
-    }
+    if (acts) this.acts(what);
     const call = namesPlaces() ? new Error(what) : undefined;
     const work = go();
     this.#open.set(work, { what, call });
@@ -84,9 +86,8 @@ export class BodyWork implements PromiseOwner {
   /** @throws BodySkipped; StepFailure if the body has already acted. */
   skip(reason: string): never {
     if (this.#skipped) throw this.#skipped;
-    const acted = this.#acted ?? (this.#options.headStart ? 'its head start' : undefined);
-    if (acted !== undefined)
-      throw new StepFailure('FB_ERR_REFUSED', `a body that has acted (${acted}) cannot be skipped: return instead`);
+    if (this.#acted !== undefined)
+      throw new StepFailure('FB_ERR_REFUSED', `a body that has acted (${this.#acted}) cannot be skipped: return instead`);
     this.#skipped = new BodySkipped(reason.slice(0, longestReason));
     throw this.#skipped;
   }

@@ -28,6 +28,7 @@ import type { Caller, StepOrder } from '../steps/step-calls.ts';
 import { targetText } from '../steps/step-data.ts';
 import type { StepEngine } from '../steps/steps.ts';
 import { logLine, nowMs } from '../world.ts';
+import { mayContain, whyContained } from './at-once.ts';
 import { BodyTime } from './body-time.ts';
 import { type BodyWork, onlyLooks } from './body-work.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -59,6 +60,7 @@ interface AskShape {
   readonly harmless?: readonly string[];
   readonly forms?: Readonly<Record<string, Form | undefined>>;
   readonly onSilence: string;
+  readonly untilContained?: boolean;
 }
 
 function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
@@ -95,6 +97,8 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       ]),
     );
 
+  if (playbook.contains === 'pod') mayContain({ model, body, work, caller, run });
+
   const refuseUnanswerable = ({ question, choices, forms = {} }: AskShape): void => {
     const [problem] = [
       ...(question.trim() === '' ? ['its question is empty'] : []),
@@ -106,6 +110,15 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
 
   const askPeople = async (asked: AskShape) => {
     refuseUnanswerable(asked);
+    const { untilContained = false } = asked;
+    if (untilContained && playbook.contains === undefined)
+      throw new StepFailure(
+        'FB_ERR_REFUSED',
+        "untilContained is only for a playbook with contains: 'pod': add that to its envelope",
+      );
+    const contained = () =>
+      untilContained && body.contained ? { choice: 'contained', ...containedBy(body.contained) } : undefined;
+    if (contained()) return contained();
     const { question, choices, plan = {}, harmless = [], forms = {}, onSilence } = asked;
     body.shown = body.state.kinds;
     delete body.uncovered;
@@ -118,10 +131,11 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
         ...(harmless.includes(id) && { harmless: true as const }),
         ...(forms[id] && { form: forms[id] }),
       })),
-      levels: levelsOf(playbook, alert.severity, model.settings.levels),
+      levels: levelsOf(playbook, body.severity, model.settings.levels),
       requester: `playbook/${playbook.id}`,
       onSilence,
-      alert: body.alert,
+      alert: body.contained?.because ?? body.alert,
+      ...(untilContained && { until: () => whyContained(body) }),
     });
     if (decision) body.lastAnswered = decision.question;
     return decision
@@ -131,7 +145,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
           approval: { proof: decision.proof, covers: {} },
           form: decision.answers ?? {},
         }
-      : { choice: 'silence' };
+      : (contained() ?? { choice: 'silence' });
   };
 
   const ask = (asked: AskShape) => work.begin(`the question “${asked.question}”`, true, () => askPeople(asked));
@@ -159,6 +173,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     alert: body.alert,
     incident: incidentSeenBy(model),
     params: valuesOf(playbook.params ?? {}, model.settings.params?.[playbook.id]),
+    containment: body.containment?.result,
     steps: stepsOf(),
     ask,
     settle,
@@ -174,6 +189,10 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     evidence: () => model.evidence,
   };
   return context as never;
+}
+
+function containedBy({ done, because }: NonNullable<Body['contained']>) {
+  return { containment: done, because };
 }
 
 /** An author without a compiler may pass anything. */

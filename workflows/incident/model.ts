@@ -25,6 +25,7 @@ import {
   type TimelineEntry,
 } from '../../core/incident/incident-state.ts';
 import { isOver, type Lease } from '../../core/incident/lease.ts';
+import type { PodContainment } from '../../core/playbook/playbook.ts';
 import { Outbox } from '../outbox.ts';
 import { nowMs, runInfo, timeNow, uuid4 } from '../world.ts';
 
@@ -40,6 +41,12 @@ export interface Body {
   shown?: readonly AlertKind[];
   /** The worst alert that came after that and is not covered by it. */
   uncovered?: Alert;
+  /** Contains its pod at once because of an alert; absent: it has not begun, or its playbook does not let it. */
+  containAtOnce?: (because: Alert) => void;
+  /** The containment that the engine began for it. */
+  containment?: { readonly result: Promise<PodContainment>; readonly isInDoubt: boolean };
+  /** The same once it is in force, with the alert that it was begun for. */
+  contained?: { readonly done: PodContainment; readonly because: Alert };
   /** The question with this body's last answer. */
   lastAnswered?: string;
   /** Bodies of other playbooks that it waits for. */
@@ -188,6 +195,10 @@ export class IncidentModel {
   /** Leases that hold a target, including permanent ones: these count against the cap of their owner. */
   get holdingLeases(): readonly Lease[] {
     return [...this.leases.values()].filter(({ state }) => !isOver(state));
+  }
+
+  isHolding(lease: string | undefined): boolean {
+    return this.holdingLeases.some(({ id }) => id === lease);
   }
 
   /** Whether nothing is left to do: no body, no lease that ends by itself, no pending check of a quarantine's effect, no work in progress. */

@@ -27,8 +27,8 @@ export interface AskedQuestion {
   /** It is asked as long as what it is about is in force. */
   readonly standing?: true;
   readonly alert: Alert;
-  /** Returns true once the question has become pointless: then it is void. Absent: never. */
-  readonly until?: () => boolean;
+  /** Returns why the question has become pointless, once it has: then it is void. Absent: never. */
+  readonly until?: () => string | undefined;
 }
 
 export type Asked = Omit<AskedQuestion, 'alert'>;

@@ -69,8 +69,9 @@ export class Questions {
     const isOpen = () => this.#get(id).status.state === 'open';
     const { until } = asked;
     if (until)
-      void condition(() => until() || !isOpen()).then(() => {
-        if (isOpen()) this.#void(id, 'what it was about has resolved itself');
+      void condition(() => until() !== undefined || !isOpen()).then(() => {
+        const why = until();
+        if (isOpen() && why !== undefined) this.#void(id, why);
       });
     let why: Escalation = silence;
     for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {

@@ -86,7 +86,7 @@ export class EvidenceWait {
       requester: 'engine',
       onSilence: 'It waits for the evidence, until the deadline.',
       alert,
-      until: () => settled() || this.#left <= 0,
+      until: () => (settled() || this.#left <= 0 ? 'what it was about has resolved itself' : undefined),
     });
     if (decision?.choice !== 'waive') return;
     this.#waivers.set(key, decision.proof);

@@ -1,4 +1,5 @@
 import type { Plan } from '../../core/action/plan.ts';
+import { podUidOf } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
@@ -36,9 +37,20 @@ export async function runOrAsk(call: {
     // The target may be gone by now: then there is nothing to ask.
     const plan = await engine.plan(order).catch(() => undefined);
     const decision = plan && (await askInstead({ ...call, plan, refusal }));
-    if (decision?.choice !== 'apply') throw refusal;
-    return engine.run({ ...order, approval: decision.proof });
+    if (decision?.choice === 'apply') return engine.run({ ...order, approval: decision.proof });
+    if (isDone(call)) return engine.run(order);
+    throw refusal;
   }
+}
+
+/** Whether the same is in force on the target meanwhile, for whatever reason. */
+function isDone({ model, order }: Pick<Parameters<typeof runOrAsk>[0], 'model' | 'order'>): boolean {
+  const uid = podUidOf(order.input);
+  if (uid === undefined) return false;
+  const isInForce = (step: string): boolean => model.steps.get(step)?.state !== 'running';
+  return model.holdingLeases.some(
+    ({ action, target, stepKey }) => action === order.declaration.name && target.uid === uid && isInForce(stepKey),
+  );
 }
 
 /** In observe mode, the plan is all that happens of a step. */
@@ -77,5 +89,6 @@ function askInstead(call: {
     requester: 'engine',
     onSilence: 'It is not done.',
     alert,
+    until: () => (isDone(call) ? 'it has been done because of something else' : undefined),
   });
 }

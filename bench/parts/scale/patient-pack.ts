@@ -13,7 +13,7 @@ const contain = definePlaybook(
     on: { match: { rule: 'Fileless execution via memfd_create' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod },
     levels: [{ group: 'oncall', within: '24h', page: true }],
-    headStart: 'quarantinePod',
+    contains: 'pod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     const { pod } = alert;

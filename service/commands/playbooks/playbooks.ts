@@ -143,7 +143,7 @@ function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][numbe
     ['priority', `${shown.priority}${shown.exclusive ? ', and no playbook of lower priority answers the same alerts' : ''}`],
     ['asks', asksText(shown)],
     ['parameters', paramsText(shown)],
-    ['head start', shown.headStart ?? 'none'],
+    ['may contain at once', shown.contains === null ? 'nothing' : `the alert’s ${shown.contains}`],
     ['evidence first', shown.evidenceFirst === null ? 'no, alongside containment' : `yes, at most ${shown.evidenceFirst}`],
   ];
   print(styled('bold', printable(shown.title)));

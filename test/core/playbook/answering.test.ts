@@ -58,7 +58,7 @@ describe('of several playbooks', () => {
   });
 
   test('one suppressed by an exclusive one gets no head start either', () => {
-    const starts = { ...playbook('starts', { severity: 'critical' }), headStart: 'quarantinePod' } as const;
+    const starts = { ...playbook('starts', { severity: 'critical' }), contains: 'pod' } as const;
     const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
     const stepFor = (playbooks: readonly AnyPlaybook[]) =>
       headStartOf({ alert, subject, receivedAt: alert.time }, { playbooks, now: Date.parse(alert.time) })?.playbook;

@@ -49,7 +49,7 @@ test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
     { uses: { quarantinePod, close: { ...close, own: { ...close.own, secrets: ['token'] } } } },
     ['acme/miner may do close (reversible, pod, by the pack itself, gets the secret token)'],
   ],
-  ['containment before the body', { headStart: 'quarantinePod' }, ['acme/miner contains before its body begins (quarantinePod)']],
+  ['containment before the body', { contains: 'pod' }, ['acme/miner contains the pod before its body begins']],
   ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner undoes its steps without asking when a part fails']],
   ['a shorter wait for evidence', { evidenceFirst: '5s' }, ['acme/miner waits less for evidence before it contains (5s)']],
   [

@@ -18,7 +18,8 @@ const shell = 'No: quarantine pod';
 
 /** Leases short enough for a test. After “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
 const shortLeases: Changes = {
-  "= steps.quarantinePod({ pod: alert.pod, lease: '4h' });": `= steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s' });`,
+  // What Firebreak contains by itself has the default.
+  'const defaultLeaseMs = 4 * 3_600_000;': `const defaultLeaseMs = ${leaseMs};`,
   "await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
   'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
 };

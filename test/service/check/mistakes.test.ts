@@ -341,10 +341,10 @@ const refused: readonly (readonly [mistake: string, source: string, check: Check
   ],
   ['an enum', 'export const a = 1;\nenum Colour { Red }\n', 'code', /it cannot be read: TypeScript enum.*no enum/],
   [
-    'a head start although evidence has to come first',
-    envelope("headStart: 'quarantinePod', evidenceFirst: '30s'"),
+    'containment at once although evidence has to come first',
+    envelope("contains: 'pod', evidenceFirst: '30s'"),
     'envelope',
-    /headStart contains the pod before evidence can be kept/,
+    /contains: 'pod' contains the pod before evidence can be kept/,
   ],
   [
     'a default of the wrong kind',

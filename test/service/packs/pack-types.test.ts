@@ -74,7 +74,7 @@ export const miner = definePlaybook(
 );
 export const asked = definePlaybook({ id: 'asked', title: 'Asked', on, uses: {}, levels: [{ group: 'oncall' }] }, async () => {});
 export const wild = definePlaybook({ id: 'wild', title: 'Wild', on: { ...on, match: { rule: /x/ } }, uses: {} }, async () => {});
-export const sudden = definePlaybook({ id: 'sudden', title: 'Sudden', on, uses: { openTicket }, headStart: 'quarantinePod' }, async () => {});
+export const sudden = definePlaybook({ id: 'sudden', title: 'Sudden', on, uses: { openTicket }, contains: 'pod' }, async () => {});
 export const runs = definePlaybook({ id: 'runs', title: 'Runs', on, uses: {} }, async ({ runPlaybook }) => void (await runPlaybook(miner)));
 export const never = definePlaybook({ id: 'never', title: 'Never', on: { minSeverity: 'low', requires: [] }, uses: {} }, async () => {});
 `;
@@ -86,7 +86,7 @@ export const never = definePlaybook({ id: 'never', title: 'Never', on: { minSeve
       '12: this is not the approval of deletePod',
       '14: quarantinePod.undo takes an approval',
       '15: deletePod cannot be undone: what it ends is gone',
-      '25: headStart needs quarantinePod',
+      '25: a playbook that contains needs quarantinePod',
       "26: what it runs requires 'pod'",
     ]),
   );

@@ -44,14 +44,14 @@ describe('a playbook that wants evidence first', () => {
   });
 });
 
-test('has no head start, which would contain first', () => {
+test('is not for a playbook whose pod is contained at once', () => {
   const envelope = {
     id: 'both',
     title: 'Both',
     on: { match: { rule: 'x' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod },
-    headStart: 'quarantinePod',
+    contains: 'pod',
     evidenceFirst: '30s',
   } as const;
-  expect(() => definePlaybook(envelope, async () => undefined)).toThrow(/both: headStart contains the pod before/);
+  expect(() => definePlaybook(envelope, async () => undefined)).toThrow(/both: contains: 'pod' contains the pod before/);
 });
