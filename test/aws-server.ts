@@ -11,7 +11,7 @@ import {
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import type { AccessKeyLogin } from '../integrations/aws/client.ts';
-import { cachedPart } from '../service/parts/cache.ts';
+import { cachedPart, type OnProgress, withProgress } from '../service/parts/cache.ts';
 import { runCommand } from '../service/parts/command.ts';
 import { findPython, installWithPip } from '../service/parts/python-package.ts';
 import { freePorts } from '../tools/platform/ports.ts';
@@ -57,7 +57,7 @@ function onEverything(policy: unknown): object {
 
 /** Throws FB_ERR_PLATFORM_PART_MISSING if Moto is not available. */
 export async function startAws(): Promise<AwsServer> {
-  const { python, modules } = await motoModules();
+  const { python, modules } = await motoModules((message) => void process.stderr.write(`${message}\n`));
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-aws-'));
   const { aws: port } = await freePorts({ names: ['aws'] });
   const group = new ServerGroup();
@@ -127,17 +127,21 @@ async function isServing(url: string): Promise<boolean> {
 }
 
 /** This machine's own if it has exactly this version; otherwise from PyPI, pinned and cached. */
-async function motoModules(): Promise<{ readonly python: string; readonly modules?: string }> {
+export async function motoModules(onProgress: OnProgress): Promise<{ readonly python: string; readonly modules?: string }> {
   const python = findPython();
   const look = `import flask_cors, moto; raise SystemExit(moto.__version__ != '${moto.version}')`;
   if ((await runCommand({ command: python, args: ['-c', look] })).code === 0) return { python };
-  const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
   const modules = await cachedPart({
     name: 'moto',
     version: moto.version,
     source: `PyPI: moto ${moto.version}`,
     onProgress,
-    install: (draft, run) => installWithPip({ requirements: moto.requirements, folder: draft, run }),
+    install: (draft, run) =>
+      withProgress({
+        what: `installing moto ${moto.version} from PyPI`,
+        onProgress,
+        work: () => installWithPip({ requirements: moto.requirements, folder: draft, run }),
+      }),
   });
   return { python, modules };
 }

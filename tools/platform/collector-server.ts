@@ -18,6 +18,14 @@ export interface CollectorServer {
   stop(): Promise<void>;
 }
 
+/** Its program, built once with Go. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function collectorBinary(onProgress: OnProgress): Promise<string> {
+  const program = { name: 'otel-collector', module: join('tools', 'platform', 'collector'), target: '.', linked: {}, pinned: 1 };
+  const folder = await goProgram({ ...program, title: 'the OpenTelemetry collector' }, onProgress);
+  if (!folder) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building the OpenTelemetry collector needs go on PATH');
+  return join(folder, 'collector');
+}
+
 /**
  * A real OpenTelemetry collector on this machine: receives OTLP and syslog, and writes them to a file. Built with Go from `tools/platform/collector` on first
  * use. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
@@ -29,9 +37,7 @@ export async function startCollector(options: {
   readonly onProgress?: OnProgress;
 }): Promise<CollectorServer> {
   const { stateDir, syslog, onProgress = () => {} } = options;
-  const program = { name: 'otel-collector', module: join('tools', 'platform', 'collector'), target: '.', linked: {}, pinned: 1 };
-  const folder = await goProgram({ ...program, title: 'the OpenTelemetry collector' }, onProgress);
-  if (!folder) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building the OpenTelemetry collector needs go on PATH');
+  const command = await collectorBinary(onProgress);
   mkdirSync(stateDir, { recursive: true });
   const { otlp: port, syslog: syslogPort } = await freePorts({ names: ['otlp', 'syslog'] });
   const file = join(stateDir, 'received.jsonl');
@@ -59,7 +65,6 @@ export async function startCollector(options: {
   };
   writeFileSync(configFile, JSON.stringify(config));
   const group = new ServerGroup();
-  const command = join(folder, 'collector');
   const args = ['--config', `file:${configFile}`];
   const server = group.start({ name: 'collector', command, args, logFile: join(stateDir, 'collector.log') });
   await waitUntilReady({

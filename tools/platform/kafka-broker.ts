@@ -106,7 +106,8 @@ function recordIn(line: string): KafkaRecord {
   return { partition: Number(partition.replace('Partition:', '')), headers, key, value: value.join('\t') };
 }
 
-async function kafkaJars(onProgress: OnProgress): Promise<string> {
+/** The folder with Kafka's jars: from Maven, once. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function kafkaJars(onProgress: OnProgress): Promise<string> {
   const pom = join(projectRoot(), module, 'pom.xml');
   const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16);
   const install = async (draft: string, run: (options: Parameters<typeof runCommand>[0]) => ReturnType<typeof runCommand>) => {

@@ -108,12 +108,8 @@ export interface VictoriaLogs {
   stop(): Promise<void>;
 }
 
-/**
- * VictoriaLogs, a database for logs, with an HTTP endpoint (TLS) and a syslog endpoint (TLS). Built with Go from `tools/platform/victoria-logs` on first use.
- * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
- */
-export async function startVictoriaLogs(options: LogServerOptions & { readonly onProgress?: OnProgress }): Promise<VictoriaLogs> {
-  const { stateDir, tls, onProgress = () => {} } = options;
+/** The program of VictoriaLogs, built once with Go. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function victoriaLogsBinary(onProgress: OnProgress): Promise<string> {
   const program = {
     name: 'victoria-logs',
     module: join('tools', 'platform', 'victoria-logs'),
@@ -123,6 +119,16 @@ export async function startVictoriaLogs(options: LogServerOptions & { readonly o
   };
   const built = await goProgram({ ...program, title: 'VictoriaLogs' }, onProgress);
   if (!built) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building VictoriaLogs needs go on PATH');
+  return join(built, 'victoria-logs');
+}
+
+/**
+ * VictoriaLogs, a database for logs, with an HTTP endpoint (TLS) and a syslog endpoint (TLS). Built with Go from `tools/platform/victoria-logs` on first use.
+ * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ */
+export async function startVictoriaLogs(options: LogServerOptions & { readonly onProgress?: OnProgress }): Promise<VictoriaLogs> {
+  const { stateDir, tls, onProgress = () => {} } = options;
+  const command = await victoriaLogsBinary(onProgress);
   const { http, syslog } = await freePorts({ names: ['http', 'syslog'] });
   const folder = join(stateDir, 'victoria-logs');
   mkdirSync(folder, { recursive: true });
@@ -144,7 +150,7 @@ export async function startVictoriaLogs(options: LogServerOptions & { readonly o
   const args = Object.entries(flags).map(([name, value]) => `-${name}=${value}`);
   const server = group.start({
     name: 'victoria-logs',
-    command: join(built, 'victoria-logs'),
+    command,
     args,
     logFile: join(folder, 'victoria-logs.log'),
   });

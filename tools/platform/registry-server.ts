@@ -40,7 +40,8 @@ async function isServing(host: string): Promise<boolean> {
   return answer?.status === 200;
 }
 
-async function registryBinary(onProgress: OnProgress): Promise<string> {
+/** Its program, built once with Go. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function registryBinary(onProgress: OnProgress): Promise<string> {
   const module = join('tools', 'platform', 'registry');
   const title = 'a container registry';
   const folder = await goProgram({ name: 'registry', module, target: '.', linked: {}, pinned: 1, title }, onProgress);

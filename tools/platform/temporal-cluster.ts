@@ -198,8 +198,8 @@ function mustRun({ code, stderr, stdout }: CommandResult, what: string): void {
   throw new FirebreakError('FB_ERR_PLATFORM_START', `Temporal on PostgreSQL: ${what}: ${reason}`);
 }
 
-/** The server and its schema tool, built once with Go. */
-async function serverPrograms(onProgress: OnProgress): Promise<{ readonly server: string; readonly sql: string }> {
+/** The server and its schema tool, built once with Go. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function serverPrograms(onProgress: OnProgress): Promise<{ readonly server: string; readonly sql: string }> {
   const file = readFileSync(join(projectRoot(), module, 'go.mod'), 'utf8');
   const [, version = ''] = /go\.temporal\.io\/server (v[\d.]+)/.exec(file) ?? [];
   const folder = await goProgram(

@@ -8,14 +8,14 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
-import { cachedPart } from '../../../service/parts/cache.ts';
 import { runCommand } from '../../../service/parts/command.ts';
-import { findPython, installWithPip } from '../../../service/parts/python-package.ts';
+import { findPython } from '../../../service/parts/python-package.ts';
 import { openReceiver } from '../../../service/streams/receivers.ts';
 import { StreamRunner } from '../../../service/streams/stream-runner.ts';
 import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { eventMaker, ocsfProblems } from '../../core/streams/events.ts';
 import { eventually } from '../../eventually.ts';
+import { duckDbModules } from '../../parts/duckdb.ts';
 import { run } from '../../suites/audit-store.ts';
 import { makersTrust } from '../../suites/signed-records.ts';
 
@@ -102,14 +102,7 @@ export function streamInBucketTests(server: S3Server): void {
 
 /** Runs a query with DuckDB from PyPI. Returns its answer as a list in JSON. */
 async function askDuckDb(query: string): Promise<string> {
-  const requirements = ['duckdb==2.0.1'];
-  const modules = await cachedPart({
-    name: 'duckdb',
-    version: '2.0.1',
-    source: 'PyPI: duckdb 2.0.1',
-    onProgress: () => {},
-    install: (draft, run) => installWithPip({ requirements, folder: draft, run }),
-  });
+  const modules = await duckDbModules(() => {});
   const program =
     'import duckdb, json, sys; r = duckdb.sql(sys.argv[1]); print(json.dumps([dict(zip(r.columns, x)) for x in r.fetchall()]))';
   const answer = await runCommand({

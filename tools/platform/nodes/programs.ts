@@ -1,5 +1,5 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { cachedPart, type OnProgress } from '../../../service/parts/cache.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
@@ -33,17 +33,22 @@ const built: readonly GoProgram[] = [
  * one. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function nodePrograms(folder: string, onProgress: OnProgress): Promise<void> {
-  const link = (from: string, name: string) => symlinkSync(join(from, name), join(folder, name));
-  const kubelet = await kubernetesProgram('kubelet', onProgress);
-  if (!kubelet) throw noGo('the kubelet');
-  symlinkSync(kubelet, join(folder, 'kubelet'));
+  for (const program of await buildNodePrograms(onProgress)) symlinkSync(program, join(folder, basename(program)));
+  await wrapCriu(folder, onProgress);
+}
+
+/** The paths of those that are built with Go, once. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function buildNodePrograms(onProgress: OnProgress): Promise<readonly string[]> {
+  const programs: string[] = [];
   for (const program of built) {
     const part = await goProgram(program, onProgress);
     if (!part) throw noGo(program.title);
     const names = program.name === 'containerd' ? ['containerd', 'containerd-shim-runc-v2', 'ctr'] : [program.name];
-    for (const name of names) link(part, name);
+    programs.push(...names.map((name) => join(part, name)));
   }
-  await wrapCriu(folder, onProgress);
+  const kubelet = await kubernetesProgram('kubelet', onProgress);
+  if (!kubelet) throw noGo('the kubelet');
+  return [...programs, kubelet];
 }
 
 function noGo(title: string): FirebreakError {
