@@ -2,7 +2,7 @@ import { AsyncLocalStorage, inWorkflowContext } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import type { FailedPromise, PromiseOwner } from './world.ts';
 
-/** What the workflow thread reports about a promise (`service/temporal/workflow-thread.ts`). */
+/** What the playbook runner reports about a promise (`service/temporal/runner/sandbox.ts`). */
 interface MadePromise {
   readonly formatted: string;
   /** File and line of the author's source, if an author's own code is making it right now, and not the engine on its behalf. */
@@ -13,7 +13,7 @@ interface MadePromise {
  * Promises that authors make and drop. If one fails and nobody awaits it, it would fail the workflow task at each attempt: the worker treats it as a fault of
  * the workflow, and the incident would stand still. Here the failure is caught, and reported to the body that made the promise.
  *
- * The workflow thread reports each promise when it is made, and which others were made to wait for it, through two maps in the sandbox, which the SDK uses for
+ * The playbook runner reports each promise when it is made, and which others were made to wait for it, through two maps in the sandbox, which the SDK uses for
  * stack traces. These replace them. A promise is listened to when it settles, if nothing else waits for it: so nothing is reordered, and unsettled promises
  * cost nothing. All of this follows from what the bodies do, and is the same at each replay.
  */

@@ -19,13 +19,7 @@ const kept: ReadonlySet<string> = new Set(
  * @param doors where the packages are that a pack may import.
  */
 export function confine(folder: string, doors: ReadonlyMap<string, string>): void {
-  closeNetwork();
-  for (const name of Object.getOwnPropertyNames(process)) {
-    const { value }: PropertyDescriptor = Object.getOwnPropertyDescriptor(process, name) ?? {};
-    if (typeof value === 'function' && !kept.has(name)) Reflect.deleteProperty(process, name);
-  }
-  for (const name of ['report', 'channel', 'mainModule']) Reflect.deleteProperty(process, name);
-  for (const name of ['fetch', 'WebSocket', 'EventSource']) Reflect.deleteProperty(globalThis, name);
+  confineProcess();
   const inPack = pathToFileURL(`${folder}/`).href;
   registerHooks({
     resolve: (specifier, context, next) => {
@@ -39,6 +33,17 @@ export function confine(folder: string, doors: ReadonlyMap<string, string>): voi
       throw new Error(`the code of a pack may not import '${specifier}': access is restricted`);
     },
   });
+}
+
+/** The part of it that needs no pack: the network, and what acts on other processes, loads code or opens handles. */
+export function confineProcess(): void {
+  closeNetwork();
+  for (const name of Object.getOwnPropertyNames(process)) {
+    const { value }: PropertyDescriptor = Object.getOwnPropertyDescriptor(process, name) ?? {};
+    if (typeof value === 'function' && !kept.has(name)) Reflect.deleteProperty(process, name);
+  }
+  for (const name of ['report', 'channel', 'mainModule']) Reflect.deleteProperty(process, name);
+  for (const name of ['fetch', 'WebSocket', 'EventSource']) Reflect.deleteProperty(globalThis, name);
 }
 
 /** Every connection of this process goes through these, also those of `fetch` and of a class that is reached by way of an object. */

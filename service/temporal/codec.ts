@@ -224,7 +224,7 @@ const plain = { encoding: utf8.encode(json) };
 
 /**
  * Concatenated from JSON parts: a value of megabytes is not parsed and serialised again. Each payload has its own buffer: a small `Buffer` is a view of a
- * shared 64 kB one, which would go along to the workflow thread as a whole and stay there while the run is cached.
+ * shared 64 kB one, which would go along to the workflow as a whole and stay there while the run is cached.
  */
 function asPayload(opened: Opened, before: FoundBefore = {}): Payload {
   if ('unreadable' in opened) {

@@ -1,13 +1,11 @@
-import { extname, join } from 'node:path';
-import { Worker as Thread } from 'node:worker_threads';
 import { type NativeConnection, Worker } from '@temporalio/worker';
-import { ThreadedVMWorkflowCreator, WorkerThreadClient } from '@temporalio/worker/lib/workflow/threaded-vm.js';
+import { ThreadedVMWorkflowCreator } from '@temporalio/worker/lib/workflow/threaded-vm.js';
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { activityTable } from '../../core/messages/message-table.ts';
 import type { SigningRole } from '../../core/messages/sender.ts';
-import { boundPatterns } from '../packs/turns/linear-patterns.ts';
 import type { WorkflowBuild } from './bundle/bundle.ts';
+import { RunnerCreator } from './runner/runner-creator.ts';
 import type { Speaker } from './speaker.ts';
 
 export interface WorkerBase {
@@ -38,17 +36,9 @@ function inTable<Activities extends object>(role: SigningRole, activities: Activ
   );
 }
 
-// The SDK has no option for the program of its thread.
-ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivationCallback, ...parts }) => {
-  const file = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`);
-  const threads = Array.from(
-    { length: threadPoolSize },
-    () => new WorkerThreadClient(new Thread(file), logger, patchActivationCallback),
-  );
-  const hasPatchActivationCallback = patchActivationCallback !== undefined;
-  await Promise.all(threads.map((thread) => thread.send({ type: 'init', ...parts, hasPatchActivationCallback })));
-  return new ThreadedVMWorkflowCreator(threads);
-};
+// The SDK has no option for where it runs workflows.
+ThreadedVMWorkflowCreator.create = ({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames, logger }) =>
+  RunnerCreator.started({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames }, logger);
 
 /**
  * Workflows run in their own thread, also in replays: the SDK's replay worker would use the caller's, where others that read stacks (a test runner, source
@@ -102,7 +92,6 @@ export function createCellWorker(
   },
 ): Promise<Worker> {
   const { connection, namespace, speaker, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } = options;
-  boundPatterns();
   return Worker.create({
     connection,
     namespace,

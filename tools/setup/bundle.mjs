@@ -22,7 +22,7 @@ const programs = [
   'service/simulation/sandbox-main',
   'service/temporal/bundle/bundle-main',
   'service/temporal/failure-converter',
-  'service/temporal/workflow-thread',
+  'service/temporal/runner/runner-main',
   'testing/watch/loop-watch-main',
 ];
 

@@ -1,5 +1,5 @@
 /**
- * The thread in which a worker runs workflows. It does what the SDK's does, with two things made cheaper that the SDK does all the time:
+ * The sandbox in which a playbook runner runs workflows. It does what the SDK's does, with two things made cheaper that the SDK does all the time:
  *
  * - For each promise the SDK formats the ten frames that made it, through the source map. Here only the one frame that people care about is looked up, and
  *   only for promises made by an author's code. This took a third of the thread's time.
@@ -16,6 +16,7 @@ import { ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusa
 import { BaseVMWorkflow, globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import type { StackTraceFileLocation } from '@temporalio/workflow';
 import type { Activator } from '@temporalio/workflow/lib/internals.js';
+import type { RunnerBundle } from './messages.ts';
 
 type Completion = coresdk.workflow_completion.IWorkflowActivationCompletion;
 
@@ -137,13 +138,14 @@ class SharedSandbox extends ReusableVMWorkflowCreator {
     runningActivator = keepShared.runInContext(context);
   }
 }
-const { create } = ReusableVMWorkflowCreator;
-Object.defineProperty(ReusableVMWorkflowCreator, 'create', { value: create.bind(SharedSandbox) });
+/** The run whose task is being done; the runner does one at a time. */
+let current: string | undefined;
 
 // The SDK's own handler reads the promise's class.
 Object.defineProperty(ReusableVMWorkflowCreator, 'unhandledRejectionHandlerHasBeenSet', { value: true });
 process.on('unhandledRejection', (reason, promise) => {
-  const runId = activatorOf(promise)?.info.runId;
+  // A promise of the host, such as one that an assertion returns, belongs to no workflow.
+  const runId = activatorOf(promise)?.info.runId ?? current;
   const workflow = runId === undefined ? undefined : ReusableVMWorkflowCreator.workflowByRunId.get(runId);
   if (!workflow) throw new UnhandledRejectionError(`a promise of this thread itself was rejected: ${textOf(reason)}`, reason);
   workflow.setUnhandledRejection(new UnhandledRejectionError(`a rejected promise was not awaited: ${textOf(reason)}`, reason));
@@ -215,5 +217,22 @@ function lineOf(frame: NodeJS.CallSite): string {
   return name ? `    at ${name} (${place})` : `    at ${place}`;
 }
 
-await import('@temporalio/worker/lib/workflow/workflow-worker-thread.js');
 keepShared.runInThisContext();
+
+/** Makes the sandbox of a bundle; its workflows are found again with `workflowOf`. */
+export function createRunnerSandbox({
+  workflowBundle,
+  isolateExecutionTimeoutMs,
+  registeredActivityNames,
+}: RunnerBundle): Promise<ReusableVMWorkflowCreator> {
+  return SharedSandbox.create(workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames);
+}
+
+export function workflowOf(runId: string) {
+  return ReusableVMWorkflowCreator.workflowByRunId.get(runId);
+}
+
+/** Notes whose code runs from now on: what fails without an owner is of this run. */
+export function runsNow(runId: string): void {
+  current = runId;
+}

@@ -1,50 +1,39 @@
-import { join } from 'node:path';
-import { Worker as Thread } from 'node:worker_threads';
 import { afterEach, expect, test } from '@jest/globals';
+import proto from '@temporalio/proto';
+import { RunnerProcess } from '../../../service/temporal/runner/runner-process.ts';
 
-const program = join(import.meta.dirname, '../../../service/temporal/workflow-thread.ts');
-let thread: Thread;
-afterEach(() => thread.terminate());
+const { WorkflowActivation } = proto.coresdk.workflow_activation;
+let runner: RunnerProcess;
+afterEach(() => runner.close());
 
 /** A stand-in for a bundle: a workflow whose whole code is `body`, and which returns the result of that. */
 const bundleOf = (body: string) => `
 globalThis.__webpack_module_cache__;
 let said;
 const bodies = { hostile: (run) => { 'use strict'; ${body} }, harmless: () => [1, 2, 3].filter((n) => n > 1).join() + typeof ({}).severity };
-globalThis.__TEMPORAL__ = { api: { initRuntime({ info }) {
+globalThis.__TEMPORAL__ = { api: { activate() {}, concludeActivation: () => ({ successful: {} }), initRuntime({ info }) {
   globalThis.__TEMPORAL_ACTIVATOR__ = {
     info, moduleCache: new Map(), promiseStackStore: { promiseToStack: { set: (_, made) => made.madeAt(), delete() {} }, childToParent: new Map() },
-    getAndResetSinkCalls: () => [{ workflowInfo: { unsafe: {} }, said: globalThis.said }],
+    mutateWorkflowInfo() {}, getAndResetSinkCalls: () => [{ ifaceName: 'said', fnName: globalThis.said, args: [] }],
   };
   globalThis.said = String(bodies[info.runId]());
 } } };`;
 
-/** Runs the hostile body and then a harmless one in the thread; returns what they return. */
+const silent = () => {};
+const logger = { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+
+/** Runs the hostile body and then a harmless one in the runner; returns what they return. */
 async function runBoth(body: string): Promise<readonly string[]> {
-  thread = new Thread(program);
-  const ended = new Promise<never>((_, reject) => {
-    thread.once('error', reject);
-  });
-  ended.catch(() => {});
-  const answers = new Map<number, (answer: { readonly result: { readonly output?: unknown } }) => void>();
-  thread.on('message', (answer) => answers.get(answer.requestId)?.(answer));
-  let requestId = 0;
-  const send = (input: object) => {
-    requestId += 1;
-    const answer = new Promise<{ readonly result: { readonly output?: unknown } }>((resolve) => answers.set(requestId, resolve));
-    thread.postMessage({ requestId, input });
-    return Promise.race([answer, ended]);
-  };
-  const sourceMap = { version: 3, sources: [], names: [], mappings: '' };
+  const sourceMap = { version: 3, sources: [], names: [], mappings: '' } as never;
   const workflowBundle = { code: bundleOf(body), filename: 'workflows.js', sourceMap };
-  const parts = { workflowBundle, isolateExecutionTimeoutMs: 5_000, reuseV8Context: true, registeredActivityNames: new Set() };
-  expect(await send({ type: 'init', ...parts })).toMatchObject({ result: { type: 'ok' } });
+  runner = new RunnerProcess({ workflowBundle, isolateExecutionTimeoutMs: 5_000, registeredActivityNames: new Set() }, logger);
+  await runner.started;
   const said: string[] = [];
+  const activation = WorkflowActivation.encode({ jobs: [{ queryWorkflow: {} }] }).finish();
   for (const runId of ['hostile', 'harmless']) {
-    expect(await send({ type: 'create-workflow', options: { info: { runId } } })).toMatchObject({ result: { type: 'ok' } });
-    const { result } = await send({ type: 'extract-sink-calls', runId });
-    const { calls } = result.output as { readonly calls: readonly { readonly said: string }[] };
-    said.push(...calls.map((call) => call.said));
+    await runner.send({ kind: 'create', options: { info: { runId } } as never });
+    const { sinks } = await runner.send({ kind: 'activate', runId, activation });
+    said.push(...(sinks as readonly (readonly [string, string])[]).map(([, text]) => text));
   }
   return said;
 }
@@ -74,7 +63,7 @@ test.each([
     'that rejects unhandled and throws at whoever looks at it',
     `const { promise, reject } = Promise.withResolvers(); Object.defineProperty(promise, 'constructor', ${throwing}); reject({ toString() { throw new Error('hostile'); } });`,
   ],
-])('a promise %s does not end the thread of all incidents', async (_, body) => {
+])('a promise %s does not end the runner of all incidents', async (_, body) => {
   expect(await runBoth(`${body} return 'made';`)).toEqual(['made', '2,3undefined']);
 });
 
