@@ -173,7 +173,7 @@ export const errorCatalogue = {
   FB_ERR_PLATFORM_START: {
     retryable: true,
     summary: 'A server of the local platform did not start',
-    remedy: 'Do what the message says. If it names a log file, read its last lines.',
+    remedy: 'Read the message: it says what to do. If it names a log file, read its last lines.',
   },
   FB_ERR_PROTECTED: {
     retryable: false,

@@ -5,6 +5,7 @@ import { incidentIdOf } from '../core/incident/incident.ts';
 import { answering } from '../core/playbook/answering.ts';
 import { durationMs } from '../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import { isObject } from '../core/text/plain-json.ts';
 import { createParts, type IncidentParts, join } from '../workflows/incident/parts.ts';
 import { type Chooser, chooserFrom, type SimulateOptions } from './chooser.ts';
 import { answerQuestion, type Booth } from './people.ts';
@@ -59,7 +60,10 @@ class Simulation {
     this.#world = world;
     const teller = new StoryTeller(this.#startsAt);
     this.#teller = teller;
-    world.onLog = (text) => teller.tell(world.now(), 'playbook.log', text);
+    // That a playbook has stopped is an event of its own.
+    world.onLog = (text, { firebreakPlaybook: said }) => {
+      if (!isObject(said) || said.stopped !== true) teller.tell(world.now(), 'playbook.log', text);
+    };
     this.#stage = createStage({
       playbooks,
       options,

@@ -93,9 +93,9 @@ export class SimulatedWorld implements World {
   within = <Result>(_owner: unknown, run: () => Result): Result => run();
 
   /** What playbooks have logged. */
-  onLog: (text: string) => void = () => undefined;
+  onLog: World['log'] = () => undefined;
 
-  log: World['log'] = (text) => this.onLog(text);
+  log: World['log'] = (text, fields) => this.onLog(text, fields);
 
   /** Runs until `isOver`, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
   async run(begin: () => void, isOver: () => boolean, endsAt: number): Promise<boolean> {

@@ -314,7 +314,8 @@ export class Bodies {
     body.state = { ...body.state, state: 'failed', detail };
     this.#model.record('playbook.failed', `playbook/${playbook}`, detail, { code, ...(at !== undefined && { at }) });
     // For its author, who reads what the service prints.
-    logLine(`the playbook stopped: ${detail}`, { firebreakPlaybook: playbook });
+    const { subjectKey: subject } = body.state;
+    logLine(`the playbook stopped: ${detail}`, { firebreakPlaybook: { playbook, subject, stopped: true } });
     this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
   }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
@@ -22,9 +23,13 @@ const root = join(import.meta.dirname, '..', '..', '..');
 
 /** Node's flags for a runner. */
 export function runnerFlags(): readonly string[] {
-  const native = dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'));
+  const { resolve } = createRequire(import.meta.url);
+  const bridge = '@temporalio/core-bridge';
+  // Also where it is linked: some installers link packages, and Node reads the link.
+  const links = (resolve.paths(bridge) ?? []).map((folder) => join(folder, bridge)).filter((link) => existsSync(link));
+  const native = [dirname(resolve(`${bridge}/package.json`)), ...links];
   // The messages of Temporal make their readers from text, outside the sandbox: its own context and functions make none.
-  const confined = confinedFlags({ readable: [...codeFolders(root), native], megabytes: memoryMb }).filter(
+  const confined = confinedFlags({ readable: [...codeFolders(root), ...native], megabytes: memoryMb }).filter(
     (flag) => flag !== '--disallow-code-generation-from-strings',
   );
   return [...confined, ...engineFlags];

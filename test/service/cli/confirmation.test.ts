@@ -63,6 +63,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   get: 'nothing',
   simulate: 'nothing',
   snapshot: 'nothing',
+  assess: 'nothing',
   backtest: 'nothing',
   'builds list': 'nothing',
   docs: 'nothing',
