@@ -121,7 +121,7 @@ export const neededParts: readonly NeededPart[] = [
   },
   {
     name: 'Kubernetes',
-    seconds: 300,
+    seconds: 250,
     suites: onServers,
     through: ['tools/platform/kubernetes/kubernetes-server.ts', 'test/postgres/compose.test.ts'],
     with: ['go'],
@@ -129,14 +129,14 @@ export const neededParts: readonly NeededPart[] = [
   },
   {
     name: 'kubectl',
-    seconds: 60,
+    seconds: 30,
     through: ['tools/platform/kubernetes/kubelab-binary.ts'],
     with: ['go'],
     make: async (say) => (await import('../../tools/platform/kubernetes/kubelab-binary.ts')).kubernetesProgram('kubectl', say),
   },
   {
     name: 'Helm',
-    seconds: 110,
+    seconds: 80,
     through: ['tools/platform/helm-binary.ts'],
     with: ['go'],
     make: async (say) => (await import('../../tools/platform/helm-binary.ts')).helmBinary(say),
@@ -172,7 +172,7 @@ export const neededParts: readonly NeededPart[] = [
   },
   {
     name: 'Prometheus',
-    seconds: 900,
+    seconds: 480,
     through: ['tools/platform/prometheus.ts'],
     with: ['go'],
     make: async (say) => (await import('../../tools/platform/prometheus.ts')).promtoolBinary(say),
