@@ -158,18 +158,23 @@ async function look(kubeconfig: string, context: string | undefined): Promise<Cl
   }
 }
 
+/** With a wrong port, pods of an installation wait for the API server until Helm gives up. */
+const portNotRead =
+  'its port could not be read. The chart assumes 6443; if that is wrong, no pod reaches it. Look: kubectl --namespace default get endpointslices. Set: networkPolicy.apiServerPort';
+
 function tell(sight: ClusterSight | string): void {
   if (typeof sight === 'string') {
     print(`${printable(sight)}: the cluster was not read.\n`);
     return;
   }
-  const { network, sensors, gitops, temporal, version } = sight;
+  const { network, sensors, gitops, temporal, version, apiServerPort } = sight;
   printFacts([
     ['Kubernetes', version],
     ['NetworkPolicies', 'by' in network ? `${network.by}: ${network.kind}` : network.kind],
     ['sensors', sensors.map(({ sensor, namespace, name }) => `${sensor} (${namespace}/${name})`).join(', ') || 'none found'],
     ['GitOps', gitops.join(', ') || 'none found'],
     ['Temporal', temporal ?? 'none found'],
+    ['API server', apiServerPort === undefined ? portNotRead : `listens on port ${apiServerPort}`],
   ]);
   print();
 }

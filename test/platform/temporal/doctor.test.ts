@@ -314,5 +314,14 @@ describe('firebreak init', () => {
     expect(sight.apiServerPort).toBe(8443);
     expect(parse(readFileSync(join(out, 'values.yaml'), 'utf8'))).toMatchObject({ networkPolicy: { apiServerPort: 8443 } });
     expect(next).toContainEqual(expect.stringMatching(/^helm install .* image\.repository=REGISTRY\/firebreak,image\.digest=/));
+
+    // Without that object, the installation would wait for the API server in vain, and nobody would know why.
+    const unread = await runCommand({
+      command: process.execPath,
+      args: [commandFile(), 'init', '--yes', '--out', join(folder, 'unread'), ...people, '--kubeconfig', platform.kubeconfig],
+    });
+    expect(unread.stdout).toMatch(
+      /API server +its port could not be read\. The chart assumes 6443.*networkPolicy\.apiServerPort/s,
+    );
   });
 });
