@@ -117,9 +117,14 @@ export function askOnTerminal(): { ask(question: string): Promise<string | undef
   };
 }
 
-/** Of `our-playbooks@1.1.0` the version: its last characters are also those of another. */
+/** Of `our-playbooks@1.1.0` the version: its last characters are also those of another. A run of an incident (`cart@01a2…`) is none. */
 function versionIn(name: string): string | undefined {
-  return /@(.+)$/.exec(lastPart(name))?.[1];
+  return /@(\d+\.\d+\.\d+\S*)$/.exec(lastPart(name))?.[1];
+}
+
+/** What has to be typed to name it. */
+export function typedTarget(name: string): string {
+  return versionIn(name) ?? typedEnd(name);
 }
 
 function endText(name: string): string {
@@ -129,7 +134,7 @@ function endText(name: string): string {
 }
 
 function mustEndName(ends: string, typed: string): void {
-  if (typed.trim().toLowerCase() === (versionIn(ends) ?? typedEnd(ends))) return;
+  if (typed.trim().toLowerCase() === typedTarget(ends)) return;
   throw new FirebreakError(
     'FB_ERR_NOT_CONFIRMED',
     versionIn(ends) === undefined

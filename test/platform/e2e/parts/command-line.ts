@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { typedEnd } from '../../../../core/decide/approval.ts';
+import { typedTarget } from '../../../../service/commands/confirm.ts';
 import { firebreakHere } from '../../../command-line.ts';
 import type { Service } from './service.ts';
 
@@ -20,7 +20,7 @@ export type CommandLine = (person: string | undefined, ...args: readonly string[
 
 /** Flags that confirm without a terminal that this should be ended or given up. */
 export function meant(name: string): readonly string[] {
-  return ['--yes', '--target', typedEnd(name)];
+  return ['--yes', '--target', typedTarget(name)];
 }
 
 export function keyFile(service: Service, person: string): string {
