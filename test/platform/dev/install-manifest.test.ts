@@ -69,6 +69,7 @@ const everything = {
     temporal: { address: 'temporal:7233' },
     intake: { tokens: [{ name: 'falco', token: secret('falco') }] },
     evidence: { s3 },
+    forensics: { toolsImage: `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}` },
     backup: { s3 },
     audit: { url: secret('database') },
     slack: { mode: 'socket', appId: 'A0FB', teamId: 'T0FB', channel: 'C0FB', botToken: secret('bot'), appToken: secret('app') },
