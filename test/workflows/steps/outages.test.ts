@@ -17,7 +17,7 @@ test('while the ticket system is down people are asked, and what they decide is 
   const incident = await lab.start([alertOf()]);
   await incident.vote('remove', 'ana');
   const state = await incident.until(
-    (now) => now.reached === 'eradicated' && now.leases[0]?.state === 'released',
+    (now) => now.reached === 'eradicated' && now.leases[0]?.state === 'gone',
     'the deletion',
   );
   expect(state.open).toBe(true);
