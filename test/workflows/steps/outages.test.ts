@@ -16,10 +16,7 @@ afterAll(() => lab.stop());
 test('while the ticket system is down people are asked, and what they decide is done', async () => {
   const incident = await lab.start([alertOf()]);
   await incident.vote('remove', 'ana');
-  const state = await incident.until(
-    (now) => now.reached === 'eradicated' && now.leases[0]?.state === 'gone',
-    'the deletion',
-  );
+  const state = await incident.until((now) => now.reached === 'eradicated' && now.leases[0]?.state === 'gone', 'the deletion');
   expect(state.open).toBe(true);
   letGo();
   const end = await incident.result();
