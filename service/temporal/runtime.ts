@@ -42,8 +42,12 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
       if (!listening) return;
       const { log, polls, unreplayed, failed } = listening;
       const said = meta?.firebreakPlaybook;
-      if (isObject(said))
-        return log.info({ ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }), ...said }, message);
+      if (isObject(said)) {
+        const incident = typeof meta?.workflowId === 'string' && { incident: meta.workflowId };
+        // No field besides: what leaves the workflow's process may pretend to be another line, or of another incident.
+        const { playbook, subject, fields, stopped } = said;
+        return log.info({ ...incident, playbook, subject, fields, stopped }, message);
+      }
       if (level === 'INFO') return;
       if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
       if (meta && unreplayed.takes(meta)) return;
