@@ -77,10 +77,21 @@ export class BodyWork implements PromiseOwner {
       () => void this.#open.delete(work),
       (error: unknown) => {
         this.#open.delete(work);
-        if (call && error instanceof Error) this.#calls.set(error, call);
+        this.#place(error, call);
       },
     );
     return work;
+  }
+
+  /** For what the engine has begun and the body reads: if it fails, it failed where the body has read it. */
+  read<T>(what: string, work: Promise<T>): Promise<T> {
+    const call = namesPlaces() ? new Error(what) : undefined;
+    work.catch((error: unknown) => this.#place(error, call));
+    return work;
+  }
+
+  #place(error: unknown, call: Error | undefined): void {
+    if (call && error instanceof Error) this.#calls.set(error, call);
   }
 
   /** @throws BodySkipped; StepFailure if the body has already acted. */

@@ -173,7 +173,9 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     alert: body.alert,
     incident: incidentSeenBy(model),
     params: valuesOf(playbook.params ?? {}, model.settings.params?.[playbook.id]),
-    containment: body.containment?.result,
+    get containment() {
+      return body.containment && work.read('the containment of its pod', body.containment.result);
+    },
     steps: stepsOf(),
     ask,
     settle,
