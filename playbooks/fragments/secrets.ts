@@ -15,8 +15,8 @@ async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 
 }
 
 /**
- * Asks what to do with the pod if Firebreak has contained it, and otherwise whether it is expected; if not, quarantines the pod and, if people want it, revokes what it may have read. A quarantine alone revokes no credential:
- * stolen ones are used from elsewhere.
+ * Asks what to do with the pod if Firebreak has contained it, and otherwise whether it is expected; if not, quarantines the pod and, if people want it, revokes
+ * what it may have read. A quarantine alone revokes no credential: stolen ones are used from elsewhere.
  */
 export async function askToRotate(
   context: Rotating,

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { Client } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
 import { eventually } from '../../eventually.ts';
 import { alertOf } from '../people.ts';
 import { clientOptions, testSpeaker } from '../speakers.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab } = useLab(join(import.meta.dirname, 'never-returns.ts'));
+const { lab } = useLab(join(import.meta.dirname, 'hostile-playbooks.ts'));
 
 test('a task that never returns is ended after seconds, and other incidents go on in the same thread', async () => {
   const endless = await lab.start([alertOf({ rule: 'Spin' })], { playbooks: ['never-returns'] });
@@ -14,15 +14,29 @@ test('a task that never returns is ended after seconds, and other incidents go o
   try {
     const contained = await lab.start([alertOf()], { playbooks: ['firebreak/contain-dropped-binary'] });
     await contained.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
-    const failure = await eventually('a task that failed', async () => {
-      const { events } = await handle.fetchHistory();
-      return events?.map((event) => event.workflowTaskFailedEventAttributes?.failure?.message).find(Boolean) ?? undefined;
-    });
-    expect(failure).toMatch(/timed out after 5000ms/);
+    expect(await failedTaskOf(handle)).toMatch(/timed out after 5000ms/);
   } finally {
     await handle.terminate();
   }
 });
+
+test('a command that no incident gives does not leave the cell', async () => {
+  const hostile = await lab.start([alertOf({ rule: 'Start another' })], { playbooks: ['starts-another'] });
+  const handle = lab.env.client.workflow.getHandle(hostile.id);
+  try {
+    expect(await failedTaskOf(handle)).toBe('a workflow of Firebreak never asks for this: startChildWorkflowExecution');
+    await expect(lab.env.client.workflow.getHandle('another').describe()).rejects.toThrow(/not found/i);
+  } finally {
+    await handle.terminate();
+  }
+});
+
+/** Why the first task failed that did. */
+const failedTaskOf = (handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<string> =>
+  eventually('a task that failed', async () => {
+    const { events } = await handle.fetchHistory();
+    return events?.map((event) => event.workflowTaskFailedEventAttributes?.failure?.message).find(Boolean) ?? undefined;
+  });
 
 test('Temporal’s own tools show where in its playbook an incident waits', async () => {
   const incident = await lab.start([alertOf()], { playbooks: ['firebreak/contain-dropped-binary'] });
