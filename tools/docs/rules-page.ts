@@ -40,7 +40,7 @@ export function rulesPage(): string {
   return [
     '# Rules: how sure they are, and what follows',
     '',
-    'What the profile `balanced` does in mode `contain` about an alert in a pod that has not been seen to do this ([assessment.md](assessment.md)). *After another act*: within five minutes after something else that counts. *Sure*, *likely* and *weak* say how often a rule that fires means an attack.',
+    'What the profile `balanced` of `firebreak assess` does in mode `contain` about an alert in a pod that has not been seen to do this ([assessment.md](assessment.md)). *After another act*: within five minutes after something else that counts. *Sure*, *likely* and *weak* say how often a rule that fires means an attack.',
     '',
     ...sections,
   ]
