@@ -235,6 +235,8 @@ interface LabServer {
   readonly taskQueue: string;
 }
 
+const mostQueryMs = 30_000;
+
 /** The incident workflow on a time-skipping Temporal server, where days pass in a moment, or on a real one. */
 export async function startLab(
   script: Script = {},
@@ -306,13 +308,18 @@ async function startIncident(options: {
     args: [input],
     ...(listed ? { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } } : {}),
   });
-  /** On a busy machine a worker may need longer to answer than Temporal waits, and a task that a signal has overtaken is run again. */
+  /**
+   * On a busy machine a worker may need longer to answer than Temporal waits, and a task that a signal has overtaken is run again. Then the time-skipping
+   * server, which sets no deadline, may lose a task for good: a query must not wait for it as long.
+   */
   const state = (): Promise<IncidentState> =>
     eventually('an answer of the incident', () =>
-      handle.query<IncidentState>(incidentNames.stateQuery).catch((error: unknown) => {
-        if (grpcCode(error) === grpc.deadlineExceeded || isCatchingUp(error)) return undefined;
-        throw error;
-      }),
+      env.client
+        .withDeadline(Date.now() + mostQueryMs, () => handle.query<IncidentState>(incidentNames.stateQuery))
+        .catch((error: unknown) => {
+          if (grpcCode(error) === grpc.deadlineExceeded || isCatchingUp(error)) return undefined;
+          throw error;
+        }),
     );
   const question = async (lease = false): Promise<QuestionState> => {
     const { questions } = await until(
