@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Profile, profiles } from '../../core/assessment/assessment.ts';
+import { type Profile, profiles } from '../../core/assessment/response.ts';
 import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
 import { type PodDecision, Tally } from '../../core/assessment/tally.ts';
 import { readLog } from '../../service/commands/assess/read-log.ts';

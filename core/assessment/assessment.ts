@@ -1,17 +1,8 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
 import type { Act } from './acts.ts';
+import type { Assessment, Mode, Profile, Response } from './response.ts';
 import type { Confidence } from './rules/rule-judgement.ts';
-
-/** What is done about an alert: cut the pod off, ask people, file it for later, or only record it. Worst first. */
-export const responses = ['contain', 'ask', 'file', 'watch'] as const;
-export type Response = (typeof responses)[number];
-
-/** How readily a pod is cut off. */
-export const profiles = ['cautious', 'balanced', 'strict'] as const;
-export type Profile = (typeof profiles)[number];
-
-export type Mode = 'observe' | 'ask' | 'contain';
 
 /** What holds for one pod now, by the configuration. */
 export interface ResponsePolicy {
@@ -53,21 +44,6 @@ export interface PodStory {
   readonly answeredHarmless?: number;
   readonly openQuestion?: boolean;
   readonly contained?: boolean;
-}
-
-/** What is done about a pod, and why. */
-export interface Assessment {
-  readonly response: Response;
-  /** A question that wakes somebody. */
-  readonly pages: boolean;
-  /** What mode `contain` would do. */
-  readonly would: Response;
-  readonly mode: Mode;
-  readonly profile: Profile;
-  readonly scope: string;
-  readonly onSilence: 'contain' | 'nothing';
-  /** For people, worst first. */
-  readonly reasons: readonly string[];
 }
 
 /** As many "harmless" of people lower a response. */

@@ -1,5 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
-import { assess, type Profile, profiles, type Response } from './assessment.ts';
+import { assess } from './assessment.ts';
+import { type Profile, profiles, type Response } from './response.ts';
 import type { PodFacts, PodStories } from './stories.ts';
 
 /** Something new that is done about a pod or another subject. What adds nothing is no decision. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type Profile, profiles } from '../../../core/assessment/assessment.ts';
+import { type Profile, profiles } from '../../../core/assessment/response.ts';
 import { PodStories } from '../../../core/assessment/stories.ts';
 import { Tally } from '../../../core/assessment/tally.ts';
 import { Lines } from '../lines.ts';

@@ -1,6 +1,6 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, worse } from '../../../core/alert/severity.ts';
-import { type Profile, profiles, type Response } from '../../../core/assessment/assessment.ts';
+import { type Profile, profiles, type Response } from '../../../core/assessment/response.ts';
 import type { PodDecision } from '../../../core/assessment/tally.ts';
 
 /** How often a rule or a workload was in the log, and in what. */

@@ -3,14 +3,8 @@ import fc from 'fast-check';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { guessWorkload } from '../../../core/alert/subject.ts';
-import {
-  type Assessment,
-  assess,
-  type Profile,
-  profiles,
-  type Response,
-  responses,
-} from '../../../core/assessment/assessment.ts';
+import { assess } from '../../../core/assessment/assessment.ts';
+import { type Assessment, type Profile, profiles, type Response, responses } from '../../../core/assessment/response.ts';
 import { ruleConfidence, ruleTables } from '../../../core/assessment/rule-confidence.ts';
 import { type Baseline, type PodFacts, PodStories } from '../../../core/assessment/stories.ts';
 import { ruleSets } from '../../../core/rules/known-rules.ts';
