@@ -9,12 +9,15 @@ import { AlertSender } from './parts/alerts.ts';
 import { cpuMs, idle, settle, wallClock } from './parts/clock.ts';
 import { PatchedPods } from './parts/patched.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
-import { type Distribution, distribution, loadNow, round, writeResult } from './report.ts';
+import { type Distribution, distribution, loadNow, round, say, writeResult } from './report.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;
 /** One burst says little: the plain one alone took from 150 to 380 ms within an hour. So each kind comes several times, in turns. */
-const rounds = { quiet: Number(process.env.BENCH_ROUNDS ?? 5), used: 3, crowded: 3 } as const;
+const mostRounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const rounds = { quiet: mostRounds, used: Math.min(3, mostRounds), crowded: Math.min(3, mostRounds) } as const;
+/** Longest wait for the service to rest before a quiet burst: the incidents of the burst before ask people, a card a second. */
+const restSeconds = Number(process.env.BENCH_REST_S ?? 180);
 
 type Surrounding = keyof typeof rounds;
 
@@ -59,6 +62,7 @@ async function measure(): Promise<void> {
     access: await accessFromKubeconfig({ file: platform.kubernetes.kubeconfig }),
     maxSockets: 100,
   });
+  say(`waits for ${Object.values(namespaces).reduce((sum, pods) => sum + pods, 0)} pods`);
   const targets = new Map<string, readonly PodTarget[]>();
   for (const [namespace, pods] of Object.entries(namespaces))
     targets.set(namespace, await podsWhenRunning(stage.api, namespace, pods));
@@ -69,6 +73,7 @@ async function measure(): Promise<void> {
     answers.push(answered);
     return sentAt;
   };
+  say('warms up');
   const [first, ...others] = podsOf('bench-warm-up');
   if (!first) throw new Error('no pods');
   await alert(first);
@@ -95,6 +100,10 @@ async function measure(): Promise<void> {
     await settle(pids);
     const patchSentAt = await patch(other);
     single.plain.push((await patched.at(other)) - patchSentAt);
+    if (index % 10 === 9)
+      say(
+        `${index + 1} of ${count} one at a time: p50 ${distribution(single.alert).p50} ms, plain ${distribution(single.plain).p50} ms`,
+      );
   }
   const answered = distribution(answers);
 
@@ -109,7 +118,9 @@ async function measure(): Promise<void> {
   };
   const burst = async (surrounding: Surrounding, pods: readonly PodTarget[], { warm, send }: Sending): Promise<Burst> => {
     // The incidents of the burst before ask people, file tickets and look again for a while.
-    await idle({ pids, share: 0.1, forMs: 2_000, withinMs: surrounding === 'quiet' ? 180_000 : 15_000 });
+    const withinMs = Math.min(1_000 * restSeconds, surrounding === 'quiet' ? Number.POSITIVE_INFINITY : 15_000);
+    const isAtRest = await idle({ pids, share: 0.1, forMs: 2_000, withinMs });
+    if (!isAtRest && surrounding === 'quiet') restless += 1;
     // What sends has its connections, and its own code has been compiled. The service has rested.
     await warm();
     await settle(pids);
@@ -122,11 +133,15 @@ async function measure(): Promise<void> {
     await sent;
     return { ...distribution(took), cpuEach };
   };
+  let restless = 0;
   const bursts = async (surrounding: Surrounding): Promise<Bursts> => {
     const all = { plain: [] as Burst[], alert: [] as Burst[] };
     for (let at = 0; at < rounds[surrounding]; at += 1) {
-      for (const kind of ['plain', 'alert'] as const)
-        all[kind].push(await burst(surrounding, podsOf(`bench-${kind}-${surrounding}-${at}`), kinds[kind]));
+      for (const kind of ['plain', 'alert'] as const) {
+        const one = await burst(surrounding, podsOf(`bench-${kind}-${surrounding}-${at}`), kinds[kind]);
+        all[kind].push(one);
+        say(`burst ${at + 1} of ${rounds[surrounding]} (${surrounding}, ${kind}): the last of ${count} after ${one.max} ms`);
+      }
       await sleep(3_000);
     }
     return all;
@@ -136,6 +151,7 @@ async function measure(): Promise<void> {
   // Before those that ask nobody.
   const histories = distribution(await stage.historyLengths(50));
   const openBefore = await stage.incidentsOpen(1, 60_000);
+  say(`opens ${openIncidents} more incidents`);
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     sender.alert({ namespace: 'bench-open', name: `open${index}` }, isOnlySeen),
   );
@@ -168,6 +184,7 @@ async function measure(): Promise<void> {
       'One at a time: the alert is decoded, resolved and flushed to the disk of the spool while its containment is planned; then comes the same patch as the plain one.',
       'etcd flushes each write to the disk, as in a cluster. Earlier figures are without that, for both kinds of call.',
       'The burst: processor time of service, Temporal and API server. The starts of the incidents wait until no containment is underway.',
+      `Before ${restless} of ${2 * rounds.quiet} quiet bursts the service was not at rest after ${restSeconds} s.`,
       `${loadNow()} Everything here ran at priority ${getPriority()} (0 is the usual one).`,
     ],
   });

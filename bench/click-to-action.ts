@@ -6,7 +6,7 @@ import { idle, setClock, wallClock } from './parts/clock.ts';
 import { PatchedPods } from './parts/patched.ts';
 import { SlackClicks } from './parts/slack-clicks.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
-import { distribution, loadNow, writeResult } from './report.ts';
+import { distribution, loadNow, say, writeResult } from './report.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
@@ -110,10 +110,6 @@ async function measure(): Promise<void> {
       loadNow(),
     ],
   });
-}
-
-function say(line: string): void {
-  console.log(`  ${line}`);
 }
 
 function goal(what: string, value: number, most: number) {

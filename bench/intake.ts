@@ -12,13 +12,14 @@ import { cpuMs } from './parts/clock.ts';
 import { type DeliveredLoad, readDeliveredLoad } from './parts/delivered-load.ts';
 import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './parts/intake/intake-report.ts';
 import { type LoadResult, OpenLoop } from './parts/open-loop.ts';
-import { distribution } from './report.ts';
+import { distribution, say } from './report.ts';
 
 const token = 'a-token-of-the-benchmark';
 const connections = 64;
 /** Alerts of each shape before anything is measured, at any scale: until V8 has compiled the code path, an alert costs three times as much. */
 const warmUp = 30_000;
 const scale = Number(process.env.BENCH_SCALE ?? 1);
+const restSeconds = Number(process.env.BENCH_REST_S ?? 20);
 /** `BENCH_ONLY=one,many`: only these loads, at once and without a result on disk, to see the effect of a change. */
 const only = process.env.BENCH_ONLY?.split(',');
 /** Where the intake's process writes a CPU profile. */
@@ -196,15 +197,17 @@ const loads: readonly (readonly [name: string, load: Load])[] = [
 
 /** At rest: by then the work that follows a start is done. */
 async function shareAtRest(): Promise<number> {
-  await sleep(30_000);
+  say(`measures it at rest, which takes ${restSeconds * 2.5} s`);
+  await sleep(restSeconds * 1_500);
   const from = cpuMs(pid);
-  await sleep(20_000);
-  return (cpuMs(pid) - from) / 20_000;
+  await sleep(restSeconds * 1_000);
+  return (cpuMs(pid) - from) / (restSeconds * 1_000);
 }
 
 try {
   const idleShare = only ? 0 : await shareAtRest();
   await loop.open(url, connections);
+  say(`warms up with ${2 * warmUp} alerts`);
   const coldCpuMs = await warm();
   const all: Measured[] = [];
   let critical: readonly CriticalTimes[] = [];

@@ -3,7 +3,7 @@ import { settle } from './parts/clock.ts';
 import { PatchedPods } from './parts/patched.ts';
 import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { openDoor } from './parts/stalling-proxy.ts';
-import { distribution, loadNow, round, writeResult } from './report.ts';
+import { distribution, loadNow, round, say, writeResult } from './report.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const rounds = 2;
@@ -62,6 +62,9 @@ async function measure(): Promise<void> {
       for (const door of Object.values(doors)) door.stuck = kind === 'stuck';
       const pods = kind === 'well' ? well : stuck;
       for (const pod of pods.slice(turn * share, (turn + 1) * share)) took[kind].push(await contained(pod));
+      say(
+        `turn ${turn + 1} of ${rounds}, ${kind === 'well' ? 'both work' : 'both hang'}: p50 ${distribution(took[kind]).p50} ms of ${took[kind].length}`,
+      );
     }
   }
   sender.close();

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 /** Milliseconds (or another unit that its name states) of many single measurements of one run. */
 export interface Distribution {
@@ -48,13 +48,43 @@ export function loadNow(): string {
   return `Load of the machine when this was measured (1 min, per core): ${load}. Above 1, other programs took part of the time.`;
 }
 
-const resultsFolder = join(import.meta.dirname, 'results');
+/** Sizes of a run that measures less than the whole. */
+const sizes = [
+  'SHORT',
+  'COUNT',
+  'SCALE',
+  'ROUNDS',
+  'OPEN',
+  'AWAY_S',
+  'RATE',
+  'ONLY',
+  'MEGABYTES',
+  'ARTEFACTS',
+  'REST_S',
+  'CELLS',
+  'REPLICAS',
+];
 
-/** Writes `bench/results/NAME.json` with facts about the machine and the measured versions. */
+/** Where results go: only the whole form of a benchmark leaves one in the repository. */
+export function resultsFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const isWhole = sizes.every((size) => env[`BENCH_${size}`] === undefined);
+  return isWhole ? join(import.meta.dirname, 'results') : join(import.meta.dirname, '..', '.build', 'bench');
+}
+
+/** Writes `NAME.json` with facts about the machine, whether it was quiet before, and the measured versions. */
 export function writeResult(result: BenchResult): void {
-  mkdirSync(resultsFolder, { recursive: true });
-  const facts = { at: new Date().toISOString(), machine: machineFacts(), versions: versions() };
-  writeFileSync(join(resultsFolder, `${result.name}.json`), `${JSON.stringify({ ...result, ...facts }, null, 2)}\n`);
+  const folder = resultsFolder();
+  mkdirSync(folder, { recursive: true });
+  const { BENCH_REST: before = 'not started by `npm run bench`' } = process.env;
+  const facts = { at: new Date().toISOString(), before, machine: machineFacts(), versions: versions() };
+  const file = join(folder, `${result.name}.json`);
+  writeFileSync(file, `${JSON.stringify({ ...result, ...facts }, null, 2)}\n`);
+  say(`written: ${relative(process.cwd(), file)}`);
+}
+
+/** Prints a line about what a benchmark does or has found so far. */
+export function say(line: string): void {
+  console.log(`  ${line}`);
 }
 
 function machineFacts() {

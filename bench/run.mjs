@@ -4,6 +4,7 @@ import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp } from '../tools/setup/setup.mjs';
 
+const args = process.argv.slice(2);
 const node = await ensureSetUp();
-await ensureBuilt({ node });
-process.exitCode = await runUnder({ node, args: [join(import.meta.dirname, 'run.ts'), ...process.argv.slice(2)] });
+if (!args.includes('--help') && !args.includes('-h')) await ensureBuilt({ node });
+process.exitCode = await runUnder({ node, args: [join(import.meta.dirname, 'run.ts'), ...args] });

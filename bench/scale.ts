@@ -32,6 +32,7 @@ const together = burst ?? 50;
 /** Holds back further alerts until this many have reached their question: it measures open incidents, not a burst. */
 const underway = burst ?? 40;
 const atOnce = 5;
+const cellCounts = (process.env.BENCH_CELLS ?? '1,5,10,20').split(',').map(Number);
 
 const stage = await openStage({
   // Beyond some 500 pods, a node of the local cluster ran no more.
@@ -121,7 +122,7 @@ async function measure(): Promise<void> {
   }
   sender.close();
   const { address, namespace: temporalNamespace } = stage.platform.temporal;
-  const cells = await simulateCells({ address, namespace: temporalNamespace, temporalPid, counts: [1, 5, 10, 20] });
+  const cells = await simulateCells({ address, namespace: temporalNamespace, temporalPid, counts: cellCounts });
   write(cells, open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`);
 }
 

@@ -5,7 +5,7 @@ import { OpenLoop } from './parts/open-loop.ts';
 import { PatchedPods } from './parts/patched.ts';
 import { anonMb } from './parts/process-stat.ts';
 import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
-import { distribution, round, writeResult } from './report.ts';
+import { distribution, round, say, writeResult } from './report.ts';
 
 const scale = Number(process.env.BENCH_SCALE ?? 1);
 const criticals = Number(process.env.BENCH_COUNT ?? 40);
@@ -53,11 +53,14 @@ async function measure(): Promise<void> {
   for (const pod of pods) {
     await sleep(everyMs);
     posted.push({ pod, ...(await sender.alert(pod)), inStorm: !isOver });
+    if (posted.length % 10 === 0)
+      say(`${posted.length} of ${criticals} critical alerts posted${isOver ? ', after the storm' : ''}`);
   }
   const { accepted, sent, seconds } = await storm;
   const contained: number[] = [];
   const draining: number[] = [];
   for (const { pod, sentAt, inStorm } of posted) (inStorm ? contained : draining).push((await patched.at(pod, longest)) - sentAt);
+  say(`${accepted} of ${sent} low alerts accepted in ${round(seconds)} s`);
   loop.close();
   sender.close();
   const during = distribution(contained);

@@ -9,11 +9,9 @@ import { OpenLoop } from './parts/open-loop.ts';
 import { PatchedPods } from './parts/patched.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { watchService } from './parts/watch-service.ts';
-import { distribution, type Goal, loadNow, printGoals, round, writeResult } from './report.ts';
+import { distribution, type Goal, loadNow, printGoals, round, say, writeResult } from './report.ts';
 
-const wholeSeconds = 600;
-/** Only the default leaves a result on disk. */
-const awaySeconds = Number(process.env.BENCH_AWAY_S ?? wholeSeconds);
+const awaySeconds = Number(process.env.BENCH_AWAY_S ?? 600);
 const perSecond = Number(process.env.BENCH_RATE ?? 64);
 /** Seconds of load before Temporal goes away, and after it is back. */
 const besideSeconds = Math.min(20, awaySeconds);
@@ -58,14 +56,17 @@ async function measure(): Promise<void> {
       perSecond,
       ...load.part({ perSecond }),
     });
+  say(`${perSecond} alerts a second for ${besideSeconds} s`);
   const before = await run(besideSeconds);
 
   const { pid } = platform.temporal;
   if (pid === undefined) throw new Error('the Temporal server of TEMPORAL_ADDRESS was not started here and cannot be stopped');
+  say(`Temporal is killed, and stays away for ${awaySeconds} s`);
   process.kill(pid, 'SIGKILL');
   const wentAt = performance.now();
   const [away, contained] = await Promise.all([run(awaySeconds), contain(pods, { sender, patched, wentAt })]);
   const peak = watched.peak();
+  say(`${away.accepted} alerts accepted meanwhile; Temporal is started again`);
   let [servesAt, awayForMs] = [0, 0];
   const restart = platform.temporal.restart().then(() => {
     [servesAt, awayForMs] = [Date.now(), performance.now() - wentAt];
@@ -154,8 +155,8 @@ async function measure(): Promise<void> {
       loadNow(),
     ],
   };
-  if (awaySeconds === wholeSeconds) writeResult(result);
-  else console.log(result.figures);
+  say(JSON.stringify(result.figures));
+  writeResult(result);
   printGoals(result.goals);
   if (result.goals.some(({ met }) => !met)) process.exitCode = 1;
 }
@@ -169,7 +170,9 @@ async function contain(
   for (const [index, pod] of pods.entries()) {
     await sleep(Math.max(0, wentAt + 1_000 + index * criticalEveryMs - performance.now()));
     const { sentAt } = await sender.alert(pod);
-    took.push((await patched.at(pod)) - sentAt);
+    const ms = (await patched.at(pod)) - sentAt;
+    say(`critical alert ${index + 1} of ${pods.length}: contained after ${round(ms)} ms`);
+    took.push(ms);
   }
   return took;
 }

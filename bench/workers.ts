@@ -24,7 +24,7 @@ const atOnce = 5;
 const portTries = 5;
 
 const points: WorkerPoint[] = [];
-for (const workers of [1, 2, 3, 4]) {
+for (const workers of (process.env.BENCH_REPLICAS ?? '1,2,3,4').split(',').map(Number)) {
   points.push(await measured(workers));
   console.log(JSON.stringify(points.at(-1)));
 }

@@ -10,6 +10,7 @@ import { startService, startStandIns } from '../../tools/demo/processes.ts';
 import { type DemoSettings, writeSettings, writeStandIns } from '../../tools/demo/settings.ts';
 import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import { ServerGroup } from '../../tools/platform/server-group.ts';
+import { say } from '../report.ts';
 
 /** The real servers, the stand-ins for Slack and GitHub, and the real service from `dist`, each in its own process. */
 export interface Stage {
@@ -53,6 +54,7 @@ export async function openStage(options: {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const group = new ServerGroup();
   const { nodes, flushes = false } = options;
+  say('starts Temporal and the API server');
   const platform = await startPlatform({ stateDir: join(folder, 'platform'), kubernetes: { nodes, flushes } });
   const stop = async (): Promise<void> => {
     await group.stop();
@@ -62,12 +64,14 @@ export async function openStage(options: {
   try {
     const { kubeconfig } = platform.kubernetes;
     const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
+    say('creates the pods');
     await options.prepare(api);
     const { address, namespace } = platform.temporal;
     const standIns = await writeStandIns(folder);
     const settings = writeSettings({ folder, standIns, cluster: 'bench', temporal: { address, namespace }, kubeconfig });
     raiseCaps(settings.configFile, options.configure);
     const standInsServer = await startStandIns({ group, folder, standIns });
+    say('starts the service');
     const service = await startService({ group, settings, env: options.env ?? {} });
     const servers = [platform.temporal.pid ?? 0, ...Object.values(platform.kubernetes.pids())].filter((pid) => pid > 0);
     return {

@@ -1,11 +1,11 @@
-/** How long a test of a playbook with every possible answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts [rounds]`. */
+/** How long a test of a playbook with every possible answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts`; BENCH_ROUNDS rounds. */
 import type { Alert } from '../../core/alert/alert.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { waysInto } from '../../test/playbooks/shipped-alerts.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
-import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, say, writeResult } from '../report.ts';
 
-const rounds = Number(process.argv[2] ?? 8);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 8);
 const goalMs = 100;
 
 interface Taken {
@@ -30,13 +30,17 @@ function cpuMs(): number {
 const measured: readonly Measured[] = playbooks.flatMap((playbook) =>
   (waysInto[playbook.id.split('/').at(-1) ?? ''] ?? []).map((alert) => ({ playbook, alert, ways: 0, taken: [] })),
 );
-for (let at = 0; at < rounds; at += 1)
+for (let at = 0; at < rounds; at += 1) {
   for (const one of measured) {
     const began = { ms: performance.now(), cpuMs: cpuMs() };
     const { paths } = await everyAnswer(one.playbook, one.alert);
     one.taken.push({ ms: performance.now() - began.ms, cpuMs: cpuMs() - began.cpuMs });
     one.ways = paths.length;
   }
+  say(
+    `round ${at + 1} of ${rounds}: ${round(measured.reduce((sum, { taken }) => sum + (taken.at(-1)?.ms ?? 0), 0))} ms for all ${measured.length}`,
+  );
+}
 
 const first = measured.map(({ taken: [one] }) => one?.ms ?? Number.NaN);
 const later = measured.map(({ playbook, alert, ways, taken: [, ...others] }) => ({

@@ -1,13 +1,13 @@
-/** Cost of the pack checks that authors run before a pack is live: `node bench/playbooks/pack-check.ts [rounds]`. */
+/** Cost of the pack checks that authors run before a pack is live: `node bench/playbooks/pack-check.ts`; BENCH_ROUNDS rounds. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
 import { processStat, ticksPerSecond } from '../parts/process-stat.ts';
-import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, say, writeResult } from '../report.ts';
 
-const rounds = Number(process.argv[2] ?? 5);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const goalMs = 5_000;
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-check-'));
 const cli = join(await ensureBuilt({ node: process.execPath }), 'service', 'cli.js');
@@ -37,7 +37,9 @@ try {
     for (const [what, where] of packs)
       for (const [look, args] of looks) {
         const name = `${look} of ${what}`;
-        taken.set(name, [...(taken.get(name) ?? []), firebreak(where, ...args)]);
+        const one = firebreak(where, ...args);
+        say(`${name}: ${round(one.ms)} ms, ${round(one.cpuMs)} ms of CPU`);
+        taken.set(name, [...(taken.get(name) ?? []), one]);
       }
 } finally {
   rmSync(folder, { recursive: true, force: true });

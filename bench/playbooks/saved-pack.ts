@@ -1,4 +1,4 @@
-/** How long it takes until a saved file of a pack is live, and where that time goes: `node bench/playbooks/saved-pack.ts [saves]`. */
+/** How long it takes until a saved file of a pack is live, and where that time goes: `node bench/playbooks/saved-pack.ts`; BENCH_ROUNDS saves. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { ensureBuilt } from '../../tools/setup/build.mjs';
 import { cpuMs } from '../parts/clock.ts';
 import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
 
-const saves = Number(process.argv[2] ?? 5);
+const saves = Number(process.env.BENCH_ROUNDS ?? 5);
 const goalMs = 2_000;
 /** What the service logs for a save, in order: for one that changes what a body does, and for one that changes an envelope. */
 const ofBody = [

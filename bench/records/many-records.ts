@@ -27,8 +27,7 @@ import type { NotaryPlace, NotarySpent } from './notary-main.ts';
 import { writeCheckpoints } from './write-checkpoints.ts';
 import { writeManyRecords } from './write-records.ts';
 
-const whole = 100_000;
-const incidents = Number(process.env.BENCH_COUNT ?? whole);
+const incidents = Number(process.env.BENCH_COUNT ?? 100_000);
 const perIncident = 100;
 const shares = 2;
 const count = incidents * perIncident;
@@ -239,20 +238,19 @@ try {
     },
   ];
   printGoals(checks);
-  if (incidents === whole)
-    writeResult({
-      name: 'many-records',
-      what: `${about}: all checked, and a quarter reported`,
-      figures: {
-        'written: CPU seconds of the generator': written.cpuSeconds,
-        'checkpoints, and heads that they name': `${signed.count}, ${signed.heads}`,
-        'audit verify: CPU seconds': verify.cpuSeconds,
-        'report of a quarter: CPU seconds': report.cpuSeconds,
-        'report of a quarter: its records': JSON.stringify(report.said.records),
-      },
-      goals: checks,
-      limitedBy: [loadNow(), 'A thread for each core reads and checks; PostgreSQL works on the same cores.'],
-    });
+  writeResult({
+    name: 'many-records',
+    what: `${about}: all checked, and a quarter reported`,
+    figures: {
+      'written: CPU seconds of the generator': written.cpuSeconds,
+      'checkpoints, and heads that they name': `${signed.count}, ${signed.heads}`,
+      'audit verify: CPU seconds': verify.cpuSeconds,
+      'report of a quarter: CPU seconds': report.cpuSeconds,
+      'report of a quarter: its records': JSON.stringify(report.said.records),
+    },
+    goals: checks,
+    limitedBy: [loadNow(), 'A thread for each core reads and checks; PostgreSQL works on the same cores.'],
+  });
 
   const list = createIncidentList(database, {
     marks: { of: (content) => `mark of ${content.length}`, isOf: (content, mark) => mark === `mark of ${content.length}` },
@@ -288,20 +286,19 @@ try {
   ];
   printGoals(looks);
   await database.close();
-  if (incidents === whole)
-    writeResult({
-      name: 'many-records-desk',
-      what: `${about}: viewed in the console, and followed by the notary`,
-      figures: {
-        'console, two pages of the list, ms': page,
-        'console, one incident, ms': one,
-        'the notary reads all checkpoints at a start: CPU seconds': round(begun.cpuSeconds),
-        'the notary reads all checkpoints at a start: MB of its process': begun.megabytes,
-        'a round of the notary, six chains moved: CPU ms': round6,
-      },
-      goals: looks,
-      limitedBy: [loadNow(), 'PostgreSQL works on the same cores.'],
-    });
+  writeResult({
+    name: 'many-records-desk',
+    what: `${about}: viewed in the console, and followed by the notary`,
+    figures: {
+      'console, two pages of the list, ms': page,
+      'console, one incident, ms': one,
+      'the notary reads all checkpoints at a start: CPU seconds': round(begun.cpuSeconds),
+      'the notary reads all checkpoints at a start: MB of its process': begun.megabytes,
+      'a round of the notary, six chains moved: CPU ms': round6,
+    },
+    goals: looks,
+    limitedBy: [loadNow(), 'PostgreSQL works on the same cores.'],
+  });
 } finally {
   await databases.stop();
   if (kept === undefined) rmSync(folder, { recursive: true, force: true });

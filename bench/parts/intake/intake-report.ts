@@ -116,8 +116,8 @@ export function report({
       'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts use up the machine.',
     ],
   };
-  if (isWhole) writeResult(result);
-  else if (critical.length > 0) console.log(Object.entries(criticalRows));
+  writeResult(result);
+  if (!isWhole && critical.length > 0) console.log(Object.entries(criticalRows));
   printGoals(result.goals);
 }
 
