@@ -39,8 +39,11 @@ export const miner = definePlaybook(
 
 /** Writes the files of a pack; skips undefined ones. */
 export function writePackFolder(folder: string, files: Readonly<Record<string, string | undefined>> = acmeFiles): string {
-  for (const [file, text] of Object.entries(files)) {
-    if (text === undefined) continue;
+  const [version] = /(?<=version: ')[^']+/.exec(files['firebreak.pack.ts'] ?? '') ?? [];
+  for (const [file, written] of Object.entries(files)) {
+    if (written === undefined) continue;
+    // Tests change the pack's version alone.
+    const text = file === 'package.json' && version ? written.replace(/(?<="version": ")1\.0\.0/, version) : written;
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   }

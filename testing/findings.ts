@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openTicket } from '../core/actions/index.ts';
+import { mostLeaseHours } from '../core/incident/lease.ts';
 import { labelOf, outcomeOf } from './path-line.ts';
 import type { Story, StoryQuestion } from './story.ts';
 import { type Path, silence } from './walk.ts';
@@ -32,6 +33,7 @@ function onPath(path: Path): readonly Found[] {
   return [
     ...ending(path),
     ...refused(path),
+    ...shortened(path),
     ...leftInForce(path),
     ...plansNotDone(path),
     ...endedInSilence(path),
@@ -62,10 +64,19 @@ function ending(path: Path): readonly Found[] {
       ? [problem('it still runs after 30 days: it waits for something that never comes, or is in an endless loop')]
       : []),
     ...(end === 'failed' && isClean(path) ? [problem(`it stops: ${error?.message ?? ''}${placeIn(error?.stack)}`)] : []),
-    ...(end === 'failed' && !isClean(path)
-      ? [notice('it stops where a step fails: people are told, and what follows is not done')]
+    ...(end === 'failed' && failures(path) === 1 && !isKnown(path.story)
+      ? [notice('it stops where a step fails, before anybody is asked: people are told, and what follows is not done')]
       : []),
   ];
+}
+
+function failures({ turns }: Path): number {
+  return turns.filter((turn) => turn.kind === 'failure' && turn.fails).length;
+}
+
+/** People have been asked, or have a ticket. */
+function isKnown(story: Story): boolean {
+  return asksOf(story).length > 0 || story.steps.some(({ action, state }) => action === openTicket.name && state === 'done');
 }
 
 const engineRooms = ['core', 'workflows', 'activities', 'testing', 'authoring', 'service', 'chunks'].map(
@@ -78,6 +89,21 @@ function placeIn(stack: string | undefined): string {
     ?.split('\n')
     .find((line) => /^\s+at /.test(line) && !/node_modules|node:/.test(line) && !engineRooms.some((room) => line.includes(room)));
   return place === undefined ? '' : `, ${place.trim()}`;
+}
+
+/** Longer than any installation allows is a mistake; longer than this one allows may be meant for another. */
+function shortened({ story }: Path): readonly Found[] {
+  return story.steps.flatMap(({ action, shortened: lease }) => {
+    if (!lease) return [];
+    const text = `${action} has a lease of ${hours(lease.asked)}`;
+    return lease.asked > mostLeaseHours
+      ? [problem(`${text}; the longest is ${hours(mostLeaseHours)} (720h): write a shorter one, and people extend it`)]
+      : [notice(`${text}, which guardrails.longestLeaseHours shortens to ${hours(lease.allowed)}`)];
+  });
+}
+
+function hours(count: number): string {
+  return count % 24 === 0 && count > 72 ? `${count / 24} days` : `${Math.round(count * 10) / 10} hours`;
 }
 
 /** What the engine or the cell refuses, whatever the playbook says. */

@@ -13,6 +13,7 @@ import { checkVote } from '../core/decide/vote-check.ts';
 import type { SignedWarrant } from '../core/decide/warrant.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { AlertBatch, IncidentRef } from '../core/incident/incident.ts';
+import { mostLeaseHours } from '../core/incident/lease.ts';
 import type { Roster } from '../core/people/roster.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 import { StepFailure } from '../workflows/step-failure.ts';
@@ -28,6 +29,8 @@ interface CellEvents {
   readonly stepped: (step: Omit<StoryStep, 'at'>) => void;
 }
 
+const hourMs = 3_600_000;
+
 /** How long to wait for evidence, as in the shipped configuration. */
 export const evidenceDeadlineMs = 30 * 60_000;
 
@@ -41,6 +44,7 @@ export class SimulatedCell {
   readonly #roster: Roster;
   readonly #cluster: SimulatedCluster;
   readonly #events: CellEvents;
+  readonly #mostLeaseHours: number;
 
   constructor(options: {
     readonly playbooks: readonly AnyPlaybook[];
@@ -55,6 +59,7 @@ export class SimulatedCell {
     const { playbooks, roster, levels, cluster, guardrails, replicas, events } = options;
     this.#cluster = cluster;
     this.#events = events;
+    this.#mostLeaseHours = guardrails?.longestLeaseHours ?? mostLeaseHours;
     this.#roster = roster;
     this.#asking = { playbooks, groups: levels.map(({ group }) => group) };
     this.#incidents = new IncidentMemory({ now: cluster.now });
@@ -157,8 +162,13 @@ export class SimulatedCell {
     const applied = await this.#orTell(call, approvedBy, () => this.#chokepoint.apply(call, contextOf(call)));
     const declaration = this.#declarations.get(call.action);
     const state = declaration && isSkipped(declaration, applied.output) ? 'skipped' : 'done';
-    this.#tell(call, { state, approvedBy });
+    this.#tell(call, { state, approvedBy, ...this.#shortened(call) });
     return applied;
+  }
+
+  #shortened({ lease }: StepCall): Pick<StoryStep, 'shortened'> {
+    const asked = (lease?.durationMs ?? 0) / hourMs;
+    return asked > this.#mostLeaseHours ? { shortened: { asked, allowed: this.#mostLeaseHours } } : {};
   }
 
   async #orTell<T>(call: StepCall, approvedBy: readonly string[], work: () => Promise<T>): Promise<T> {

@@ -28,6 +28,8 @@ export interface StoryStep {
   readonly reason?: string;
   /** It failed because the simulation was told to make it fail. */
   readonly isInjected?: true;
+  /** It asked for a longer lease, in hours, than `guardrails.longestLeaseHours` or, without it, any installation allows: the cell shortens it. */
+  readonly shortened?: { readonly asked: number; readonly allowed: number };
 }
 
 export interface StoryQuestion {

@@ -95,6 +95,9 @@ export function silenceOnLease({ onExpiry }: Pick<Lease, 'onExpiry'>): string {
     : `${renewed} It is released without an answer only if people have called the incident harmless.`;
 }
 
+/** The most hours that `guardrails.longestLeaseHours` may allow for one lease: 30 days. */
+export const mostLeaseHours = 720;
+
 /** After this time people are called, however often the lease was renewed. It escalates, and never releases. */
 export const leaseMaximumMs = 72 * 3_600_000;
 

@@ -1,6 +1,7 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import type { KnownRule } from '../../core/rules/known-rules.ts';
 import type { Config } from '../config/load.ts';
+import { enabledPlaybooks } from '../config/packs.ts';
 import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
 import { type DescribedPack, describePack } from '../packs/describe.ts';
 import type { PackFiles } from '../packs/pack-files.ts';
@@ -62,6 +63,7 @@ export async function checkPack(
     pack,
     findings: [
       ...types,
+      ...versionFindings(pack, files),
       ...listFindings(pack, places),
       ...ruleFindings(pack, places, rules, config),
       ...(config ? configurationFindings(pack, places, config) : groupFindings(pack, places)),
@@ -124,8 +126,12 @@ async function tryFindings(
   places: PackPlaces,
   { named, alerts, config }: Pick<PackToCheck, 'named' | 'alerts'> & { readonly config: Config | undefined },
 ): Promise<readonly CheckFinding[]> {
+  const texts = [...files.files.values()].map(String);
+  const shipped = enabledPlaybooks({ playbooks: { enabled: config?.playbooks.enabled ?? 'all' } });
   const trial: Trial = {
     alerts,
+    // Simulations get slower with each playbook: those that no file names cannot be called.
+    shipped: shipped.flatMap(({ id }) => (texts.some((text) => text.includes(id)) ? [id] : [])),
     params: config?.playbooks.params ?? {},
     ...(config && { guardrails: { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace } }),
   };
@@ -229,6 +235,20 @@ const turnPlace = / at (?<file>[\w./-]+\.[jt]s):(?<line>\d+)/;
 function placeIn(text: string): { readonly file?: string; readonly line?: number } {
   const { file, line } = (stackPlace.exec(text) ?? turnPlace.exec(text))?.groups ?? {};
   return file === undefined || line === undefined ? {} : { file, line: Number(line) };
+}
+
+/** Whoever installs the package and whoever promotes the pack would speak of different versions. */
+function versionFindings({ version }: DescribedPack, { packageVersion, main }: PackFiles): readonly CheckFinding[] {
+  if (packageVersion === undefined || packageVersion === version) return [];
+  return [
+    {
+      severity: 'error',
+      check: 'envelope',
+      file: main,
+      problem: `the pack has the version ${version}, and its package.json has ${packageVersion}`,
+      remedy: `Give both the same: npm pkg set version=${version}, or change the version in ${main}.`,
+    },
+  ];
 }
 
 /** Playbooks that are written but in no list: they answer nothing, without any warning. */

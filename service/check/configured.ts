@@ -49,11 +49,16 @@ export function configurationFindings(pack: DescribedPack, places: PackPlaces, c
     });
 }
 
+/** Leases ask them unless the configuration says otherwise, so a roster without them is refused. */
+const usualGroups = ['oncall', 'leads'];
+
 /** Without a configuration: which groups must exist. */
 export function groupFindings({ playbooks }: DescribedPack, places: PackPlaces): readonly CheckFinding[] {
   return playbooks.flatMap(({ id, levels = [], params = {} }) => {
     const ofParams = Object.values(params).flatMap((of) => (of.kind === 'group' ? [String(of.default)] : []));
-    const groups = [...new Set([...levels.map(({ group }) => group), ...ofParams])];
+    const groups = [...new Set([...levels.map(({ group }) => group), ...ofParams])].filter(
+      (group) => !usualGroups.includes(group),
+    );
     if (groups.length === 0) return [];
     return [
       {

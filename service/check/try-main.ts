@@ -5,6 +5,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
+import { playbooks as shippedPlaybooks } from '../../playbooks/index.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert, inTime } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
@@ -17,6 +18,8 @@ export interface Trial {
   /** Alerts that the pack provides; for other playbooks one is made up. */
   readonly alerts: readonly Alert[];
   readonly guardrails?: Partial<GuardrailRules>;
+  /** Enabled shipped playbooks that the pack names: its bodies may call them. */
+  readonly shipped: readonly string[];
   /** Parameters by playbook, as the configuration sets them. */
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
@@ -49,6 +52,7 @@ const pack = await playedPack(folder, main);
 // An unhandled rejection in a playbook would end this process.
 const dropped: unknown[] = [];
 process.on('unhandledRejection', (reason) => dropped.push(reason));
+const others = [...pack.playbooks, ...shippedPlaybooks.filter(({ id }) => trial.shipped.includes(id))];
 const tried: TriedPlaybook[] = [];
 for (const playbook of pack.playbooks)
   tried.push({ ...(await tryPlaybook(playbook, trial)), ...besideIn(pack.playbooks, playbook) });
@@ -67,13 +71,16 @@ function alertFor(playbook: ListedPlaybook): Alert | undefined {
   return alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
 }
 
-async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...settings }: Trial): Promise<TriedPlaybook> {
+async function tryPlaybook(
+  playbook: ListedPlaybook,
+  { alerts: _, shipped: __, params, ...settings }: Trial,
+): Promise<TriedPlaybook> {
   const alert = alertFor(playbook);
   if (!alert) return { playbook: playbook.id, problems: [], notices: [], alwaysRefused: [] };
   const own = params[playbook.id];
   const options = { ...settings, ...(own && { params: own }) };
-  const every = await everyAnswer(playbook, alert, { ...options, others: pack.playbooks });
-  const playbooks = withCalled([playbook], pack.playbooks);
+  const every = await everyAnswer(playbook, alert, { ...options, others });
+  const playbooks = withCalled([playbook], others);
   const unsteady = await unsteadiness(every, (answer) => simulate(playbooks, { ...options, alert, answer }));
   // Node detects them when nothing else is left to do.
   await new Promise((resolve) => setImmediate(resolve));

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 
 /** Where a pack is: one of four sources. Paths are absolute. */
 export type PackSource =
@@ -26,6 +27,8 @@ export interface PackFiles {
   readonly integrity: string;
   /** The module whose default export is the pack: `firebreak.pack.ts`. */
   readonly main: string;
+  /** As its `package.json` says, which is no part of the pack; absent: it has none. */
+  readonly packageVersion?: string;
 }
 
 /** The folder with the implementations of the pack's own actions: neither the workflows nor the process that describes the pack ever see it. */
@@ -83,7 +86,20 @@ function packIn(folder: string, name: string, integrity?: string): PackFiles {
   const files = new Map(
     codeFiles(folder).map((file) => [relative(folder, file).split(sep).join(posix.sep), readFileSync(file)] as const),
   );
-  return packOf(files, name, integrity);
+  const packageVersion = packageVersionIn(folder);
+  return { ...packOf(files, name, integrity), ...(packageVersion !== undefined && { packageVersion }) };
+}
+
+function packageVersionIn(folder: string): string | undefined {
+  const file = join(folder, 'package.json');
+  if (!existsSync(file)) return undefined;
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isObject(read) && typeof read.version === 'string' ? read.version : undefined;
+  } catch {
+    // npm says what is wrong with it.
+    return undefined;
+  }
 }
 
 /** @param name used in errors. @throws Error worded for the person who configured it. */

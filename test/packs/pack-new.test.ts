@@ -40,6 +40,8 @@ describe('firebreak pack new', () => {
     expect(checked.stdout).toMatch(/^our-playbooks 0\.1\.0, integrity sha512-/);
     expect(checked.stdout).toContain('our-playbooks/miner');
     expect(checked.stderr).toBe('');
+    const all = await firebreakIn(folder, 'check', '--strict');
+    expect(all).toMatchObject({ code: 0, stdout: 'our-playbooks 0.1.0: 0 errors, 0 warnings, 0 notices\n', stderr: '' });
   });
 
   test('creates one with Jest instead', async () => {
@@ -77,7 +79,13 @@ test('firebreak pack check names file, line and what to do', async () => {
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(code).toBe(1);
   expect(stdout).toMatch(/^playbooks\/miner\.ts:\d+: Date\.now reads the clock, which differs at each replay\. Use alert\.time/);
-  writeFileSync(file, text.replace('    await kept;\n', '    settle({ again: steps.snapshotPodState({ pod }) });\n'));
+  writeFileSync(
+    file,
+    text.replace(
+      '    const quarantine = contained.value;\n',
+      '    const quarantine = contained.value;\n    settle({ again: steps.snapshotPodState({ pod }) });\n',
+    ),
+  );
   const forgotten = await firebreakIn(folder, 'pack', 'check');
   expect(forgotten.stdout).toMatch(
     /^playbooks\/miner\.ts:\d+: nothing waits for “settle\(.*: an await is missing\. Write await/m,
@@ -127,7 +135,11 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     .replace('} mines', '} is mining');
   writeFileSync(file, worded);
   const packFile = join(folder, 'firebreak.pack.ts');
-  writeFileSync(packFile, readFileSync(packFile, 'utf8').replace('0.1.0', '0.2.0'));
+  for (const versioned of [packFile, join(folder, 'package.json')])
+    writeFileSync(
+      versioned,
+      readFileSync(versioned, 'utf8').replace(/(version"?: ['"])0\.1\.0/, (_, before: string) => `${before}0.2.0`),
+    );
   expect(await firebreakIn(folder, 'pack', 'histories', '--check')).toMatchObject({
     code: 0,
     stdout: 'Every history replays.\n',
@@ -137,7 +149,10 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     /takes another path than before \(keep\): the step quarantinePod \(lease \{"durationMs":28800000.*where it was the step quarantinePod \(lease \{"durationMs":14400000/,
   );
 
-  writeFileSync(file, worded.replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='));
+  writeFileSync(
+    file,
+    worded.replace('const { contained } =', 'await steps.snapshotPodState({ pod });\n    const { contained } ='),
+  );
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(
     /^histories\/miner\.\w+\.json: recorded\/miner takes another path than before \(\w+\): [^.]+\. If that is intended, record them again/,

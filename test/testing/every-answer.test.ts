@@ -163,7 +163,9 @@ describe('every answer of a shipped playbook', () => {
       ticketSensitiveRead,
       alertOf({ rule: 'Read sensitive file untrusted', severity: 'medium' }),
     );
-    expect(notices).toEqual(['it stops where a step fails: people are told, and what follows is not done (openTicket fails)']);
+    expect(notices).toEqual([
+      'it stops where a step fails, before anybody is asked: people are told, and what follows is not done (openTicket fails)',
+    ]);
   });
 
   test('is refused for an alert that the playbook does not answer', async () => {

@@ -159,12 +159,21 @@ export const miner = definePlaybook(
   },
   async ({ alert, steps, ask, settle, verdict, params }) => {
     const { pod, title } = alert;
-    const contained = steps.quarantinePod({ pod, lease: params.lease });
-    // Evidence that may be gone in a minute is saved while the pod is being cut off. A settled step is awaited and throws nothing.
-    const kept = settle({ evidence: steps.snapshotPodState({ pod }) });
-    const quarantine = await contained;
-    await kept;
+    // A settled step is awaited and throws nothing. Evidence that may be gone in a minute is saved while the pod is being cut off.
+    const { contained } = await settle({
+      contained: steps.quarantinePod({ pod, lease: params.lease }),
+      evidence: steps.snapshotPodState({ pod }),
+    });
     await settle({ ticket: steps.openTicket({ title: \`\${pod.name} mines\`, body: title, labels: ['firebreak'] }) });
+    if (!contained.ok) {
+      await ask({
+        question: \`\${pod.name} mines and could not be cut off: \${contained.reason}. Who takes care of it?\`,
+        choices: { taken: 'I do' },
+        onSilence: 'The pod goes on running.',
+      });
+      return;
+    }
+    const quarantine = contained.value;
     const answer = await ask({
       question: \`Is \${pod.name} meant to mine?\`,
       choices: { release: 'Yes', keep: 'No, leave it cut off' },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultGuardrails } from '../../../core/action/guardrail.ts';
 import { severities } from '../../../core/alert/severity.ts';
+import { mostLeaseHours } from '../../../core/incident/lease.ts';
 import { namespaceName } from '../fields.ts';
 import { changeWindows } from './change-windows-section.ts';
 
@@ -51,7 +52,7 @@ export const guardrails = z
       description:
         'How many cells of this cluster run side by side. They share the caps: with two, each leaves the other as many places as it takes itself, and the last may stay free.',
     }),
-    longestLeaseHours: z.int().min(1).max(720).default(72).meta({
+    longestLeaseHours: z.int().min(1).max(mostLeaseHours).default(72).meta({
       description: 'The most hours for which a step may take something at once, whatever a playbook says; people may extend it.',
     }),
     changeWindows,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -77,9 +78,24 @@ test('an alert of the pack that cannot be read gets a warning', async () => {
 });
 
 describe('a pack without a configuration', () => {
-  test('gets findings on whom it asks, and on actions that are off by default', async () => {
+  test('gets findings on groups that not every roster has, and on actions that are off by default', async () => {
     const of = await found({});
-    expect(of('groups')).toEqual([expect.stringMatching(/^notice playbooks\/miner\.ts:11 it asks oncall\. /)]);
+    expect(of('groups')).toEqual([]);
+    const own = writePackFolder(join(folder, 'own-group'), {
+      ...acmeFiles,
+      'playbooks/miner.ts': miner.replace("group: 'oncall'", "group: 'shop'"),
+      'saying.ts': undefined,
+    });
+    const { findings } = await checkPacks({ sources: [{ folder: own }] });
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        severity: 'notice',
+        check: 'groups',
+        file: 'playbooks/miner.ts',
+        line: 11,
+        problem: 'it asks shop',
+      }),
+    );
     expect(of('rights')).toEqual([
       expect.stringMatching(/^warning playbooks\/miner\.ts:10 cutConnections is off until actions\.optIn .* names it/),
     ]);
@@ -162,10 +178,92 @@ test('the command prints each finding with its place and exits with 1 on an erro
   const cli = (...args: readonly string[]) => firebreakHere(['playbooks', ...args], { folder });
   const checked = await cli('check', '--pack', pack);
   expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);
-  expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 3 notices$/m);
+  expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 2 notices$/m);
   // With the arguments of the call, so that the command can be copied.
   expect(checked.stdout).toContain('firebreak simulate --pack acme --playbook acme/miner --every.');
   expect(checked.status).toBe(1);
   const covered = await cli('coverage', '--pack', pack, '--rules', join(folder, 'rules'), '--all');
   expect(covered.stdout).toMatch(/^Detect a miner of ours .*yes .*acme\/miner$/m);
+});
+
+describe('a pack that calls a shipped playbook', () => {
+  const calls = `import { definePack, definePlaybook } from 'firebreak/playbook';
+const first = definePlaybook(
+  { id: 'first', title: 'First', on: { match: { rule: 'One' }, minSeverity: 'low', requires: ['pod'] }, uses: {} },
+  async ({ runPlaybook, note }) => {
+    note((await runPlaybook({ id: 'firebreak/ask-about-shell', on: { requires: ['pod'] } })).state);
+  },
+);
+export default definePack({ name: 'calls', version: '1.0.0', playbooks: [first] });
+`;
+  const where = writePackFolder(join(folder, 'calls'), { 'firebreak.pack.ts': calls });
+  const refused = /playbook firebreak\/ask-about-shell is not enabled/;
+
+  test.each([
+    ['without a configuration', undefined],
+    ['where all are enabled', {}],
+    ['where this one is', { playbooks: { enabled: ['firebreak/ask-about-shell'] } }],
+  ])('is not told that it is not enabled %s', async (_, more) => {
+    const { findings } = await checkPacks({ sources: [{ folder: where }], ...(more && { config: configured(more) }) });
+    expect(findings.filter(({ problem }) => refused.test(problem))).toEqual([]);
+  });
+
+  test('is told so where others are', async () => {
+    const config = configured({ playbooks: { enabled: ['firebreak/contain-dropped-binary'] } });
+    const { findings } = await checkPacks({ sources: [{ folder: where }], config });
+    expect(findings).toContainEqual(expect.objectContaining({ severity: 'error', problem: expect.stringMatching(refused) }));
+  });
+});
+
+test('two versions of one pack are an error, in a folder and in a tarball', async () => {
+  const where = writePackFolder(join(folder, 'versions'));
+  writeFileSync(join(where, 'package.json'), '{ "name": "acme-playbooks", "version": "1.2.0", "type": "module" }');
+  execFileSync('tar', ['-czf', join(folder, 'acme.tgz'), '-C', folder, 'versions']);
+  for (const source of [{ folder: where }, { tarball: join(folder, 'acme.tgz') }]) {
+    const { findings } = await checkPacks({ sources: [source], depth: 'quick' });
+    expect(findings).toContainEqual({
+      severity: 'error',
+      check: 'envelope',
+      file: 'firebreak.pack.ts',
+      problem: 'the pack has the version 1.0.0, and its package.json has 1.2.0',
+      remedy: 'Give both the same: npm pkg set version=1.0.0, or change the version in firebreak.pack.ts.',
+    });
+  }
+});
+
+describe('a lease', () => {
+  const withLease = (lease: string) =>
+    writePackFolder(mkdtempSync(join(folder, 'lease-')), {
+      ...acmeFiles,
+      'playbooks/miner.ts': (acmeFiles['playbooks/miner.ts'] ?? '').replace('lease: params.lease', `lease: ${lease}`),
+    });
+  const about = async (where: string, config?: Config) =>
+    (await checkPacks({ sources: [{ folder: where }], ...(config && { config }) })).findings.flatMap(({ severity, problem }) =>
+      problem.includes('lease of') ? [`${severity} ${problem}`] : [],
+    );
+
+  test('that is longer than any installation allows is an error, in a body', async () => {
+    expect(await about(withLease("'200d'"))).toEqual([
+      expect.stringMatching(/^error quarantinePod has a lease of 200 days; the longest is 30 days \(720h\)/),
+    ]);
+    expect(await about(withLease("'30d'"))).toEqual([]);
+  });
+
+  test('that is longer than any installation allows is an error, in the configuration', async () => {
+    const where = withLease('params.lease');
+    const config = configured({
+      packs: [{ folder: where, integrity: readPack({ folder: where }).integrity }],
+      playbooks: { params: { 'acme/miner': { lease: '200d' } } },
+    });
+    expect(await about(where, config)).toEqual([expect.stringMatching(/^error .* lease of 200 days; the longest/)]);
+  });
+
+  test('that the configuration shortens is a notice', async () => {
+    const config = configured({ guardrails: { longestLeaseHours: 24 } });
+    expect(await about(withLease("'48h'"), config)).toEqual([
+      expect.stringMatching(
+        /^notice quarantinePod has a lease of 48 hours, which guardrails.longestLeaseHours shortens to 24 hours/,
+      ),
+    ]);
+  });
 });

@@ -62,7 +62,9 @@ test('a pack that prints is still read, tried and observed', async () => {
   const printing = packWith('playbooks/miner.ts', 'note(saying', "console.log('hello');\n    note(saying");
   const loading = packWith('firebreak.pack.ts', 'export default', "console.log('hello');\nexport default");
   expect(describePack(loading).pack.name).toBe('acme');
-  const tried: unknown = JSON.parse(await runPackProgram(printing, 'service/check/try-main', { alerts: [], params: {} }));
+  const tried: unknown = JSON.parse(
+    await runPackProgram(printing, 'service/check/try-main', { alerts: [], params: {}, shipped: [] }),
+  );
   expect(tried).toMatchObject([{ playbook: 'acme/miner' }]);
   const alert = alertOf({ rule: 'Detect crypto miners', severity: 'critical' });
   const observation = { alert, playbooks: ['acme/miner'], params: {}, answers: [], failures: {}, outputs: [], hasTickets: true };
