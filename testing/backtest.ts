@@ -8,6 +8,7 @@ import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
 import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import type { ParamValue } from '../core/playbook/params.ts';
+import { matchesAnyName } from '../core/text/name-pattern.ts';
 import type { Chooser } from './chooser.ts';
 import { runStory } from './simulate.ts';
 import type { Story } from './story.ts';
@@ -244,7 +245,7 @@ function remember<Value>(all: Map<string, Value>, key: string, value: Value): vo
 class StoryMemory {
   readonly #options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>;
   /** Namespaces in which the same alert has another result. */
-  readonly #protected: ReadonlySet<string>;
+  readonly #protected: readonly string[];
   readonly #outcomes = new Map<string, Outcome>();
   /** Playbook, rule and severity → how often the result was the same, whatever else the alert said; no longer used after the first difference. */
   readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
@@ -254,12 +255,12 @@ class StoryMemory {
   constructor(options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>) {
     this.#options = options;
     const { protectedNamespaces, ownNamespace } = options.guardrails ?? defaultGuardrails;
-    this.#protected = new Set([...protectedNamespaces, ownNamespace]);
+    this.#protected = [...protectedNamespaces, ownNamespace];
   }
 
   async outcomeOf(playbook: ListedPlaybook, alert: Alert): Promise<Outcome> {
     const { rule, severity, sensor, doubt, pod } = alert;
-    const isProtected = pod !== undefined && this.#protected.has(pod.namespace);
+    const isProtected = pod !== undefined && matchesAnyName(this.#protected, pod.namespace);
     const kind = JSON.stringify([playbook.id, rule, severity, sensor, doubt, pod?.uid !== undefined, isProtected]);
     const alike = this.#alike.get(kind);
     if (alike && alike.times >= sureAfter) return alike.outcome;

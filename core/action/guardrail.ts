@@ -1,12 +1,14 @@
 import { atLeast, type Severity } from '../alert/severity.ts';
 import type { ErrorCode } from '../errors.ts';
 import { type ActiveRestraint, restraintReason } from '../orders/restraint.ts';
+import { matchesAnyName } from '../text/name-pattern.ts';
 import type { ActionDeclaration } from './action.ts';
 import type { ChangeWindow } from './change-window.ts';
 import { namespacesOf, nodesOf, type Plan } from './plan.ts';
 
 /** The rules above all playbooks. From configuration only: never from anything that a tenant could write. */
 export interface GuardrailRules {
+  /** `*` stands for any characters. */
   readonly protectedNamespaces: readonly string[];
   /** Names of nodes that are never touched, whoever approves it; `*` stands for any characters. Absent: none. */
   readonly protectedNodes?: readonly string[];
@@ -62,13 +64,6 @@ interface GuardrailFacts {
 
 type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
 
-function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string): boolean {
-  return protectedNodes.some((pattern) => {
-    const parts = pattern.split('*').map((part) => part.replace(/[^\w-]/g, '\\$&'));
-    return new RegExp(`^${parts.join('.*')}$`).test(name);
-  });
-}
-
 /** Describes who decides on an action, by its declaration alone. */
 export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effect' | 'reach' | 'own'>): string {
   if (effect === 'read')
@@ -89,11 +84,12 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   const looks = declaration.effect === 'read';
   if (declaration.reach === 'outside' || (looks && plan.changes.length === 0)) return { ok: true };
   // Nobody can open Firebreak's own namespace; in the others two people may decide, which the approval was checked for.
-  const guarded = new Set([...(facts.approved ? [] : rules.protectedNamespaces), rules.ownNamespace]);
-  const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
+  const guarded = facts.approved ? [] : rules.protectedNamespaces;
+  const hit = namespacesOf(plan).find((namespace) => namespace === rules.ownNamespace || matchesAnyName(guarded, namespace));
   if (hit !== undefined)
     return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };
-  const node = (rules.protectedNodes ?? []).length > 0 ? nodesOf(plan).find((name) => isProtectedNode(rules, name)) : undefined;
+  const { protectedNodes = [] } = rules;
+  const node = protectedNodes.length > 0 ? nodesOf(plan).find((name) => matchesAnyName(protectedNodes, name)) : undefined;
   if (node !== undefined) return { ok: false, code: 'FB_ERR_PROTECTED', reason: `node ${node} is protected; it was not touched` };
   const { restraint } = facts;
   // What was contained before stays contained: containing it again is not new.

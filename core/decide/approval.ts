@@ -2,6 +2,7 @@ import { namespacesOf, type Plan, planDigest } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
 import { canonicalJson, digestOfFixed } from '../text/digest.ts';
+import { matchesAnyName } from '../text/name-pattern.ts';
 import { lastPart } from '../text/object-name.ts';
 import type { Form, FormAnswers } from './form.ts';
 
@@ -90,7 +91,7 @@ export function quorumOf(asked: {
   const ofPlans = plans.some((plan) => {
     if (plan.effect === 'read') return false;
     if (plan.weakens === true && severity === 'critical') return true;
-    if (protectedNamespaces.length > 0 && namespacesOf(plan).some((one) => protectedNamespaces.includes(one))) return true;
+    if (protectedNamespaces.length > 0 && namespacesOf(plan).some((one) => matchesAnyName(protectedNamespaces, one))) return true;
     if (plan.effect !== 'destructive') return false;
     return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
   });

@@ -9,6 +9,7 @@ import { type Config, type ConfigSource, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
+import { unchosenMode } from '../config/sections/response-section.ts';
 import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
 import { createLog, type Logger, reasonOf } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
@@ -53,6 +54,8 @@ export function registerRunCommand(program: Command): void {
         if (watch.length > 0 || role.includes('cell')) keepAsAccepted(config, source.watched);
         if (isFirst) installLastNet(log);
         warnOfPlaybooks(config, log);
+        if (role.includes('cell') && !config.response.isModeChosen)
+          log.warn({ remedy: unchosenMode.remedy }, unchosenMode.problem);
         // Only the cell runs workflows.
         const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
         const ramping = await rampingVersions(source, config, { builds: role.includes('cell'), log });

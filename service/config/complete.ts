@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { ResponseRules } from '../../core/assessment/policy.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import { movedSecrets } from '../../core/config/fields.schema.ts';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
@@ -20,6 +21,7 @@ import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
 import { consoleProblems } from './sections/console-section.ts';
 import { retentionOf } from './sections/records/retention-section.ts';
+import { completeResponse } from './sections/response-section.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
 import { completeTemporalAccess, type TemporalTls } from './temporal-access.ts';
 
@@ -45,6 +47,7 @@ type Completed =
   | 'streams'
   | 'reports'
   | 'keys'
+  | 'response'
   | 'telemetry'
   | 'trust';
 
@@ -118,6 +121,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   };
   readonly streams: readonly StreamConfig[];
   readonly reports: readonly ReportConfig[];
+  /** With what holds if nobody has chosen a mode. */
+  readonly response: ResponseRules & { readonly isModeChosen: boolean };
   readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
@@ -327,6 +332,7 @@ export function completeConfig(options: {
     },
     streams: completeStreams(file.streams, absolute),
     reports: completeReports(file.reports, absolute),
+    response: completeResponse(file.response),
     telemetry: completeTelemetry({ file: file.telemetry, env, absolute, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),

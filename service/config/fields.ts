@@ -13,6 +13,16 @@ export const namespaceName = z
   .string()
   .regex(namespacePattern, { error: 'not a valid Kubernetes name: use lowercase letters, digits and -' });
 
+/** The name of a namespace, or a pattern of such names: `*` stands for any characters. */
+export const namespaceNames = z.string().regex(/^[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?$/, {
+  error: 'not the name of a namespace: use lowercase letters, digits and -, and * for any characters',
+});
+
+/** The name of a cluster, or a pattern of such names. */
+export const clusterNames = z.string().regex(/^[A-Za-z0-9*]([-A-Za-z0-9._*]{0,61}[A-Za-z0-9*])?$/, {
+  error: 'not a name: use letters, digits and -, and * for any characters',
+});
+
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 export const labelName = z
   .string()

@@ -1,5 +1,6 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
+import type { ResponseRules } from '../../core/assessment/policy.ts';
 import type { Person, Roster } from '../../core/people/roster.ts';
 import { enabledAmong } from '../../core/playbook/pack.ts';
 import { problemOfParam } from '../../core/playbook/params.ts';
@@ -13,6 +14,7 @@ import { isUnavailable } from './unavailable.ts';
 export type PlacedProblem = Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] };
 
 type Checked = Pick<FileConfig, 'playbooks' | 'actions' | 'forensics' | 'incidents' | 'paging' | 'guardrails'> & {
+  readonly response: Pick<ResponseRules, 'scopes'>;
   readonly roster: Pick<Roster, 'groups'>;
   readonly evidence: { readonly stewards: readonly string[] };
 };
@@ -34,7 +36,7 @@ export function playbookProblems(
 }
 
 function idProblems(
-  { playbooks: { enabled }, guardrails }: Checked,
+  { playbooks: { enabled }, guardrails, response }: Checked,
   playbooks: readonly AnyPlaybook[],
   mayCome: (id: string) => boolean,
 ): readonly PlacedProblem[] {
@@ -44,6 +46,9 @@ function idProblems(
     ...(enabled === 'all' ? [] : enabled.map((id, index) => ({ id, at: ['playbooks', 'enabled', index] }))),
     ...guardrails.changeWindows.flatMap(({ playbooks: of = [] }, window) =>
       of.map((id, index) => ({ id, at: ['guardrails', 'changeWindows', window, 'playbooks', index] })),
+    ),
+    ...response.scopes.flatMap(({ playbooks: of = [] }, scope) =>
+      of.map((id, index) => ({ id, at: ['response', 'scopes', scope, 'playbooks', index] })),
     ),
   ];
   const seen = new Set<string>();

@@ -10,6 +10,7 @@ import { intake } from './sections/intake-section.ts';
 import { packs, releases } from './sections/packs-section.ts';
 import { reports } from './sections/records/reports-section.ts';
 import { streams } from './sections/records/streams-section.ts';
+import { response } from './sections/response-section.ts';
 import { roster } from './sections/roster-section.ts';
 import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
@@ -29,6 +30,10 @@ export const configSchema = z.strictObject({
   temporal: section.temporal.meta({ description: 'The durable engine.' }),
   kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
+  response: response.meta({
+    description: 'What is done about alerts without asking: see `firebreak docs response-modes`.',
+    examples: [{ mode: 'observe', scopes: [{ namespaces: ['shop-*'], mode: 'contain' }] }],
+  }),
   guardrails: guardrails.meta({ description: 'Rules above all playbooks.' }),
   actions: actions.meta({ description: 'Which actions are available besides those that are always on.' }),
   forensics: forensics.meta({ description: 'Work inside suspect containers.' }),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedConfig } from '../config/load.ts';
+import { unchosenMode } from '../config/sections/response-section.ts';
 import { askRunningRefusals } from '../intake/control.ts';
 import { certificateChecks } from './certificate-checks.ts';
 import { clusterChecks, networkProbe } from './cluster-checks.ts';
@@ -29,6 +30,8 @@ const mostSaid = 20;
 
 export const releaseChecks: readonly DoctorCheck[] = [{ name: 'releases', roles: ['cell'], run: releases }];
 
+export const responseChecks: readonly DoctorCheck[] = [{ name: 'response', roles: ['cell'], run: mode }];
+
 /** In the order in which they are reported. */
 const usualChecks: readonly DoctorCheck[] = [
   ...reachChecks,
@@ -38,6 +41,7 @@ const usualChecks: readonly DoctorCheck[] = [
   ...deskChecks,
   ...sensorChecks,
   ...releaseChecks,
+  ...responseChecks,
   ...certificateChecks,
   ...keyChecks,
 ];
@@ -101,6 +105,18 @@ export function ofConfiguration(checked: CheckedConfig): readonly Diagnosis[] {
 export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 'ok' {
   if (diagnoses.some(({ state }) => state === 'error')) return 'error';
   return diagnoses.some(({ state }) => state === 'warning') ? 'warning' : 'ok';
+}
+
+async function mode({ config }: Examined): Promise<readonly LookResult[]> {
+  const { isModeChosen, mode: chosen, profile, scopes } = config.response;
+  if (!isModeChosen) return [warning(unchosenMode.problem, unchosenMode.remedy)];
+  const others =
+    scopes.length === 0
+      ? ''
+      : scopes.length === 1
+        ? ', and 1 scope with a response of its own'
+        : `, and ${scopes.length} scopes with a response of their own`;
+  return [ok(`mode ${chosen}, profile ${profile}${others}`)];
 }
 
 /** Containments that, according to the cell running here, should have been released but still exist, in any pool. */

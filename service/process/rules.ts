@@ -6,6 +6,7 @@ import { authenticState, type BeforeState, type CellKey, heldSince, laterState }
 import { names } from '../../core/cluster/labels.ts';
 import type { OwnerRef, PodRecord } from '../../core/cluster/pod-record.ts';
 import { type Asking, type EnvelopeAsking, widerOf } from '../../core/decide/asking.ts';
+import { matchesAnyName } from '../../core/text/name-pattern.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { controllingOwner, isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 import type { Config } from '../config/load.ts';
@@ -25,7 +26,7 @@ export function rulesOf(config: RulesConfig): GuardrailRules {
 /** Returns a check for whether a namespace is protected from all actions. */
 export function isProtected(config: RulesConfig): (namespace: string) => boolean {
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
-  return (namespace) => namespace === ownNamespace || protectedNamespaces.includes(namespace);
+  return (namespace) => namespace === ownNamespace || matchesAnyName(protectedNamespaces, namespace);
 }
 
 /** Who asks whom, according to this configuration and this build's playbooks. */

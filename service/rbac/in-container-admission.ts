@@ -1,5 +1,6 @@
 import { fetcher } from '../../core/actions/evidence/checkpoint-container.ts';
 import { tools } from '../../core/actions/in-container-rights.ts';
+import { anyNameInCel } from '../../core/text/name-pattern.ts';
 import { imageIs, type Pinned, sendsOnlyTo } from './pinned.ts';
 import { type Account, policy } from './policy.ts';
 
@@ -35,7 +36,7 @@ export function inContainerAdmission(options: {
     resources,
   });
   const closed = [...new Set([account.namespace, ...(pinned.closedNamespaces ?? [])])];
-  const isClosed = `request.namespace in [${closed.map((one) => `'${one}'`).join(', ')}]`;
+  const isClosed = anyNameInCel('request.namespace', closed);
   const staysOut = `Firebreak looks into no container in ${closed.join(', ')}: these are its own namespace and the protected ones`;
   return [
     ...policy({

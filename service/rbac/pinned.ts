@@ -4,7 +4,7 @@ export interface Pinned {
   readonly toolsImage?: string;
   /** Where the tools may upload to: `https://HOST:PORT`. Absent: nowhere. */
   readonly uploads?: string;
-  /** Namespaces that are never inspected, in addition to Firebreak's own. */
+  /** Namespaces that are never inspected, in addition to Firebreak's own. `*` stands for any characters. */
   readonly closedNamespaces?: readonly string[];
 }
 

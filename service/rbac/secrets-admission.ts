@@ -1,4 +1,5 @@
 import { names } from '../../core/cluster/labels.ts';
+import { anyNameInCel } from '../../core/text/name-pattern.ts';
 import {
   type Account,
   onlyOwnAnnotations,
@@ -24,7 +25,7 @@ export function secretsAdmission(options: {
 }): readonly object[] {
   const { account, rollsBack, closedNamespaces = [] } = options;
   const closed = {
-    expression: `!(request.namespace in [${[...new Set(['kube-system', account.namespace, ...closedNamespaces])].map((one) => `'${one}'`).join(', ')}])`,
+    expression: `!(${anyNameInCel('request.namespace', [...new Set(['kube-system', account.namespace, ...closedNamespaces])])})`,
     message: 'Firebreak may rotate nothing in kube-system, in its own namespace and in those that are protected',
   };
   const mark = `'${names.rolledBackByAnnotation}'`;

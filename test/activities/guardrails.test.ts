@@ -202,7 +202,7 @@ describe('no action gets past the guardrails', () => {
         const chokepoint = createChokepoint({
           actions: registered(applied),
           rules: {
-            protectedNamespaces: ['kube-system'],
+            protectedNamespaces: ['kube-*'],
             protectedNodes: ['control-*'],
             ownNamespace: 'firebreak',
             automaticFrom: 'high',

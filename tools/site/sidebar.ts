@@ -85,6 +85,7 @@ export const kinds: readonly Kind[] = [
           'evidence.md',
           'assess.md',
           'assessment.md',
+          'response-modes.md',
           'rule-confidence.md',
           'novelty.md',
           'image-signatures.md',

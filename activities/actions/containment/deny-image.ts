@@ -5,6 +5,7 @@ import { madeNameOf } from '../../../core/cluster/object-note.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import { digestOf } from '../../../core/text/digest.ts';
+import { anyNameInCel, isPattern, matchesAnyName } from '../../../core/text/name-pattern.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectRef, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
@@ -20,7 +21,7 @@ export function denyImageImplementation(options: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
-  /** Namespaces that are never touched: Firebreak's own and the protected ones. */
+  /** Namespaces that are never touched: Firebreak's own and the protected ones. `*` stands for any characters. */
   readonly exempt: readonly string[];
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { view, exempt } = options;
@@ -31,7 +32,7 @@ export function denyImageImplementation(options: {
     const isDenied = (image: string): boolean => texts.includes(image) || digests.some((digest) => image.endsWith(`@${digest}`));
     const found = new Set<string>();
     for (const pod of view.pods())
-      if ((namespace === undefined || pod.namespace === namespace) && !exempt.includes(pod.namespace))
+      if ((namespace === undefined || pod.namespace === namespace) && !matchesAnyName(exempt, pod.namespace))
         if (pod.containers.some(({ image }) => isDenied(image))) found.add(ownerText(pod, view));
     return [...found].sort();
   };
@@ -111,7 +112,10 @@ function madeFrom(input: DenyImageInput, incident: string, exempt: readonly stri
   const name = `firebreak-deny-image-${madeNameOf({ incident, action, inputDigest: digestOf(input) })}`;
   const everything = { matchPolicy: 'Equivalent', objectSelector: {} };
   const { namespace } = input;
-  const where = namespace === undefined ? { operator: 'NotIn', values: [...exempt] } : { operator: 'In', values: [namespace] };
+  // A selector knows no patterns, so these are in the policy itself.
+  const patterns = namespace === undefined ? exempt.filter(isPattern) : [];
+  const names = exempt.filter((one) => !isPattern(one));
+  const where = namespace === undefined ? { operator: 'NotIn', values: names } : { operator: 'In', values: [namespace] };
   const namespaceSelector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', ...where }] };
   const policy = {
     failurePolicy: 'Fail',
@@ -128,6 +132,9 @@ function madeFrom(input: DenyImageInput, incident: string, exempt: readonly stri
         },
       ],
     },
+    ...(patterns.length > 0 && {
+      matchConditions: [{ name: 'not-protected', expression: `!(${anyNameInCel('request.namespace', patterns)})` }],
+    }),
     variables: [
       { name: 'images', expression: imagesOf('object') },
       // A pod that already has the image may be changed: a quarantine relabels it.

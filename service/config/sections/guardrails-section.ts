@@ -2,15 +2,18 @@ import { z } from 'zod';
 import { defaultGuardrails } from '../../../core/action/guardrail.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { mostLeaseHours } from '../../../core/incident/lease.ts';
-import { namespaceName } from '../fields.ts';
+import { namespaceNames } from '../fields.ts';
 import { changeWindows } from './change-windows-section.ts';
 
 export const guardrails = z
   .strictObject({
     protectedNamespaces: z
-      .array(namespaceName)
+      .array(namespaceNames)
       .default([...defaultGuardrails.protectedNamespaces])
-      .meta({ description: 'Nothing automatic happens in these, whatever an alert or a playbook says.' }),
+      .meta({
+        description: 'Nothing automatic happens in these, whatever an alert or a playbook says. `*` stands for any characters.',
+        examples: [['kube-*', 'openshift-*']],
+      }),
     protectedNodes: z
       .array(z.string().regex(/^[a-z0-9*]([a-z0-9.*-]*[a-z0-9*])?$/, { error: 'not the name of a node' }))
       .default([])

@@ -14,6 +14,7 @@ import { type RestraintScope, restraintTitle } from '../../../core/orders/restra
 import { suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { personById } from '../../../core/people/roster.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
+import { matchesAnyName } from '../../../core/text/name-pattern.ts';
 import { compareTexts } from '../../../core/text/plain-json.ts';
 import type { IncidentCounts, IncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Config } from '../../config/load.ts';
@@ -102,7 +103,9 @@ export function createOverviews(parts: {
         since: summary.containedAt ?? summary.openedAt,
       })),
       guardrails: {
-        protectedNamespaces: config.guardrails.protectedNamespaces.filter((namespace) => sees(visible, namespace)),
+        protectedNamespaces: config.guardrails.protectedNamespaces.filter(
+          (pattern) => visible === 'all' || visible.some((namespace) => matchesAnyName([pattern], namespace)),
+        ),
         restraints:
           answering.length > 0
             ? active.flatMap(({ cluster, decision }) => {

@@ -19,7 +19,7 @@ import { certificateChecks } from '../../../service/doctor/certificate-checks.ts
 import { clusterChecks } from '../../../service/doctor/cluster-checks.ts';
 import { deskChecks } from '../../../service/doctor/desk-checks.ts';
 import { clockResult, type Diagnosis, type DoctorCheck, failure, ok } from '../../../service/doctor/diagnosis.ts';
-import { examine, releaseChecks, worstOf } from '../../../service/doctor/doctor.ts';
+import { examine, releaseChecks, responseChecks, worstOf } from '../../../service/doctor/doctor.ts';
 import { doctorMetrics, pushOnce, writeMetrics } from '../../../service/doctor/doctor-metrics.ts';
 import { keyChecks } from '../../../service/doctor/key-checks.ts';
 import { probeVerdict } from '../../../service/doctor/network-probe.ts';
@@ -613,6 +613,23 @@ describe('about releases it says', () => {
   test('that none is refused, and that it cannot tell if no cell is running', async () => {
     expect(await saidOf(0)).toMatchObject([{ state: 'ok' }]);
     expect(await found({ chosen: releaseChecks })).toMatchObject([{ state: 'not tried' }]);
+  });
+});
+
+describe('about the mode it says', () => {
+  const about = (written = '') => found({ chosen: responseChecks, config: configured(written), name: 'response' });
+
+  test('that nobody has chosen one, and what to write', async () => {
+    const [said] = await about();
+    expect(said).toMatchObject({ state: 'warning', text: expect.stringContaining('nobody has chosen a mode') });
+    expect(said?.remedy).toContain('response: { mode: contain }');
+  });
+
+  test('which one holds, and how many scopes differ', async () => {
+    const scopes = 'response: { mode: observe, scopes: [{ namespaces: [shop-*], mode: contain }] }';
+    expect(await about(scopes)).toMatchObject([
+      { state: 'ok', text: 'mode observe, profile balanced, and 1 scope with a response of its own' },
+    ]);
   });
 });
 
