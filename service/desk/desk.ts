@@ -15,6 +15,7 @@ import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { AlertArchive } from '../../core/audit/alert-archive.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
@@ -51,6 +52,7 @@ import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
 import { createDeadlines, deadlinesEveryMs } from './deadlines.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
+import { DoubledRecords } from './doubled-records.ts';
 import {
   boundPager,
   boundTickets,
@@ -161,6 +163,15 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     client: parts.client,
     slack: slack?.shown,
   });
+  const report = (finding: Finding): void => {
+    metrics.found(finding.kind);
+    log.error({ ...finding }, 'the records do not verify: run `firebreak audit verify`');
+  };
+  const doubled = new DoubledRecords({
+    ...{ store, trust, report },
+    note: (text) => log.info({}, text),
+    failed: (error) => log.warn({ reason: reasonOf(error) }, 'a chain with a number twice cannot be read: tried again later'),
+  });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
       audit: telling(store, metrics.recorded, (records) => console?.note(records)),
@@ -170,8 +181,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
       onFinding: (finding) => {
-        metrics.found(finding.kind);
-        log.error({ ...finding }, 'the records do not verify: run `firebreak audit verify`');
+        const { kind, chain } = finding;
+        if (kind === 'record-doubled' && chain !== undefined) doubled.cameTwice(chain);
+        else report(finding);
       },
       ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
     }),
@@ -263,6 +275,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       }),
     stop: async () => {
       duty?.stop();
+      doubled.stop();
       await slack?.desk.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
