@@ -171,10 +171,14 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     refused,
     isAtWork: () => isAtWork,
     unreadableKeys: () => unreadableTrust(config),
+    leftOut: config.leftOut,
     others,
   });
   const status =
-    at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork, metrics })));
+    at &&
+    (await listening('status.listen', at, () =>
+      listenForStatus({ ...at, rights, isAtWork: () => isAtWork, leftOut: config.leftOut, metrics }),
+    ));
   if (at && status) log.info({ url: `http://${at.host}:${at.port}` }, 'serving metrics and health');
   if (has('cell'))
     void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });

@@ -165,7 +165,7 @@ export interface IncidentSettings {
   readonly protectedNamespaces?: readonly string[];
   /** Choices for which people are told to sign in. Absent: none. */
   readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
-  /** Read-only and evidence actions that are turned off or have no tools: bodies continue without them. Absent: none. */
+  /** Actions without which bodies continue: those that read or keep evidence and are off, and those that are turned on and cannot work. Absent: none. */
   readonly unavailable?: readonly string[];
   /** Actions that follow each quarantine of a pod, in this order, in addition to the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];

@@ -249,7 +249,10 @@ export async function leasesOf(client: Client, incident: string): Promise<readon
 
 function settingsOf(config: Config, queues: ReturnType<typeof queuesOf>): IncidentSettings {
   // Connections are cut first: probing takes longer, and says nothing about connections that were open.
-  const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
+  // An incident says so of those that are turned on, but cannot work.
+  const cannotWork = (config.leftOut ?? []).flatMap(({ action }) => action ?? []);
+  const turnedOn: readonly string[] = [...config.actions.optIn, ...cannotWork];
+  const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => turnedOn.includes(name));
   return {
     queues,
     configuration: config.fileSha256,
@@ -272,6 +275,6 @@ function settingsOf(config: Config, queues: ReturnType<typeof queuesOf>): Incide
     }),
     ...(config.actions.optIn.includes(countConnections.name) && { countsConnections: true as const }),
     ...(afterQuarantine.length > 0 && { afterQuarantine }),
-    unavailable: unavailableActions(config),
+    unavailable: [...new Set([...unavailableActions(config), ...cannotWork])],
   };
 }

@@ -24,11 +24,11 @@ export async function withCluster<T>(
     const { accessFromKubeconfig } = await import('../../integrations/kubernetes/kubeconfig.ts');
     return work({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context !== undefined && { context }) }) });
   }
-  const [{ loadConfig }, { clusterAccess }] = await Promise.all([
-    import('../config/load.ts'),
+  const [{ configToUse }, { clusterAccess }] = await Promise.all([
+    import('../config/left-out.ts'),
     import('../process/cluster-api.ts'),
   ]);
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const kubernetes = { ...config.kubernetes, ...(context !== undefined && { context }) };
   return work({ access: await clusterAccess({ config: { kubernetes }, env: process.env }), config });
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { localText } from '../../core/people/local-time.ts';
 import { type Answerer, answerersOf, type Roster } from '../../core/people/roster.ts';
-import { loadConfig } from '../config/load.ts';
+import { configToUse } from '../config/left-out.ts';
 import { instantWritten } from '../config/written-time.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printJson, printTable, styled } from './output.ts';
@@ -34,7 +34,7 @@ function showRoster(options: ShowOptions): void {
   const at = options.at === undefined ? Date.now() : instantWritten(options.at, 'UTC');
   if (at === undefined)
     throw new FirebreakError('FB_ERR_INCOMPLETE', '--at is not a time: use YYYY-MM-DDTHH:MM, in UTC or with an offset');
-  const { roster } = loadConfig({ path: options.config, env: process.env });
+  const { roster } = configToUse(options.config);
   const groups = Object.keys(roster.groups);
   const lines = groups.flatMap((group): readonly Line[] => {
     const found = answerersOf(roster, group, at);

@@ -5,6 +5,7 @@ import { enabledAmong } from '../../core/playbook/pack.ts';
 import { refuseUnfinishedRestore } from '../backup/unfinished.ts';
 import type { RampingVersions } from '../cell/builds/incident-versions.ts';
 import { rampedFolder } from '../config/complete.ts';
+import { configToRun } from '../config/left-out.ts';
 import { type Config, type ConfigSource, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
@@ -47,18 +48,21 @@ export function registerRunCommand(program: Command): void {
     const ready = watch.length > 0 ? new ReadyForSaves() : undefined;
     try {
       for (let isFirst = true; ; isFirst = false) {
-        const config = loadConfig(source);
+        // Under development, a mistake is for the developer to see at once.
+        const config = watch.length > 0 ? loadConfig(source) : configToRun(source, role);
         refuseUnfinishedRestore(config);
         if (watch.length > 0) await requireLocal(config);
         const log = createLog(config);
         if (watch.length > 0 || role.includes('cell')) keepAsAccepted(config, source.watched);
         if (isFirst) installLastNet(log);
+        for (const { part, problem, remedy } of config.leftOut ?? [])
+          log.error({ part, problem, remedy }, 'a part of the configuration cannot work: the service runs without it');
         warnOfPlaybooks(config, log);
         if (role.includes('cell') && !config.response.isModeChosen)
           log.warn({ remedy: unchosenMode.remedy }, unchosenMode.problem);
         // Only the cell runs workflows.
         const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
-        const ramping = await rampingVersions(source, config, { builds: role.includes('cell'), log });
+        const ramping = await rampingVersions(source, config, { roles: role, log });
         const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, ramping, source, log });
         const promoted = firebreak.promoted.then(() => 'promoted' as const);
         const ended = new AbortController();
@@ -90,18 +94,23 @@ export function registerRunCommand(program: Command): void {
 async function rampingVersions(
   source: ConfigSource,
   current: Config,
-  { builds, log }: { readonly builds: boolean; readonly log: Logger },
+  { roles, log }: { readonly roles: readonly Role[]; readonly log: Logger },
 ): Promise<RampingVersions | undefined> {
   const promoted = rampedFolder(current.stateDir);
   if (!existsSync(promoted)) return undefined;
   try {
-    const config = loadConfig({ ...source, promoted });
+    const config = configToRun({ ...source, promoted }, roles, current);
     const differs = config.packs.find(
       ({ name, integrity }) => !current.packs.some((one) => one.name === name && one.integrity === integrity),
     );
     if (!differs) return undefined;
     const { name: pack, integrity } = differs;
-    return { config, build: await workflowBuild({ ...config, packs: builds ? config.packs : [] }), pack, integrity };
+    return {
+      config,
+      build: await workflowBuild({ ...config, packs: roles.includes('cell') ? config.packs : [] }),
+      pack,
+      integrity,
+    };
   } catch (error) {
     log.error({ reason: reasonOf(error) }, 'cannot run the partly promoted version of a pack; no incident starts with it');
     return undefined;

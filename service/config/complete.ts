@@ -18,6 +18,7 @@ import { completeTelemetry, type TelemetryConfig } from './complete/complete-tel
 import type { Environment, SecretRef } from './fields.ts';
 import { ownActionsOf, playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
+import type { LeftOut } from './problems.ts';
 import type { FileConfig } from './schema.ts';
 import { consoleProblems } from './sections/console-section.ts';
 import { retentionOf } from './sections/records/retention-section.ts';
@@ -55,6 +56,8 @@ type Completed =
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   /** SHA-256 of the file, hex: records use it to name a version of the configuration. */
   readonly fileSha256: string;
+  /** What the file has, but cannot work, and is run without. Absent: nothing. */
+  readonly leftOut?: readonly LeftOut[];
   readonly stateDir: string;
   /** In addition to the shipped playbooks. */
   readonly packs: readonly ConfiguredPack[];

@@ -64,8 +64,14 @@ export interface ConfigSource {
   readonly watched?: readonly string[];
 }
 
-/** Reads and checks a configuration file, and returns all problems at once. Secrets are not checked: see `resolveSecrets`. */
-export function checkConfig({ path, env, account = accountFolder, promoted, watched }: ConfigSource): CheckedConfig {
+/**
+ * Reads and checks a configuration file, and returns all problems at once. Secrets are not checked: see `resolveSecrets`.
+ * @param changed what is checked in place of the content of the file
+ */
+export function checkConfig(
+  { path, env, account = accountFolder, promoted, watched }: ConfigSource,
+  changed: (value: unknown) => unknown = (value) => value,
+): CheckedConfig {
   const text = readText(path);
   if (typeof text !== 'string') return { ok: false, deadEnds: [], problems: [text] };
   const counter = new LineCounter();
@@ -90,14 +96,15 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
       problems: [{ path: '', problem: 'too many aliases', remedy: 'Write the values out instead of *alias.' }],
     };
   const placed = (found: readonly PlacedProblem[]): readonly ConfigProblem[] =>
-    found.map(({ at, problem, remedy }) => {
+    found.map(({ at, ...more }) => {
       const line = lines.of(at);
-      return { path: pathText(at), ...(line !== undefined && { line }), problem, remedy };
+      return { path: pathText(at), ...(line !== undefined && { line }), ...more };
     });
-  const parsed = configSchema.safeParse(plain.value ?? {});
+  const value = changed(plain.value);
+  const parsed = configSchema.safeParse(value ?? {});
   if (!parsed.success) {
     const problems = problemsOf(configSchema, parsed.error.issues, lines);
-    const { file, without } = parsedParts(plain.value, parsed.error.issues);
+    const { file, without } = parsedParts(value, parsed.error.issues);
     if (!file) return { ok: false, problems, deadEnds: [] };
     const more: PlacedProblem[] = [];
     const rest = completeConfig({ file, text, path, env, account, promoted, watched, problems: more });

@@ -123,6 +123,7 @@ function paramProblems(
           at: ['playbooks', 'params'],
           problem: `${id} asks the group ${of.default} (its parameter ${name}), which the roster does not have`,
           remedy: `Set playbooks.params, ${id}, ${name} to one of: ${groups.join(', ')}.`,
+          playbook: id,
         },
       ];
     }),
@@ -130,14 +131,22 @@ function paramProblems(
   return [...set, ...left];
 }
 
+interface Asking {
+  readonly group: string;
+  readonly at: PlacedProblem['at'];
+  readonly who: string;
+  /** Id of the playbook that asks, if one does. */
+  readonly playbook?: string;
+}
+
 /** Roster groups that something asks, calls or trusts, but that do not exist: nobody would ever answer. */
 function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
   const { roster, incidents, evidence, paging } = file;
   const groups = Object.keys(roster.groups);
-  const asked = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, levels = [] }) =>
-    levels.map(({ group }) => ({ group, at: ['roster', 'groups'], who: `the playbook ${id} asks`, playbook: true })),
+  const asked: readonly Asking[] = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, levels = [] }) =>
+    levels.map(({ group }) => ({ group, at: ['roster', 'groups'], who: `the playbook ${id} asks`, playbook: id })),
   );
-  const named = [
+  const named: readonly Asking[] = [
     ...incidents.levels.map(({ group }, index) => ({ group, at: ['incidents', 'levels', index, 'group'], who: 'leases ask' })),
     ...(incidents.deadlines.group === undefined
       ? []
@@ -152,15 +161,23 @@ function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   return [
     ...[...asked, ...named]
       .filter(({ group }) => !groups.includes(group))
-      .map(({ group, at, who, ...more }) => ({
+      .map(({ group, at, who, playbook }) => ({
         at,
         problem: `${who} the group ${group}, which the roster does not have`,
         remedy:
-          'playbook' in more
+          playbook !== undefined
             ? `Add it to roster.groups (it has: ${groups.join(', ')}), or leave the playbook out of playbooks.enabled.`
             : meant(group, groups),
+        ...(playbook !== undefined && { playbook }),
       })),
   ];
+}
+
+interface Missing {
+  readonly action: ActionDeclaration;
+  readonly at: PlacedProblem['at'];
+  readonly who: string;
+  readonly playbook?: string;
 }
 
 /** Actions that would always be refused: they are off, or what they need is not configured. */
@@ -168,34 +185,38 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   const { actions, forensics } = file;
   const optIn: readonly string[] = actions.optIn;
   const isOn = ({ name }: ActionDeclaration): boolean => optIn.includes(name);
-  const used = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, uses }) =>
-    Object.values(uses)
-      .filter((action) => !isUnavailable(action, file))
-      .map((action) => ({
-        action,
-        at: ['playbooks', 'enabled'],
-        who: `the playbook ${id} uses ${action.name}`,
-      })),
+  const used: readonly (Missing & { readonly playbook: string })[] = enabledAmong(playbooks, file.playbooks.enabled).flatMap(
+    ({ id, uses }) =>
+      Object.values(uses)
+        .filter((action) => !isUnavailable(action, file))
+        .map((action) => ({
+          action,
+          at: ['playbooks', 'enabled'],
+          who: `the playbook ${id} uses ${action.name}`,
+          playbook: id,
+        })),
   );
-  const turnedOn = allActions.flatMap((action) => {
+  const turnedOn = allActions.flatMap((action): readonly Missing[] => {
     const index = optIn.indexOf(action.name);
     return index === -1 ? [] : [{ action, at: ['actions', 'optIn', index], who: `${action.name} is turned on` }];
   });
   return [
     ...used
       .filter(({ action }) => action.optIn === true && !isOn(action))
-      .map(({ action: { name }, who }) => ({
+      .map(({ action: { name }, who, playbook }) => ({
         at: ['actions', 'optIn'],
         problem: `${who}, which is off`,
         remedy: `Add ${name} to actions.optIn, with the rights of deploy/rbac/opt-in/${name}.yaml, or leave the playbook out of playbooks.enabled.`,
+        playbook,
       })),
     ...[...turnedOn, ...used.filter(({ action }) => !isOn(action))]
       // Everything in this pool is done with our own tools, next to a container or on a node.
       .filter(({ action: { pool } }) => pool === 'forensics' && forensics.toolsImage === undefined)
-      .map(({ at, who }) => ({
+      .map(({ at, who, playbook }) => ({
         at,
         problem: `${who}, but no tools for it are configured`,
         remedy: 'Name their image, by digest, in forensics.toolsImage: see deploy/forensics.',
+        ...(playbook !== undefined && { playbook }),
       })),
   ];
 }

@@ -12,6 +12,16 @@ export interface ConfigProblem {
   readonly line?: number;
   readonly problem: string;
   readonly remedy: string;
+  /** Id of the playbook that cannot run because of it, if nothing else is wrong. */
+  readonly playbook?: string;
+}
+
+/** A part of the configuration that cannot work, and without which the service runs. */
+export interface LeftOut extends ConfigProblem {
+  /** `tickets`, or `actions.optIn: cutConnections`. */
+  readonly part: string;
+  /** The action, if it is one. */
+  readonly action?: string;
 }
 
 /** `['roster', 'people', 1, 'id']` as `roster.people[1].id`. */

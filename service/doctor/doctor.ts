@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckedConfig } from '../config/load.ts';
+import type { CheckedConfig, Config } from '../config/load.ts';
+import type { ConfigProblem, LeftOut } from '../config/problems.ts';
 import { unchosenMode } from '../config/sections/response-section.ts';
 import { askRunningRefusals } from '../intake/control.ts';
 import { certificateChecks } from './certificate-checks.ts';
@@ -93,13 +94,21 @@ async function outcomes(check: DoctorCheck, examined: Examined, withinMs: number
   return first;
 }
 
-/** What is known about the file itself; without a valid one nothing else is checked. */
-export function ofConfiguration(checked: CheckedConfig): readonly Diagnosis[] {
+/**
+ * What is known about the file itself.
+ * @param running what the service runs with; absent if it does not start
+ */
+export function ofConfiguration(checked: CheckedConfig, running?: Config): readonly Diagnosis[] {
   const check = 'configuration';
-  const problems = checked.ok ? [] : checked.problems;
+  const without = running?.leftOut ?? [];
+  const problems = without.length > 0 ? without.map(withWhatFollows) : checked.ok ? [] : checked.problems;
   const dead = checked.deadEnds.map(({ problem, remedy }) => ({ check, ...warning(problem, remedy) }));
   if (problems.length > 0) return [...problems.map((problem) => ({ check, ...ofProblem(problem) })), ...dead];
   return dead.length > 0 ? dead : [{ check, ...ok('valid') }];
+}
+
+function withWhatFollows({ part, problem, ...more }: LeftOut): ConfigProblem {
+  return { ...more, problem: `${problem}. The service runs without it (${part})` };
 }
 
 export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 'ok' {

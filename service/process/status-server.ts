@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { answerByPath, listenAt, type Metrics, statusRoutes } from '../../integrations/http-door.ts';
+import type { LeftOut } from '../config/problems.ts';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
 import type { RightsWatch } from './rights-watch.ts';
 import type { RefusedCalls } from './speakers.ts';
@@ -27,8 +28,10 @@ export function createProcessMetrics(options: {
   readonly unreadableKeys?: () => readonly string[];
   /** Further metrics of this process; more may be added later. */
   readonly others?: readonly Metrics[];
+  /** What this process runs without, as its configuration of it cannot work. */
+  readonly leftOut?: readonly LeftOut[] | undefined;
 }): Metrics {
-  const { rights, refused, isAtWork, unreadableKeys = () => [], others = [] } = options;
+  const { rights, refused, isAtWork, unreadableKeys = () => [], others = [], leftOut = [] } = options;
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -57,6 +60,14 @@ export function createProcessMetrics(options: {
       this.set(unreadableKeys().length);
     },
   });
+  new Gauge({
+    name: 'firebreak_configuration_left_out',
+    help: 'Parts of the configuration that cannot work and that this process runs without',
+    registers,
+    collect() {
+      this.set(new Set(leftOut.map(({ part }) => part)).size);
+    },
+  });
   if (rights) gaugeMissingRights(() => rights.missing(), registers);
   countUnhandled(registers);
   return {
@@ -76,12 +87,14 @@ export function listenForStatus(options: {
   /** Set for a process that accesses the cluster. */
   readonly rights: RightsWatch | undefined;
   readonly isAtWork: () => boolean;
+  readonly leftOut?: readonly LeftOut[] | undefined;
   readonly metrics: Metrics;
 }): Promise<Server> {
-  const { host, port, rights, isAtWork, metrics } = options;
+  const { host, port, rights, isAtWork, leftOut = [], metrics } = options;
+  const without = leftOut.map(({ part, problem }) => ({ part, problem }));
   const routes = statusRoutes({
     notReady: () => whyNotReady(rights, isAtWork()),
-    facts: () => rights && lacking(rights.missing()),
+    facts: () => ({ ...(without.length > 0 && { leftOut: without }), ...(rights && lacking(rights.missing())) }),
     metrics,
   });
   return listenAt({ host, port }, answerByPath(routes));

@@ -50,18 +50,60 @@ async function followUp(work: {
   const { parts, order, quarantine, wanted, pods } = work;
   const { key } = quarantine;
   const { model, questions } = parts;
+  const missing = missingOf(wanted, model.settings.unavailable);
+  if (missing.actions.length > 0) sayMissing(parts, order, key, missing);
+  const able = wanted.filter((name) => !missing.actions.includes(name));
+  if (able.length === 0) return;
   const found: Found[] = [];
   const waiting = pods.slice(0, mostPods);
   const inTurn = async (): Promise<void> => {
-    for (let pod = waiting.shift(); pod; pod = waiting.shift()) found.push(await lookAt(parts, order, wanted, pod));
+    for (let pod = waiting.shift(); pod; pod = waiting.shift()) found.push(await lookAt(parts, order, able, pod));
   };
   await Promise.all(Array.from({ length: atOnce }, inTurn));
   const step = model.steps.get(key);
   const { exceptions = [] } = (quarantine.output ?? {}) as Partial<QuarantinePodOutput | QuarantineWorkloadOutput>;
-  const verification = combined({ before: step?.verification, found, pods: pods.length, exceptions });
+  const verification = combined({
+    before: step?.verification,
+    found,
+    pods: pods.length,
+    exceptions: [...exceptions, ...missing.notes],
+  });
   if (!step || !verification) return;
   model.steps.set(key, { ...step, state: verification.state, detail: verification.detail, verification });
   const { name } = order.declaration;
+  model.record('step.checked', 'engine', `${name} on ${step.target}: ${verification.state} (${verification.detail})`, {
+    step: key,
+    verification,
+  });
+  questions.touchAll();
+}
+
+/** What was turned on and cannot work. */
+interface Missing {
+  readonly actions: readonly string[];
+  /** The same for people. */
+  readonly notes: readonly string[];
+}
+
+function missingOf(wanted: readonly string[], unavailable: readonly string[] = []): Missing {
+  const actions = wanted.filter((name) => unavailable.includes(name));
+  return { actions, notes: actions.length > 0 ? [`not done: ${actions.join(', ')} cannot work as configured`] : [] };
+}
+
+/** On the record and on the card: whoever turned these on counts on them. */
+function sayMissing({ model, questions }: Parts, { caller, declaration }: StepOrder, key: string, missing: Missing): void {
+  for (const name of missing.actions)
+    model.record(
+      'step.unavailable',
+      `playbook/${caller.playbook}`,
+      `${declarationOf(name).title}: not done. ${name} is turned on, but cannot work as configured`,
+      { action: name },
+    );
+  const step = model.steps.get(key);
+  if (!step?.verification) return;
+  const verification = { ...step.verification, detail: [step.verification.detail, ...missing.notes].join('; ') };
+  model.steps.set(key, { ...step, detail: verification.detail, verification });
+  const { name } = declaration;
   model.record('step.checked', 'engine', `${name} on ${step.target}: ${verification.state} (${verification.detail})`, {
     step: key,
     verification,

@@ -5,7 +5,8 @@ import { canonicalJson } from '../../../core/text/digest.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { promotedFile } from '../../config/complete/complete-packs.ts';
 import { promotedFolder, rampedFolder } from '../../config/complete.ts';
-import { type Config, type ConfigSource, loadConfig } from '../../config/load.ts';
+import { configToRun } from '../../config/left-out.ts';
+import type { Config, ConfigSource } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { orderedRelease, type Releases, wideningOfRelease } from '../../packs/promotion.ts';
 import type { ProvenRelease } from '../../packs/release-store.ts';
@@ -199,7 +200,7 @@ export class PromotedPacks {
         writeFileSync(promotedFile(draft, pack), await releases.store.release(pack, terms.release));
       }
     }
-    const next = loadConfig({ ...source, promoted: draft });
+    const next = configToRun({ ...source, promoted: draft }, [], this.#options.config);
     for (const [pack, terms] of wanted)
       if (next.packs.find(({ name }) => name === pack)?.integrity !== terms?.integrity)
         throw new FirebreakError('FB_ERR_CONFLICT', `the pack ${pack} has changed in the store in the meantime`);

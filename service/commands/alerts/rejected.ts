@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { resolveSecrets } from '../../config/secrets.ts';
 import { askRunningService, type RejectedAlertsAccess } from '../../intake/control.ts';
 import { sealedFor } from '../../intake/read/receive.ts';
@@ -106,7 +106,7 @@ interface RejectedSession {
 
 /** Asks the running service; if none runs, reads its spool. */
 async function withRejected(options: ConfiguredOptions, work: (session: RejectedSession) => Promise<void>): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
   const box = createBox({ keys: codecKeys });
   const open = ({ sealed = '', sealedFor: what = 'rejected' }: ShownAlert): Uint8Array =>

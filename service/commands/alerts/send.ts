@@ -6,7 +6,8 @@ import { boundedFetch } from '../../../integrations/bounded-fetch.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type SamplePayload, type SamplePod, sampleAbout, samplePayloads } from '../../../integrations/sensors/samples.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { unknownName } from '../../config/nearest.ts';
 import { resolveIntakeToken } from '../../config/secrets.ts';
 import { parseAlerts } from '../../intake/read/parse.ts';
@@ -99,10 +100,7 @@ function chosen(name: string): NamedSample {
 
 async function send(options: SendOptions, wanted: string, podName: string): Promise<void> {
   const sample = chosen(wanted);
-  const config =
-    options.to !== undefined && options.tokenEnv !== undefined
-      ? undefined
-      : loadConfig({ path: options.config, env: process.env });
+  const config = options.to !== undefined && options.tokenEnv !== undefined ? undefined : configToUse(options.config);
   const [namespace, name, ...others] = podName.split('/');
   if (!namespace || !name || others.length > 0)
     throw new FirebreakError('FB_ERR_INCOMPLETE', `--pod ${podName} is invalid: use NAMESPACE/NAME, such as shop/cart`);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { askRunningStorm } from '../../intake/control.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printFacts, printJson, printTable } from '../output.ts';
@@ -16,7 +16,7 @@ export function registerStormCommand(alerts: Command): void {
 }
 
 async function show(options: ConfiguredOptions): Promise<void> {
-  const { dir } = loadConfig({ path: options.config, env: process.env }).intake.spool;
+  const { dir } = configToUse(options.config).intake.spool;
   const view = await askRunningStorm(dir);
   if (view === undefined) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'no intake of this configuration runs on this machine');
   if (options.json) return printJson(view);

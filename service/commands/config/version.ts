@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
 import { openClusterApi } from '../../process/cluster-api.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
@@ -66,7 +66,7 @@ async function version(options: VersionOptions): Promise<void> {
 
 /** Each part is read separately, so that one that does not answer does not hide the others. */
 async function look(options: ConfiguredOptions, program: Installed['program']): Promise<Installed> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const unasked: string[] = [];
   const ask = async <Part>(what: string, work: () => Promise<Part>): Promise<Part | undefined> => {
     try {

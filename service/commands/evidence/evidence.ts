@@ -3,7 +3,7 @@ import { type ErrorCode, FirebreakError, hasCode } from '../../../core/errors.ts
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
 import { compareTexts } from '../../../core/text/plain-json.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
@@ -78,7 +78,7 @@ export function registerEvidenceCommand(program: Command): void {
 }
 
 async function printPublicKey(keyId: string | undefined, options: ConfiguredOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const all = await evidencePublicKeys({ config, secrets: resolveStoreSecrets({ config, env: process.env }) });
   if (options.json) return printJson(all);
   const found = keyId === undefined ? all.at(-1) : all.find((one) => one.keyId === keyId);

@@ -6,7 +6,8 @@ import { createIncidentKeys } from '../../../integrations/evidence/incident-keys
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
 import { lateEvidenceVerifier, openKeyWrap } from '../../process/keys/evidence-keys.ts';
@@ -45,7 +46,7 @@ export interface Wanted {
 
 /** @throws FB_ERR_CONFIG_INVALID */
 export async function openReader(options: Pick<EvidenceOptions, 'config' | 'publicKey'>): Promise<EvidenceReader> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
   const wrap = canOpen ? await openKeyWrap({ config, secrets }) : undefined;

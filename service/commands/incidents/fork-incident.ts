@@ -69,13 +69,13 @@ async function run(written: string, options: ForkCommandOptions): Promise<void> 
 
 async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
   // The other incident commands need neither the engine nor a database, and with `--desk` no configuration.
-  const { loadConfig } = await import('../../config/load.ts');
+  const { configToUse } = await import('../../config/left-out.ts');
   const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readPastIncident } = await import('../../simulation/past-incident.ts');
   const { withAlertsOnRecord } = await import('../../simulation/recorded-alerts.ts');
   const { existingAuditUrl } = await import('../records/audit.ts');
   const { config: path, run: wanted, at, pack, playbook: only, answer: answers, fail: failures, retiredKey = [] } = options;
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const asked = { config, url: existingAuditUrl(config), retired: retiredKey, env: process.env };
   const past = await withAlertsOnRecord(asked, (alerts, records) =>
     readPastIncident({ ...records, alerts }, fullIncidentId(written, config.cluster), wanted),

@@ -11,7 +11,8 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
 import { createVerifier, openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { unknownName } from '../../config/nearest.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
@@ -60,7 +61,7 @@ export async function exportIncident(written: string, options: ExportOptions): P
 }
 
 async function exportTo(file: FileHandle, written: string, options: ExportOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const signer = await personalSigner(options.key);
   mustBeTheirKey(options, config, signer.keyId);

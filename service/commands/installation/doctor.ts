@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { checkConfig } from '../../config/load.ts';
+import { configToRun } from '../../config/left-out.ts';
+import { type Config, type ConfigSource, checkConfig } from '../../config/load.ts';
 import { type Role, roles } from '../../config/secrets.ts';
 import type { Diagnosis, DiagnosisState } from '../../doctor/diagnosis.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
@@ -38,10 +39,10 @@ export function registerDoctorCommand(program: Command): void {
 
 async function look({ config: path, role, json, probe = false, metrics }: DoctorOptions): Promise<void> {
   const checked = checkConfig({ path, env: process.env });
-  const config = checked.ok ? checked.config : undefined;
+  const config = checked.ok ? checked.config : configThatRuns({ path, env: process.env }, role);
   const { examine, ofConfiguration, worstOf } = await import('../../doctor/doctor.ts');
   const found = [
-    ...ofConfiguration(checked),
+    ...ofConfiguration(checked, config),
     ...(config ? await examine({ config, env: process.env, roles: role }, { probe }) : []),
   ];
   const worst = worstOf(found);
@@ -55,6 +56,15 @@ async function look({ config: path, role, json, probe = false, metrics }: Doctor
     if (config) await pushOnce({ config, env: process.env, roles: role, numbers });
   }
   setTimeout(() => process.exit(), leftoverMs).unref();
+}
+
+/** Undefined if the service does not start with it. */
+function configThatRuns(source: ConfigSource, roles: readonly Role[]): Config | undefined {
+  try {
+    return configToRun(source, roles);
+  } catch {
+    return undefined;
+  }
 }
 
 const marks: Readonly<Record<DiagnosisState, { readonly mark: string; readonly style: Parameters<typeof styled>[0] }>> = {

@@ -4,7 +4,8 @@ import { isKeyName, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, verifierKey
 import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { portOf } from '../../../integrations/http-door.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
 import { reasonOf } from '../../process/reason.ts';
 import { readLogNote } from '../../records/transparency-log.ts';
@@ -43,7 +44,7 @@ export function registerLogCommands(audit: Command): void {
 }
 
 async function showLog(options: ConfiguredOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const expected = await expectedLog(config, {});
   const said = await readLogNote(expected.files, config.audit.log.name);
   const witnessed = await readWitnessed(expected);

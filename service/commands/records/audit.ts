@@ -7,7 +7,8 @@ import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
 import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
@@ -113,7 +114,7 @@ export function existingAuditUrl(config: Config): string {
 
 /** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const url = existingAuditUrl(config);
   const files = options.publicKey ?? notaryKeyFiles(config.audit);
   const notaryKeys = await Promise.all(files.map(readKeyText));

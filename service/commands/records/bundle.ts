@@ -4,7 +4,7 @@ import type { BundleKey, KeyFingerprint } from '../../../core/bundle/bundle.ts';
 import { type BundleVerdict, readBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { recordKeys } from '../../records/audit-trust.ts';
@@ -56,7 +56,7 @@ async function configuredKeys({
   config: path,
   retiredKey = [],
 }: ConfiguredOptions & RetiredKeysOption): Promise<readonly BundleKey[]> {
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const secrets = resolveStoreSecrets({ config, env: process.env });
   return recordKeys(config, retiredKey, await evidencePublicKeys({ config, secrets }));
 }

@@ -22,7 +22,8 @@ import { systemErrorCode, writeProblem } from '../../../core/system-error.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
+import type { Config } from '../../config/load.ts';
 import { personNames } from '../../incidents/names.ts';
 import { tellProgress } from '../../process/working-line.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
@@ -165,7 +166,7 @@ export async function withRecords<T>(
   retiredKey: RetiredKeysOption['retiredKey'],
   work: (records: OpenRecords) => Promise<T>,
 ): Promise<T> {
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const { trust, signers, keys } = await openAuditTrust(config, retiredKey ?? []);
   const url = existingAuditUrl(config);
   const database = await openDatabase({ url });

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { openAsIs, openDatabase } from '../../../integrations/database/database.ts';
 import { migrateBack, migrations, schemaOf } from '../../../integrations/database/migrations.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { type DatabaseUsers, rightsStatements } from '../../records/database-rights.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
@@ -51,7 +51,7 @@ function schemaNumber(text: string): number {
 }
 
 async function migrateSchema(options: ConfiguredOptions): Promise<void> {
-  const database = await openDatabase({ url: existingAuditUrl(loadConfig({ path: options.config, env: process.env })) });
+  const database = await openDatabase({ url: existingAuditUrl(configToUse(options.config)) });
   try {
     const { number } = await schemaOf(database);
     if (options.json) return printJson({ schema: number });
@@ -62,7 +62,7 @@ async function migrateSchema(options: ConfiguredOptions): Promise<void> {
 }
 
 async function showSchema(options: ConfiguredOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const database = await openAsIs({ url: existingAuditUrl(config) });
   try {
     const done = await schemaOf(database);
@@ -87,7 +87,7 @@ async function showSchema(options: ConfiguredOptions): Promise<void> {
 
 async function goBack(options: BackOptions): Promise<void> {
   mustBeConfirmable(options, 'the name of the cluster');
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const database = await openAsIs({ url: existingAuditUrl(config) });
   try {
     const { number } = await schemaOf(database);

@@ -9,7 +9,7 @@ import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { giveOrder, mustBeId, signedOrder } from '../../incidents/orders.ts';
 import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
@@ -124,7 +124,7 @@ function scopeOf(incident: string | undefined, cluster: string, { run, from, unt
 
 async function addHold(incident: string | undefined, options: AddOptions): Promise<void> {
   const { config } = options;
-  const scope = scopeOf(incident, loadConfig({ path: config, env: process.env }).cluster, options);
+  const scope = scopeOf(incident, configToUse(config).cluster, options);
   const hold = randomBytes(8).toString('hex');
   await give(options, (given) => ({ ...given, kind: 'records.hold', hold, scope }));
   const lacking = scope.kind === 'incident' ? await lackingRecords(scope, config) : undefined;
@@ -182,7 +182,7 @@ async function removeContent(
   options: OrderOptions & ConfirmOptions & { readonly records: readonly number[] },
 ): Promise<void> {
   mustBeConfirmable(options, written);
-  const { cluster } = loadConfig({ path: options.config, env: process.env });
+  const { cluster } = configToUse(options.config);
   const [, id, run] = /^(.+)@([^@]+)$/.exec(written) ?? [];
   const chain = id === undefined || written.startsWith('desk/') ? written : `${fullIncidentId(id, cluster)}@${run}`;
   const { records, as: person } = options;
@@ -212,7 +212,7 @@ function give(
 
 /** Runs `work` with the current records. */
 async function withRecords<Result>(options: ReadOptions, work: (parts: RetentionParts) => Promise<Result>): Promise<Result> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const { retention, anchorFile } = config.audit;
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
   const verifier = await openVerifier({ files: notaryKeyFiles(config.audit) });

@@ -4,7 +4,7 @@ import { decisionKinds, RecordedQuestions } from '../../../core/audit/decision-e
 import { type DecisionReport, type QuestionStats, reportOfQuestions } from '../../../core/audit/decision-report.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
@@ -59,7 +59,7 @@ interface ProvenReport extends DecisionReport {
 
 /** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 async function readReport({ config: path, since: span, retiredKey }: DecisionsOptions): Promise<ProvenReport> {
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const { trust } = await openAuditTrust(config, retiredKey ?? []);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {

@@ -3,7 +3,7 @@ import { openAsIs } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import { problemText } from '../../../integrations/delivery-problem.ts';
 import type { StreamConfig } from '../../config/complete/complete-streams.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { unknownName } from '../../config/nearest.ts';
 import { resolveStreamAccess } from '../../config/secrets.ts';
 import { openReceiver, targetText } from '../../streams/receivers.ts';
@@ -25,7 +25,7 @@ export function registerStreamCommand(program: Command): void {
 }
 
 async function listStreams(options: ConfiguredOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   if (config.streams.length === 0)
     return options.json ? printJson([]) : print('No stream is configured: see `streams` in the configuration.');
   const database = await openAsIs({ url: existingAuditUrl(config) });
@@ -56,7 +56,7 @@ async function listStreams(options: ConfiguredOptions): Promise<void> {
 }
 
 async function testStream(name: string, options: ConfiguredOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
+  const config = configToUse(options.config);
   const stream = streamNamed(config.streams, name);
   const access = resolveStreamAccess({ streams: [stream], env: process.env }).get(name) ?? (() => ({}));
   const receiver = await openReceiver(stream, access);

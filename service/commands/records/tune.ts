@@ -11,7 +11,7 @@ import {
   type TuneReport,
   tune,
 } from '../../../core/playbook/tune.ts';
-import { loadConfig } from '../../config/load.ts';
+import { configToUse } from '../../config/left-out.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, positive, withConfig, withExamples } from '../options.ts';
 import { counted, print, printable, printJson, printTable, styled } from '../output.ts';
@@ -56,7 +56,7 @@ type TriedProposal = TuneProposal & { readonly backtest: ProposalBacktest };
 
 /** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function tuneReport({ config: path, days, minBenign, top, retiredKey }: TuneOptions): Promise<ProvenTuneReport> {
-  const config = loadConfig({ path, env: process.env });
+  const config = configToUse(path);
   const asked = { config, url: existingAuditUrl(config), retired: retiredKey ?? [], env: process.env };
   return withAlertsOnRecord(asked, async (alerts, { store, trust }) => {
     const since = new Date(Date.now() - days * dayMs).toISOString();

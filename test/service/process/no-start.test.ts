@@ -55,9 +55,20 @@ test('a service that cannot read how to reach its cluster exits, and says so', a
   expect(stderr).toContain('not-there');
 });
 
+test('a service with an action that cannot work starts without it, and says so before anything else stops it', async () => {
+  const { stderr } = await ended('forensics', 'actions: { optIn: [probeQuarantine] }\nkubernetes: { kubeconfig: not-there }');
+  const lines = stderr.split('\n').filter((line) => line.includes('probeQuarantine'));
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    part: 'action probeQuarantine',
+    remedy: expect.stringContaining('forensics.toolsImage'),
+    msg: 'a part of the configuration cannot work: the service runs without it',
+  });
+  expect(stderr).toContain('not-there');
+});
+
 test.each([
-  ['an unknown playbook', 'playbooks: { enabled: [contain-it] }', 'playbooks.enabled[0]: there is no playbook contain-it'],
-  ['an action without its tools', 'actions: { optIn: [probeQuarantine] }', 'actions.optIn[0]: probeQuarantine is turned on'],
+  ['no playbook that exists', 'playbooks: { enabled: [contain-it] }', 'playbooks.enabled[0]: there is no playbook contain-it'],
   [
     'a group that nobody is in',
     'incidents: { levels: [{ group: all, withinMinutes: 5 }] }',

@@ -138,3 +138,27 @@ test('a probe gets 503 with the reason until the pool is working with all its ri
     server.close();
   }
 });
+
+test('a process that runs without a part of its configuration is ready, and names the part', async () => {
+  const leftOut = ['a problem', 'another'].map((problem) => ({
+    part: 'tickets.jira',
+    path: 'tickets.jira.url',
+    problem,
+    remedy: 'Correct it.',
+  }));
+  const refused = new RefusedCalls(pino({ level: 'silent' }));
+  const isAtWork = () => true;
+  const metrics = createProcessMetrics({ refused, isAtWork, leftOut });
+  const server = await listenForStatus({ host: '127.0.0.1', port: 0, rights: undefined, isAtWork, leftOut, metrics });
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ready', leftOut: ['a problem', 'another'].map((problem) => ({ part: 'tickets.jira', problem })) },
+    ]);
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^firebreak_configuration_left_out 1$/m);
+  } finally {
+    server.close();
+  }
+});

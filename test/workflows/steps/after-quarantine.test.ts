@@ -23,6 +23,36 @@ describe('what follows a quarantine', () => {
     expect(state.leases.map(({ action }) => action)).toEqual(['quarantinePod']);
   });
 
+  test('says on the card and on the record what was turned on and cannot work, and does the rest', async () => {
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await lab.start([alertOf()], { ...both, unavailable: ['cutConnections'] });
+    const state = await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'verified', 'the verified quarantine');
+    expect(stepOf(state, 'quarantinePod')?.detail).toBe(
+      'nobody answers; established connections may survive; not done: cutConnections cannot work as configured',
+    );
+    expect(done(incident, 'cutConnections')).toEqual([]);
+    expect(state.timeline.find(({ kind }) => kind === 'step.unavailable')?.text).toContain('cutConnections is turned on');
+  });
+
+  test('says so, too, where nothing else follows', async () => {
+    const incident = await lab.start([alertOf()], { afterQuarantine: ['cutConnections'], unavailable: ['cutConnections'] });
+    const state = await incident.until(
+      (now) => stepOf(now, 'quarantinePod')?.detail?.includes('not done') === true,
+      'what was not done',
+    );
+    expect(stepOf(state, 'quarantinePod')).toMatchObject({
+      state: 'unverified',
+      verification: {
+        state: 'unverified',
+        detail: expect.stringMatching(/; not done: cutConnections cannot work as configured$/),
+      },
+    });
+    await incident.until(
+      () => lab.seen.cards.some((card) => JSON.stringify(card).includes('cutConnections cannot work as configured')),
+      'the card',
+    );
+  });
+
   test('does not delay the question while it is under way', async () => {
     let goOn = () => {};
     script.cutConnections = () =>
