@@ -6,7 +6,7 @@ import { codeOf } from '../../core/errors.ts';
 import type { ClickAnswer } from '../../core/incident/click-reply.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { type AskedCard, Groups } from './cards/groups.ts';
-import { OverflowThread } from './cards/overflow-thread.ts';
+import { type Crowding, OverflowThread } from './cards/overflow-thread.ts';
 import { QuestionCards } from './cards/question-cards.ts';
 import { ShownCards } from './cards/shown-cards.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
@@ -52,8 +52,8 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   readonly now?: () => number;
   /** Checks against the roster whether this person's click could count at all; a dialog opens only then. */
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
-  /** Whether the people asked already have enough questions in the channel; if so, the card goes into the thread of a summary. */
-  readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
+  /** If people have too much in the channel, a card goes into the thread of a summary: the new one, or a less severe one. */
+  readonly crowding: Crowding;
   /** Checks the roster, signs and votes. Its text is shown to the person who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
   /** The same for an answer that also needs a sign-in: the link is shown to the person who clicked. */
@@ -107,7 +107,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const overflow = new OverflowThread({
     cards,
     shown,
-    isTooMuch: options.isTooMuch,
+    crowding: options.crowding,
     showNotice: (notice) => desk.showNotice(notice),
     onFault: (error) => log('the summary of further questions was not updated', { error: codeOf(error) }),
     now,

@@ -1,6 +1,6 @@
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import type { QuestionCard } from '../../core/cards/card.ts';
+import type { ShownCard } from '../../core/cards/card.ts';
 import { oneOfEach } from '../../core/cards/card-group.ts';
 import type { CardStore } from '../../core/cards/card-store.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
@@ -10,6 +10,7 @@ import { answerersOf, type Roster } from '../../core/people/roster.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
+import type { Crowding } from '../../integrations/slack/cards/overflow-thread.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import { incidentState, sessionOver } from '../incidents/session.ts';
 import type { RefusalCounts } from '../process/refusal-counts.ts';
@@ -100,7 +101,7 @@ export async function createSlack(options: {
     ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
     ...secrets.slack,
     cards,
-    isTooMuch: createCardLimit({ roster: config.roster, cards }),
+    crowding: createCardLimit({ roster: config.roster, cards }),
     mayAnswer: votes.mayAnswer,
     onClick: votes.vote,
     onSignIn: (click, about) => signIns.open(click, about),
@@ -166,24 +167,27 @@ export const mostOpen = 5;
 /** A card that is overdue by this much belongs to an incident that nobody will end. */
 const forgottenAfterMs = 3_600_000;
 
-/** Returns whether any person who is asked has enough open questions in the channel. Whoever is paged finds the question there, however many there are. */
+/** Finds the people asked who have enough open questions in the channel. Whoever is paged finds the question there, however many there are. */
 export function createCardLimit(options: {
   readonly roster: Roster;
   readonly cards: Pick<CardStore, 'openCards'>;
   readonly now?: () => number;
-}): (card: QuestionCard) => Promise<boolean> {
+}): Crowding {
   const { roster, cards, now = Date.now } = options;
   return async ({ questionId, level }) => {
-    if (level.pages) return false;
+    if (level.pages) return [];
     const at = now();
     const askedIn = (group: string): readonly string[] => answerersOf(roster, group, at).map(({ person }) => person);
     const open = oneOfEach(await cards.openCards()).filter(
       ({ overflow, card }) =>
         overflow === undefined && card.questionId !== questionId && Date.parse(card.level.until) > at - forgottenAfterMs,
     );
-    const counts = new Map<string, number>();
-    for (const { card } of open)
-      for (const person of askedIn(card.level.group)) counts.set(person, (counts.get(person) ?? 0) + 1);
-    return askedIn(level.group).some((person) => (counts.get(person) ?? 0) >= mostOpen);
+    const seenBy = new Map<string, ShownCard[]>();
+    for (const shown of open)
+      for (const person of askedIn(shown.card.level.group)) seenBy.set(person, [...(seenBy.get(person) ?? []), shown]);
+    return askedIn(level.group).flatMap((person) => {
+      const seen = seenBy.get(person) ?? [];
+      return seen.length >= mostOpen ? [seen] : [];
+    });
   };
 }

@@ -1,5 +1,5 @@
 import { bySeverity } from '../../../core/alert/severity.ts';
-import type { MessageRef, Notice, QuestionCard } from '../../../core/cards/card.ts';
+import type { MessageRef, Notice, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { plain, utc } from '../views/text.ts';
@@ -8,11 +8,13 @@ import type { ShownCards } from './shown-cards.ts';
 const gatherMs = 2_000;
 const dayLength = '2026-01-01'.length;
 
+/** For each person asked who already sees enough questions in the channel, the cards of these; empty: there is room for one more. */
+export type Crowding = (card: QuestionCard) => Promise<readonly (readonly ShownCard[])[]>;
+
 interface OverflowThreadParts {
   readonly cards: CardStore;
   readonly shown: ShownCards;
-  /** Whether the people asked already have enough questions in the channel. */
-  readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
+  readonly crowding: Crowding;
   readonly showNotice: (notice: Notice) => Promise<MessageRef>;
   readonly onFault: (error: unknown) => void;
   readonly now: () => number;
@@ -20,12 +22,14 @@ interface OverflowThreadParts {
 
 /**
  * Where questions go if people already see enough of them: each is a normal card, in the thread of one summary per day. None is held back, and each can be
- * answered. The pager wakes people, not the channel.
+ * answered. The least urgent card in the channel gives up its place for a more severe one. The pager wakes people, not the channel.
  */
 export class OverflowThread {
   readonly #parts: OverflowThreadParts;
   #last: Promise<unknown> = Promise.resolve();
   #pending: NodeJS.Timeout | undefined;
+  #mayBegin = false;
+  readonly #leaving = new Set<string>();
 
   constructor(parts: OverflowThreadParts) {
     this.#parts = parts;
@@ -37,9 +41,9 @@ export class OverflowThread {
    */
   place(card: QuestionCard): Promise<MessageRef | undefined> {
     const turn = this.#last.then(async () => {
-      const { shown, isTooMuch } = this.#parts;
+      const { shown } = this.#parts;
       const before = await shown.of(card.questionId);
-      const place = before ? before.overflow : (await isTooMuch(card)) ? await this.#summary(card) : undefined;
+      const place = before ? before.overflow : await this.#placeFor(card);
       await shown.posting(card, place && { overflow: place });
       return place;
     });
@@ -47,8 +51,18 @@ export class OverflowThread {
     return turn;
   }
 
-  /** Call it if a card in a summary's thread was posted or has changed. Changes within a moment are shown together. */
-  changed(): void {
+  /** Heads of the cards that have given up their place, and are still in the channel. */
+  leaving(): readonly string[] {
+    return [...this.#leaving];
+  }
+
+  hasLeft(head: string): void {
+    this.#leaving.delete(head);
+  }
+
+  /** Call it if a card was posted or has changed. Changes within a moment are shown together. A card in the channel only changes a summary that is there. */
+  changed(where: 'in the thread' | 'in the channel'): void {
+    this.#mayBegin ||= where === 'in the thread';
     this.#pending ??= setTimeout(() => {
       this.#pending = undefined;
       this.#refresh().catch(this.#parts.onFault);
@@ -59,27 +73,49 @@ export class OverflowThread {
     clearTimeout(this.#pending);
   }
 
+  async #placeFor(card: QuestionCard): Promise<MessageRef | undefined> {
+    const crowded = await this.#parts.crowding(card);
+    const yielding = yieldingTo(card, crowded);
+    if (!yielding) return this.#summary(card);
+    for (const one of yielding) await this.#giveUpPlace(one);
+    return undefined;
+  }
+
+  /** All questions that share the card go with it. */
+  async #giveUpPlace({ card, group: id }: ShownCard): Promise<void> {
+    const { cards, shown } = this.#parts;
+    const overflow = await this.#summary(card);
+    const group = id === undefined ? undefined : await cards.group(id);
+    for (const question of group?.questions ?? [card.questionId]) {
+      const member = await shown.of(question);
+      if (member) await shown.posting(member.card, { overflow, ...(id !== undefined && { group: id }) });
+    }
+    this.#leaving.add(group?.head ?? card.questionId);
+  }
+
   async #summary(card: QuestionCard): Promise<MessageRef> {
     return (await this.#parts.cards.message(this.#key())) ?? this.#show([card]);
   }
 
   async #refresh(): Promise<void> {
+    const mayBegin = this.#mayBegin;
+    this.#mayBegin = false;
+    if (!mayBegin && (await this.#parts.cards.message(this.#key())) === undefined) return;
     const waiting = (await this.#parts.cards.openCards()).filter(({ overflow }) => overflow !== undefined);
     await this.#show(oneOfEach(waiting).map(({ card }) => card));
   }
 
   /** The worst first, then what ends first: a list in the order of arrival would hide a critical one between others. */
-  #show(unsorted: readonly QuestionCard[]): Promise<MessageRef> {
-    const waiting = [...unsorted].sort(
-      (a, b) => bySeverity(a.incident.severity, b.incident.severity) || Date.parse(a.level.until) - Date.parse(b.level.until),
-    );
+  async #show(unsorted: readonly QuestionCard[]): Promise<MessageRef> {
+    const waiting = unsorted.toSorted(byUrgency);
+    const above = oneOfEach(await this.#parts.cards.openCards()).filter(({ overflow }) => overflow === undefined).length;
     const many = waiting.length === 1 ? '1 more question waits' : `${waiting.length} more questions wait`;
     return this.#parts.showNotice({
       key: this.#key(),
       title: waiting.length === 0 ? 'No more questions wait' : many,
       time: new Date(this.#parts.now()).toISOString(),
       lines: [
-        'Five questions are open above. The others are in this thread, listed here with the worst first.',
+        `${aboveText(above)} ${waiting.length === 0 ? 'None waits in this thread.' : 'The others are in this thread, listed here with the worst first.'}`,
         '/firebreak questions shows what waits for you.',
       ],
       table: waiting.map(
@@ -92,4 +128,32 @@ export class OverflowThread {
   #key(): string {
     return `waiting:${new Date(this.#parts.now()).toISOString().slice(0, dayLength)}`;
   }
+}
+
+/** The worst first, then what ends first. */
+function byUrgency(a: QuestionCard, b: QuestionCard): number {
+  return bySeverity(a.incident.severity, b.incident.severity) || Date.parse(a.level.until) - Date.parse(b.level.until);
+}
+
+function aboveText(count: number): string {
+  return count === 0
+    ? 'No question is open above.'
+    : count === 1
+      ? '1 question is open above.'
+      : `${count} questions are open above.`;
+}
+
+/** The cards that make room for this one: for each person the least urgent that is less severe. Undefined if somebody sees none such. */
+function yieldingTo(card: QuestionCard, crowded: readonly (readonly ShownCard[])[]): readonly ShownCard[] | undefined {
+  const yielding = new Set<ShownCard>();
+  for (const seen of crowded) {
+    if (seen.some((one) => yielding.has(one))) continue;
+    const least = seen
+      .filter(({ card: other }) => !other.level.pages && bySeverity(card.incident.severity, other.incident.severity) < 0)
+      .toSorted((a, b) => byUrgency(a.card, b.card))
+      .at(-1);
+    if (!least) return undefined;
+    yielding.add(least);
+  }
+  return [...yielding];
 }

@@ -9,7 +9,7 @@ import { EditLine } from '../post/edit-line.ts';
 import type { Posting } from '../post/posting.ts';
 import type { IncidentThreads } from '../post/threads.ts';
 import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
-import { questionBlocks, type RenderedMessage } from '../views/render.ts';
+import { movedBlocks, questionBlocks, type RenderedMessage } from '../views/render.ts';
 import type { AskedCard, Groups } from './groups.ts';
 import type { OverflowThread } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
@@ -53,7 +53,11 @@ export class QuestionCards {
     const place = (await shown.of(card.questionId))?.overflow;
     if (head === card.questionId) await threads.begin(card.incident, { message, overflow: place });
     else await this.#joined(head, card, place ?? message);
-    if (place) overflow.changed();
+    overflow.changed(place ? 'in the thread' : 'in the channel');
+    for (const leaving of overflow.leaving()) {
+      await this.#moveIntoThread(leaving);
+      overflow.hasLeft(leaving);
+    }
     return message;
   }
 
@@ -65,7 +69,7 @@ export class QuestionCards {
     const group = await groups.of(card.questionId);
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);
-    if ((await shown.of(card.questionId))?.overflow) overflow.changed();
+    overflow.changed((await shown.of(card.questionId))?.overflow ? 'in the thread' : 'in the channel');
   }
 
   /** A proposal above all incidents is asked again, word for word, by each run that takes it over: the card and its buttons then belong to that run. */
@@ -160,6 +164,26 @@ export class QuestionCards {
       await cards.saveMessage(card.questionId, message);
       if (was.from) await threads.moved(card.incident, { from: was.from, to: message });
     }
+  }
+
+  /** Its place in the channel goes to a more severe question. Its incident's news stays where it is. */
+  #moveIntoThread(head: string): Promise<void> {
+    const { cards, shown, groups, overflow } = this.#parts;
+    return this.#edits.edit(head, async () => {
+      const known = await shown.of(head);
+      if (!known?.overflow) return;
+      const group = await groups.of(head);
+      const members = group ? await groups.members(group) : [known];
+      const from = await cards.message(head);
+      const rendered = group && members.length > 1 ? await this.#together(group, undefined) : await this.#alone(known.card);
+      if (from) {
+        await this.#edited({ key: `left:${head}`, message: from, ...movedBlocks(known.card) });
+        await cards.forgetMessage(head);
+      }
+      const message = await this.#posted(head, rendered);
+      for (const { card } of members) await cards.saveMessage(card.questionId, message);
+      overflow.changed('in the thread');
+    });
   }
 
   async #alone(card: QuestionCard, message?: MessageRef): Promise<RenderedMessage> {

@@ -57,6 +57,12 @@ export interface RenderedMessage {
   readonly blocks: KnownBlock[];
 }
 
+/** What is left in the channel of a card that has gone into the thread of further questions. */
+export function movedBlocks({ incident }: Pick<QuestionCard, 'incident'>): RenderedMessage {
+  const text = `${incident.severity.toUpperCase()}: ${plain(incident.title, 120)}: moved to the thread of further questions, where it can be answered. A more severe question has its place.`;
+  return { text, blocks: [section(text)] };
+}
+
 /**
  * Renders the card that the on-call decides by, on the first screen of a phone. Pure. `buttons` are those stored for the question; one is shown for each
  * choice, in the choices' order, while the question is open. All texts of the card are treated as attacker-controlled. The rest is behind Details: see

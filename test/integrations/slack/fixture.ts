@@ -320,7 +320,7 @@ export async function startRig(
     cards,
     // Failures here are immediate: a busy machine must not look like a Slack that does not answer.
     timeoutMs: 60_000,
-    isTooMuch: async () => false,
+    crowding: async () => [],
     mayAnswer: async () => ({}),
     onMenu: async ({ button, reason }) => {
       if (button.choice === ':suppress') return { opens: draft };

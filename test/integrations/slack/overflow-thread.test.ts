@@ -14,7 +14,7 @@ let rig: Rig;
 let cards: MemoryCards;
 beforeEach(async () => {
   cards = new MemoryCards();
-  rig = await startRig({ cards, isTooMuch: createCardLimit({ roster, cards }) });
+  rig = await startRig({ cards, crowding: createCardLimit({ roster, cards }) });
 });
 afterEach(() => rig.stop());
 
@@ -45,6 +45,7 @@ async function post(on: Rig, card: QuestionCard): Promise<MessageRef> {
 }
 const posted = () => rig.slack.world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined);
 const summaries = () => posted().filter(({ text }) => /more questions? waits?|No more questions/.test(text ?? ''));
+const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada'], at: new Date().toISOString() } };
 const asked = (group: string) => ({ level: { ...cardOf(0).level, group } });
 
 describe('more open questions than a person can keep in view', () => {
@@ -55,6 +56,7 @@ describe('more open questions than a person can keep in view', () => {
     const inThread = posted().filter(({ threadTs }) => threadTs === summary.ts);
     const inChannel = posted().filter(({ threadTs, ts }) => threadTs === undefined && ts !== summary.ts);
     expect([inChannel.length, inThread.length]).toEqual([mostOpen, 3]);
+    expect(JSON.stringify(summary.blocks)).toContain(`${mostOpen} questions are open above.`);
     expect(JSON.stringify(summary.blocks)).toMatch(/CRITICAL deployment\/shop\/cart-\d {2}oncall until/);
     const [further] = inThread;
     await rig.slack.click({ user: 'U0ADA', channel, ts: further?.ts ?? '', actionId: 'fb_decide1' });
@@ -77,6 +79,42 @@ describe('more open questions than a person can keep in view', () => {
     expect(listed()).toEqual(['cart-14', 'cart-12', 'cart-13', 'cart-11']);
   });
 
+  test('say how many are open in the channel, whenever that changes', async () => {
+    for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
+    const text = () => JSON.stringify(summaries()[0]?.blocks);
+    await until(() => text().includes('5 questions are open above.') || undefined);
+    await rig.desk.updateQuestion({ card: cardOf(0, decided) });
+    await until(() => text().includes('4 questions are open above.') || undefined);
+  });
+
+  test('give the place of the least urgent one in the channel to a more severe one', async () => {
+    const low = (number: number, minutes: number) => {
+      const card = cardOf(number);
+      const until = new Date(Date.now() + minutes * 60_000).toISOString();
+      return { ...card, incident: { ...card.incident, severity: 'low' as const }, level: { ...card.level, until } };
+    };
+    for (let number = 0; number < mostOpen; number += 1) await post(rig, low(number, number === 2 ? 90 : 30));
+    const [first, second] = [await post(rig, cardOf(11)), await post(rig, cardOf(12))];
+    const summary = await until(() => summaries()[0]);
+    for (const { ts } of [first, second]) expect(posted().find((one) => one.ts === ts)?.threadTs).toBeUndefined();
+    // What gave up its place has its card with its buttons in the thread, and a line in the channel.
+    const moved = posted().filter(({ threadTs }) => threadTs === summary.ts);
+    expect(JSON.stringify(moved[0]?.blocks)).toContain('cart-2');
+    expect(moved).toHaveLength(2);
+    const left = posted().filter(({ text }) => text?.includes('moved to the thread of further questions'));
+    expect(left.map(({ threadTs }) => threadTs)).toEqual([undefined, undefined]);
+    expect(JSON.stringify(left)).not.toContain('fb_decide');
+    await rig.slack.click({ user: 'U0ADA', channel, ts: moved[0]?.ts ?? '', actionId: 'fb_decide1' });
+    expect((await until(() => rig.clicks[0])).messageTs).toBe(moved[0]?.ts);
+    await until(() => (JSON.stringify(summaries()[0]?.blocks).includes('5 questions are open above.') ? true : undefined));
+    // A further low one finds no place, and a critical one none once all in the channel are.
+    const further = await post(rig, low(20, 30));
+    expect(posted().find(({ ts }) => ts === further.ts)?.threadTs).toBe(summary.ts);
+    for (let number = 13; number <= 15; number += 1) await post(rig, cardOf(number));
+    const sixth = await post(rig, cardOf(16));
+    expect(posted().find(({ ts }) => ts === sixth.ts)?.threadTs).toBe(summary.ts);
+  });
+
   test('leave a question that pages people a card of its own in the channel', async () => {
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
     const paging = await post(rig, cardOf(11, { level: { ...cardOf(11).level, pages: true } }));
@@ -95,7 +133,6 @@ describe('more open questions than a person can keep in view', () => {
   test('make room when they are decided, and a card stays where it was put', async () => {
     for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
     const [summary] = summaries();
-    const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada'], at: new Date().toISOString() } };
     await rig.desk.updateQuestion({ card: cardOf(0, decided) });
     const next = await post(rig, cardOf(20));
     expect(posted().find(({ ts }) => ts === next.ts)?.threadTs).toBeUndefined();

@@ -69,7 +69,7 @@ describe('the card', () => {
       channel,
       apiUrl: rig.slack.apiUrl,
       cards: rig.cards,
-      isTooMuch: async () => false,
+      crowding: async () => [],
       mayAnswer: async () => ({}),
       onMenu: async () => ({ text: '' }),
       onOrder: async () => ({ text: '' }),

@@ -43,7 +43,7 @@ describe('a card that Slack shows and has not confirmed', () => {
 
   test('accepts a click in the thread of a summary, too', async () => {
     await rig.stop();
-    rig = await startRig({ isTooMuch: async () => true });
+    rig = await startRig({ crowding: async () => [[]] });
     await post(rig, cardOf(2, { choices: plainCard.choices, text: 'Another question' }));
     rig.slack.doThenReset('chat.postMessage');
     await expect(post(rig, plainCard)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
