@@ -182,7 +182,11 @@ describe('before a release', () => {
   });
 
   test('the version is written wherever it appears, once, and what stands in the way is reported', () => {
-    expect(releaseProblems(tree, { allowDirty: false })).toEqual([
+    // This tree can be released as it is.
+    expect(releaseProblems(tree, { allowDirty: false })).toEqual([]);
+    const changes = join(tree, 'CHANGELOG.md');
+    writeFileSync(changes, readFileSync(changes, 'utf8').replace(new RegExp(`^## ${version} .*\n`, 'm'), ''));
+    expect(releaseProblems(tree, { allowDirty: true })).toEqual([
       expect.stringContaining(`CHANGELOG.md has no section ${version}`),
     ]);
     const files = ['package.json', 'package-lock.json', 'deploy/helm/firebreak/Chart.yaml', 'CHANGELOG.md'];

@@ -151,12 +151,9 @@ async function up(options: UpOptions): Promise<void> {
     const states = serverStates(before);
     if (states.every((state) => state.running)) {
       if (options.realNodes > 0 && !before.realNodes)
-        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `the platform in ${stateDir} runs without real nodes`);
+        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `${running(before)} without real nodes`);
       if (options.port !== undefined && !before.temporal.address.endsWith(`:${options.port}`))
-        throw new FirebreakError(
-          'FB_ERR_PLATFORM_BUSY',
-          `the platform in ${stateDir} runs already, with Temporal at ${before.temporal.address}`,
-        );
+        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `${running(before)} with Temporal at ${before.temporal.address}`);
       if (options.shop) await makeShop(before);
       return printPlatform(options, before, states);
     }
@@ -185,6 +182,10 @@ async function up(options: UpOptions): Promise<void> {
   await platform.detach();
   if (options.shop) await makeShop(record);
   printPlatform(options, record, serverStates(record));
+}
+
+function running({ stateDir, startedAt }: PlatformRecord): string {
+  return `the platform in ${stateDir} (its logs are there, in temporal and kubernetes) has run since ${startedAt.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** Runs once: existing objects are left unchanged. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { FirebreakError } from '../../core/errors.ts';
+import { holderOf } from './port-holder.ts';
 
 /** Ports reserved for servers that do not listen yet, or may be restarted: nothing else in this process gets them. */
 const given = new Set<number>();
@@ -28,8 +29,7 @@ export async function freePorts<Name extends string>(options: {
     for (const name of names) {
       const port = before[name];
       const server = port === undefined ? undefined : await listen(port);
-      if (from !== undefined && !server)
-        throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `another program listens on port ${port}`);
+      if (from !== undefined && !server) throw new FirebreakError('FB_ERR_PLATFORM_BUSY', holderOf(port ?? from));
       if (port === undefined || !server) break;
       held.push(server);
       found.set(name, port);
