@@ -9,6 +9,7 @@ export type { Verification } from '../core/action/action.ts';
 export type { Effect, Plan, Reach } from '../core/action/plan.ts';
 export type { Alert } from '../core/alert/alert.ts';
 export type { Severity } from '../core/alert/severity.ts';
+export type { ActKind } from '../core/assessment/rules/act-kinds.ts';
 export type { Approval } from '../core/decide/approval.ts';
 export { type Form, type FormAnswers, type FormField, type FormValue, field, type TypedField } from '../core/decide/form.ts';
 export type { EvidenceRef } from '../core/evidence/evidence.ts';

@@ -1,5 +1,6 @@
 import { deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { actsOf } from './fragments/acts.ts';
 import { releaseOrRemove } from './fragments/pod.ts';
 
 export const containDroppedBinary = definePlaybook(
@@ -7,7 +8,12 @@ export const containDroppedBinary = definePlaybook(
     id: 'contain-dropped-binary',
     title: 'Contain a pod that ran a binary that is not in its image',
     on: {
-      match: { rule: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'] },
+      match: {
+        any: [
+          { rule: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'] },
+          actsOf('new-binary'),
+        ],
+      },
       minSeverity: 'critical',
       requires: ['pod'],
     },

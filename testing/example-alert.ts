@@ -1,5 +1,6 @@
 import type { Alert, ContainerRef, ProcessRef } from '../core/alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
+import { techniqueOf } from '../core/assessment/act-kind.ts';
 import { answering } from '../core/playbook/answering.ts';
 import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
 import { conditionKey } from '../core/playbook/match-alert.ts';
@@ -87,7 +88,11 @@ function fieldsOf({ any = [], all = [], ...match }: Match): Partial<Alert> {
   const sensor = textOf(match.sensor);
   const [severity] = listOf(match.severity);
   const tag = textOf(match.tag);
-  const [technique] = listOf(match.technique);
+  const [act] = listOf(match.act);
+  const technique = listOf(match.technique)[0] ?? (act && techniqueOf(act));
+  // A policy of this name, where no technique tells or a policy is asked for.
+  const policy =
+    act !== undefined && (technique === undefined || sensor !== undefined) ? { sensor: sensor ?? 'kubearmor', rule: act } : {};
   const namespace = textOf(match.namespace);
   const workload = { kind: textOf(match.workload?.kind), name: textOf(match.workload?.name) };
   const labels = Object.entries(match.labels ?? {}).map(([name, value]) => [name, textOf(value) ?? ''] as const);
@@ -108,6 +113,7 @@ function fieldsOf({ any = [], all = [], ...match }: Match): Partial<Alert> {
   };
   return {
     ...inner,
+    ...policy,
     ...(rule !== undefined && { rule }),
     ...(sensor !== undefined && { sensor }),
     ...(severity !== undefined && { severity }),

@@ -1,7 +1,7 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
-import { falcoRules } from './rules/falco.ts';
 import type { Confidence, RuleJudgement } from './rules/rule-judgement.ts';
+import { ruleTables } from './rules/tables.ts';
 
 /** What the configuration says about a rule. */
 export interface OwnConfidence {
@@ -10,9 +10,6 @@ export interface OwnConfidence {
   readonly confidence: Confidence;
   readonly why?: string;
 }
-
-/** By sensor, then by the rule's exact name. */
-export const ruleTables: Readonly<Record<string, Readonly<Record<string, RuleJudgement>>>> = { falco: falcoRules };
 
 /** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */
 export function ruleConfidence(

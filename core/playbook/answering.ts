@@ -1,6 +1,7 @@
 import type { Alert } from '../alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../alert/own-alerts.ts';
 import { atLeast } from '../alert/severity.ts';
+import { actKindOf } from '../assessment/act-kind.ts';
 import { sha256Hex } from '../text/digest.ts';
 import type { Match, MatchPer } from './match.ts';
 import { exactRules, matchAlert } from './match-alert.ts';
@@ -91,14 +92,17 @@ function priorityOf({ priority = 0 }: AnyPlaybook): number {
 }
 
 /** Whether a playbook is made for alerts of this rule, even if it can do nothing about this one. */
-export function isFor(playbook: AnyPlaybook, { rule, sensor }: Alert): boolean {
+export function isFor(playbook: AnyPlaybook, alert: Alert): boolean {
+  const { rule, sensor } = alert;
   const { match } = playbook.on;
-  return match !== 'unanswered' && asksForRule(match) && matchAlert(match, { rule, sensor }) !== false;
+  return (
+    match !== 'unanswered' && asksForRule(match) && matchAlert(match, { rule, sensor, act: actKindOf(alert) ?? 'none' }) !== false
+  );
 }
 
 /** A match for all severities or namespaces is not for a particular rule. */
-function asksForRule({ rule, all = [], any = [] }: Match): boolean {
-  return rule !== undefined || [...all, ...any].some(asksForRule);
+function asksForRule({ rule, act, all = [], any = [] }: Match): boolean {
+  return rule !== undefined || act !== undefined || [...all, ...any].some(asksForRule);
 }
 
 function concerns(playbook: AnyPlaybook, alert: Alert): boolean {

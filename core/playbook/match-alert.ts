@@ -1,6 +1,8 @@
 import { isOpen } from '../action/change-window.ts';
 import type { Alert } from '../alert/alert.ts';
 import { tacticId } from '../alert/mitre.ts';
+import { actKindOf } from '../assessment/act-kind.ts';
+import type { ActKind } from '../assessment/rules/act-kinds.ts';
 import { parseReference, placeOf } from '../cluster/image-reference.ts';
 import { digestOf } from '../text/digest.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
@@ -10,7 +12,10 @@ import type { AlertPlace, Match, MatchFields, OneOrMore, TextPattern } from './m
 export type Known = boolean | undefined;
 
 /** What a match is tested against: an alert, or the known part of it (the name of a rule). */
-export type MatchedAlert = Partial<Alert>;
+export interface MatchedAlert extends Partial<Alert> {
+  /** What was done, where only a part of the alert is given; `none`: nothing tells. */
+  readonly act?: ActKind | 'none';
+}
 
 type Test = (alert: MatchedAlert) => Known;
 type TextTest = (text: string) => boolean;
@@ -148,6 +153,7 @@ const textFields: readonly TextField[] = [
   { part: 'rule', patterns: ({ rule }) => rule, read: ({ rule }) => rule },
   { part: 'sensor', patterns: ({ sensor }) => sensor, read: ({ sensor }) => sensor },
   { part: 'priority', patterns: ({ priority }) => priority, read: ({ priority }) => priority },
+  { patterns: ({ act }) => act, read: (alert) => alert.act ?? actKindOf(alert) },
   { patterns: ({ namespace }) => namespace, read: namespaceOf },
   { patterns: ({ node }) => node, read: ({ node }) => node },
   { patterns: ({ place }) => place, read: placeOfAlert },

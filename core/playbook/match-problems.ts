@@ -1,6 +1,7 @@
 import { weekdays } from '../action/change-window.ts';
 import { tacticId } from '../alert/mitre.ts';
 import { severities } from '../alert/severity.ts';
+import { actKinds } from '../assessment/rules/act-kinds.ts';
 import { isTimeZone } from '../people/local-time.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
 import { isObject } from '../text/plain-json.ts';
@@ -16,6 +17,7 @@ const groups = {
 const otherFields = [
   'severity',
   'place',
+  'act',
   'technique',
   'tactic',
   'labels',
@@ -69,6 +71,7 @@ function fieldProblems(field: string, value: unknown, place: string, depth: numb
   if (field === 'severity')
     return oneOf(value, place, (one) => severities.some((severity) => severity === one), severities.join(', '));
   if (field === 'place') return oneOf(value, place, (one) => alertPlaces.some((known) => known === one), alertPlaces.join(', '));
+  if (field === 'act') return oneOf(value, place, (one) => actKinds.some((kind) => kind === one), actKinds.join(', '));
   if (field === 'technique')
     return oneOf(value, place, (one) => /^T\d{4}(\.\d{3})?$/i.test(one), 'ids such as T1059 or T1059.004');
   if (field === 'tactic')

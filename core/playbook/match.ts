@@ -1,6 +1,7 @@
 import type { OpenTimes } from '../action/change-window.ts';
 import type { Exposure } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { ActKind } from '../assessment/rules/act-kinds.ts';
 import type { Duration } from './duration.ts';
 
 /** A text with wildcards: see `glob`. */
@@ -58,6 +59,13 @@ export interface MatchFields {
   readonly technique?: OneOrMore<string>;
   /** ATT&CK tactic, by id or name: `TA0006`, `credential_access`. */
   readonly tactic?: OneOrMore<string>;
+  /**
+   * What was done, whichever rule of whichever sensor reports it: by the sensor's rule table, what a policy of a user is about, the ATT&CK techniques, or the
+   * program. Not known if none of them tells.
+   *
+   * @example on: { match: { act: ['miner', 'escape'] }, minSeverity: 'high', … }
+   */
+  readonly act?: OneOrMore<ActKind>;
   readonly node?: OneOrMore<TextPattern>;
   /** What the alert is about: a pod, a workload as a whole, a node outside of all pods, or none of these. Not known for a container whose pod is unknown. */
   readonly place?: OneOrMore<AlertPlace>;

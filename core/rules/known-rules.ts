@@ -1,6 +1,7 @@
 import * as falcoPlugins from './tables/falco-plugins.ts';
 import * as falcoSyscall from './tables/falco-syscall.ts';
 import * as kubearmorTemplates from './tables/kubearmor-templates.ts';
+import * as kubescapeRules from './tables/kubescape-rules.ts';
 import * as tetragonPolicies from './tables/tetragon-policies.ts';
 import * as traceeSignatures from './tables/tracee-signatures.ts';
 
@@ -105,6 +106,15 @@ export const ruleSets: readonly RuleSet[] = [
       detail: tactic,
     }),
   ),
+  ruleSet('kubescape', 'Kubescape, node agent', kubescapeRules, ([name = '', severity = '', id = '', tags]) => ({
+    part: 'rules',
+    sensor: 'kubescape',
+    name,
+    severity,
+    tags: [id, ...wordsIn(tags)],
+    isOff: false,
+    places: ['pod'],
+  })),
   ruleSet('kubearmor', 'KubeArmor, policy templates', kubearmorTemplates, ([name = '', severity = '', kind = '', , tags]) => ({
     part: kind,
     sensor: 'kubearmor',

@@ -1,8 +1,8 @@
 import { listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { askToRotate } from '../fragments/secrets.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -23,7 +23,7 @@ export const askAboutCredentialSearch = definePlaybook(
               'proc_mem_access',
             ],
           },
-          policiesAbout('credentials'),
+          actsOf('credentials'),
         ],
       },
       minSeverity: 'medium',

@@ -1,9 +1,9 @@
 import { blockEgress, captureTraffic, listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
 import { keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { askToRotate } from '../fragments/secrets.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
@@ -17,7 +17,7 @@ export const askAboutExfiltration = definePlaybook(
           {
             rule: ['Launch Remote File Copy Tools in Container', 'Exfiltrating Artifacts via Kubernetes Control Plane'],
           },
-          policiesAbout('exfiltration'),
+          actsOf('exfiltration'),
         ],
       },
       minSeverity: 'low',

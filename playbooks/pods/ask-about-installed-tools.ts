@@ -1,8 +1,8 @@
 import { restartWorkload, snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { answering, askToQuarantine, keepVolatile, type PodExtras } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const askAboutInstalledTools = definePlaybook(
@@ -22,7 +22,7 @@ export const askAboutInstalledTools = definePlaybook(
               'Network Tool Executed During NPM Package Install',
             ],
           },
-          policiesAbout('tools'),
+          actsOf('tools'),
         ],
       },
       minSeverity: 'info',

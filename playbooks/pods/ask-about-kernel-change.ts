@@ -1,9 +1,9 @@
 import { collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
 import { containOrAsk, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 
 export const askAboutKernelChange = definePlaybook(
   {
@@ -23,7 +23,7 @@ export const askAboutKernelChange = definePlaybook(
               'syscall_hooking',
             ],
           },
-          policiesAbout('kernel'),
+          actsOf('kernel'),
         ],
       },
       minSeverity: 'low',

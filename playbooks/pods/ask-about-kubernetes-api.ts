@@ -1,8 +1,8 @@
 import { deletePod, listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { answering, askToQuarantine } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 /** What most containers do all day belongs to `ask-about-unsigned-image`, which only asks about unsigned images. */
@@ -15,7 +15,7 @@ export const askAboutKubernetesApi = definePlaybook(
         any: [
           { rule: ['Kubernetes Client Tool Launched in Container', 'k8s_service_account_token'] },
           { rule: ['Contact K8S API Server From Container', 'k8s_api_connection'], severity: ['critical', 'high', 'medium'] },
-          policiesAbout('kubernetes-api'),
+          actsOf('kubernetes-api'),
         ],
       },
       minSeverity: 'info',

@@ -1,8 +1,8 @@
 import { captureTraffic } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
 export const askAboutNetworkTools = definePlaybook(
@@ -27,7 +27,7 @@ export const askAboutNetworkTools = definePlaybook(
               'sched_debug_recon',
             ],
           },
-          policiesAbout('network'),
+          actsOf('network'),
         ],
       },
       minSeverity: 'low',

@@ -1,8 +1,8 @@
 import { snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 /** Below critical: `contain-dropped-binary` does not wait for people. */
@@ -28,7 +28,7 @@ export const askAboutNewBinary = definePlaybook(
               'hidden_file_created',
             ],
           },
-          policiesAbout('binary'),
+          actsOf('new-binary'),
         ],
       },
       minSeverity: 'low',

@@ -1,8 +1,8 @@
 import { snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const askAboutPersistence = definePlaybook(
@@ -31,7 +31,7 @@ export const askAboutPersistence = definePlaybook(
               'scheduled_task_mod',
             ],
           },
-          policiesAbout('persistence'),
+          actsOf('persistence'),
         ],
       },
       minSeverity: 'low',

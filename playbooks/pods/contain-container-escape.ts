@@ -1,9 +1,9 @@
 import { checkpointContainer, collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
 import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 
 export const containContainerEscape = definePlaybook(
   {
@@ -31,7 +31,7 @@ export const containContainerEscape = definePlaybook(
               'system_request_key_mod',
             ],
           },
-          policiesAbout('escape'),
+          actsOf('escape'),
         ],
       },
       minSeverity: 'low',

@@ -1,9 +1,9 @@
 import { blockEgress } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
 import { containOrAsk, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 
 export const containCryptominer = definePlaybook(
   {
@@ -19,7 +19,7 @@ export const containCryptominer = definePlaybook(
               'Detect outbound connections to common miner pool ports',
             ],
           },
-          policiesAbout('miner'),
+          actsOf('miner'),
         ],
       },
       minSeverity: 'low',

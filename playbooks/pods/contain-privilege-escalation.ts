@@ -1,7 +1,7 @@
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { containOrAsk, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const containPrivilegeEscalation = definePlaybook(
@@ -22,7 +22,7 @@ export const containPrivilegeEscalation = definePlaybook(
               'sudoers_modification',
             ],
           },
-          policiesAbout('privilege'),
+          actsOf('privilege'),
         ],
       },
       minSeverity: 'low',

@@ -1,8 +1,8 @@
 import { checkpointContainer } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const containProcessInjection = definePlaybook(
@@ -24,7 +24,7 @@ export const containProcessInjection = definePlaybook(
               'ld_preload',
             ],
           },
-          policiesAbout('injection'),
+          actsOf('injection'),
         ],
       },
       minSeverity: 'info',

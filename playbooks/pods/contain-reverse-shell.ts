@@ -1,9 +1,9 @@
 import { blockEgress, captureTraffic } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
 import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
 export const containReverseShell = definePlaybook(
@@ -22,7 +22,7 @@ export const containReverseShell = definePlaybook(
               'stdio_over_socket',
             ],
           },
-          policiesAbout('reverse-shell'),
+          actsOf('reverse-shell'),
         ],
       },
       minSeverity: 'low',

@@ -1,8 +1,8 @@
 import { collectLogs, snapshotFilesystem, snapshotVolume } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { actsOf } from '../fragments/acts.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askOnceContained, keepVolatile, removing } from '../fragments/pod.ts';
-import { policiesAbout } from '../fragments/policies.ts';
 import { fileTicket, programOf } from '../fragments/words.ts';
 
 export const stopDestruction = definePlaybook(
@@ -13,7 +13,7 @@ export const stopDestruction = definePlaybook(
       match: {
         any: [
           { rule: ['Clear Log Activities', 'Remove Bulk Data from Disk', 'Delete or rename shell history'] },
-          policiesAbout('destruction'),
+          actsOf('destruction'),
         ],
       },
       minSeverity: 'low',

@@ -1,7 +1,7 @@
 import { openTicket } from '../../core/actions/index.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { lesserPolicies } from '../fragments/policies.ts';
+import { lesserPolicies } from '../fragments/acts.ts';
 import { fileTicket } from '../fragments/words.ts';
 
 export const ticketPolicyViolation = definePlaybook(

@@ -55,6 +55,32 @@ function payloadOf(rule: KnownRule, place: RulePlace): object {
         },
         data: [],
       };
+    case 'kubescape':
+      return {
+        kind: 'RuntimeAlerts',
+        apiVersion: 'kubescape.io/v1',
+        spec: {
+          alerts: [
+            {
+              alertName: name,
+              ruleID: tags[0],
+              severity: Number(severity),
+              timestamp: time,
+              nodeName: node,
+              infectedPID: 4711,
+              containerID: container,
+              containerName: 'cart',
+              image,
+              podNamespace: pod.namespace,
+              podName: pod.name,
+              workloadKind: 'Deployment',
+              workloadName: 'cart',
+              workloadNamespace: pod.namespace,
+            },
+          ],
+          processTree: { processTree: { pid: 4711, comm: 'sh', path: '/bin/sh' } },
+        },
+      };
     case 'kubearmor':
       return {
         Type: inPod ? 'MatchedPolicy' : 'MatchedHostPolicy',

@@ -51,6 +51,14 @@ const claimed: Readonly<Record<string, string>> = {
   'falco/rw-unicode-and-replacement-char.json': 'ask-about-persistence',
   'falcosidekick/rw-webhook-truncated-fields.json': 'ask-about-shell',
   'falcosidekick/rw-webhook-uuid-customfields.json': 'ask-about-shell',
+  'kubescape/rw-alertmanager-api.json': 'contain-dropped-binary',
+  'kubescape/rw-http-bulk.json': 'contain-dropped-binary',
+  'kubescape/captured-r0006-1.json': 'ask-about-kubernetes-api',
+  'kubescape/captured-r0008-1.json': 'ask-about-credential-search',
+  'kubescape/captured-r1001-1.json': 'ask-about-new-binary',
+  'kubescape/captured-r1005-1.json': 'ask-about-new-binary',
+  'kubescape/captured-r1007-1.json': 'contain-cryptominer',
+  'kubescape/captured-r1015-1.json': 'contain-process-injection',
   'kubearmor/rw-agent-2021.json': 'ticket-policy-violation',
   'kubearmor/rw-agent-stdout-camelcase.json': 'ticket-policy-violation',
   'kubearmor/rw-dns-event-data.json': 'ticket-policy-violation',
@@ -63,6 +71,7 @@ const claimed: Readonly<Record<string, string>> = {
   'tetragon/rw-process-tracepoint.json': 'answer-node-compromise',
   'tetragon/rw-process-uprobe-without-path.json': 'answer-node-compromise',
   'tetragon/rw-process-uprobe.json': 'answer-node-compromise',
+  'tracee/rw-v1beta1-detection-k8s.json': 'ask-about-persistence',
   'tracee/rw-legacy-signature-metadata-v0.12-0.2x.json': 'contain-process-injection',
 };
 

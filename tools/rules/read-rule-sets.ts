@@ -12,6 +12,7 @@ const kept: Readonly<Record<string, readonly string[]>> = {
   'falco-plugins': ['rule', 'priority', 'source', 'enabled', 'tags'],
   'tetragon-policies': ['policy', 'file', 'hooks', 'tags'],
   'tracee-signatures': ['event', 'severity', 'id', 'technique', 'tactic'],
+  'kubescape-rules': ['rule', 'severity', 'id', 'tags'],
   'kubearmor-templates': ['policy', 'severity', 'kind', 'action', 'tags'],
 };
 

@@ -1,3 +1,5 @@
+import type { ActKind } from './act-kinds.ts';
+
 /** How often a rule that fires means an attack, whatever its severity. */
 export type Confidence = 'sure' | 'likely' | 'weak';
 
@@ -8,6 +10,8 @@ export interface RuleJudgement {
   readonly isDebugging?: boolean;
   /** It reports a person's session: what is done in one is never the habit of a workload. */
   readonly isSession?: boolean;
+  /** What was done. Absent: playbooks match the rule by its name, or it is nothing in itself. */
+  readonly act?: ActKind;
   readonly why: string;
   readonly source: string;
 }

@@ -5,7 +5,8 @@ import { severities } from '../../../core/alert/severity.ts';
 import { guessWorkload } from '../../../core/alert/subject.ts';
 import { assess } from '../../../core/assessment/assessment.ts';
 import { type Assessment, type Profile, profiles, type Response, responses } from '../../../core/assessment/response.ts';
-import { ruleConfidence, ruleTables } from '../../../core/assessment/rule-confidence.ts';
+import { ruleConfidence } from '../../../core/assessment/rule-confidence.ts';
+import { ruleTables } from '../../../core/assessment/rules/tables.ts';
 import { type Baseline, type PodFacts, PodStories } from '../../../core/assessment/stories.ts';
 import { ruleSets } from '../../../core/rules/known-rules.ts';
 

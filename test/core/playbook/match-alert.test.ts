@@ -57,6 +57,8 @@ describe('a match', () => {
     [{ tag: 'network' }, false],
     [{ technique: 'T1059' }, true],
     [{ technique: 'T1059.004' }, true],
+    [{ act: ['shell', 'miner'] }, true],
+    [{ act: 'escape' }, false],
     [{ technique: 'T1059.001' }, false],
     [{ technique: ['T1005', 'T1105'] }, false],
     [{ tactic: 'TA0002' }, true],

@@ -1,0 +1,192 @@
+import type { RuleJudgement } from './rule-judgement.ts';
+
+/** What each signature looks for. */
+const source = 'aquasecurity/tracee 7c9ec9788, the detector';
+
+/** Tracee's signatures. Playbooks match them by name, or by the act. */
+export const traceeRules: Readonly<Record<string, RuleJudgement>> = {
+  anti_debugging: {
+    confidence: 'weak',
+    act: 'injection',
+    why: 'it asks to be traced by its parent, which no debugger then can; licence checks do it, too',
+    source,
+  },
+  aslr_inspection: { confidence: 'weak', act: 'injection', why: 'many runtimes check where they are loaded', source },
+  cgroup_notify_on_release: {
+    confidence: 'likely',
+    act: 'escape',
+    why: 'it is the first half of an escape by release_agent; container runtimes write it, too',
+    source,
+  },
+  cgroup_release_agent: {
+    confidence: 'sure',
+    act: 'escape',
+    why: 'writing release_agent runs a command as root on the node; nothing in a pod needs it',
+    source,
+  },
+  core_pattern_modification: {
+    confidence: 'sure',
+    act: 'escape',
+    why: 'core_pattern runs a program as root on the node at the next crash; nothing in a pod needs to set it',
+    source,
+  },
+  default_loader_mod: {
+    confidence: 'likely',
+    act: 'persistence',
+    why: 'each program runs the changed loader; upgrades of the C library change it, too',
+    source,
+  },
+  disk_mount: {
+    confidence: 'likely',
+    act: 'escape',
+    why: 'a pod that mounts the disk of its node reads all of it; storage drivers do it',
+    source,
+  },
+  docker_abuse: {
+    confidence: 'likely',
+    act: 'escape',
+    why: 'the runtime’s socket gives root on the node; build and monitoring pods use it',
+    source,
+  },
+  dropped_executable: {
+    confidence: 'likely',
+    isDebugging: true,
+    act: 'new-binary',
+    why: 'attackers bring their programs, and so do images that install at start and people who install a tool',
+    source,
+  },
+  dynamic_code_loading: { confidence: 'weak', act: 'new-binary', why: 'compilers at run time write code and execute it', source },
+  example_detection: { confidence: 'weak', why: 'an example for authors of detectors', source },
+  fileless_execution: {
+    confidence: 'likely',
+    act: 'new-binary',
+    why: 'it leaves no file to scan; some language runtimes do it, too',
+    source,
+  },
+  hidden_file_created: {
+    confidence: 'likely',
+    act: 'new-binary',
+    why: 'a program whose name starts with a dot is hidden from people; some build tools write such files',
+    source,
+  },
+  hooked_seq_ops_detector: {
+    confidence: 'sure',
+    act: 'kernel',
+    why: 'the kernel’s list of connections is hooked: a rootkit hides connections so',
+    source,
+  },
+  hooked_syscall_detector: {
+    confidence: 'sure',
+    act: 'kernel',
+    why: 'the table of system calls is changed: a rootkit does so',
+    source,
+  },
+  illegitimate_shell: {
+    confidence: 'likely',
+    act: 'application',
+    why: 'a web server that starts a shell is often abused, but scripts of old applications do so',
+    source,
+  },
+  k8s_service_account_token: {
+    confidence: 'weak',
+    act: 'kubernetes-api',
+    why: 'every client of the API reads its token',
+    source,
+  },
+  kernel_module_loading: {
+    confidence: 'likely',
+    act: 'kernel',
+    why: 'only drivers load modules from a pod, and those are few',
+    source,
+  },
+  k8s_api_connection: { confidence: 'weak', why: 'each operator and controller does so all day', source },
+  k8s_cert_theft: {
+    confidence: 'likely',
+    act: 'credentials',
+    why: 'the control plane’s keys are read by its own programs and by backups',
+    source,
+  },
+  ld_preload: {
+    confidence: 'likely',
+    act: 'injection',
+    why: 'it puts code into each program that starts; some profilers and allocators are loaded so',
+    source,
+  },
+  proc_fops_hooking: {
+    confidence: 'sure',
+    act: 'kernel',
+    why: 'the file operations of /proc are hooked: a rootkit hides processes so',
+    source,
+  },
+  proc_kcore_read: {
+    confidence: 'likely',
+    act: 'escape',
+    why: 'it shows the memory of the node’s kernel; few tracing tools read it',
+    source,
+  },
+  proc_mem_access: {
+    confidence: 'likely',
+    isDebugging: true,
+    act: 'credentials',
+    why: 'another process’s memory holds its keys; debuggers read it',
+    source,
+  },
+  proc_mem_code_injection: {
+    confidence: 'likely',
+    isDebugging: true,
+    act: 'injection',
+    why: 'one process writes code into another; debuggers do it',
+    source,
+  },
+  process_vm_write_inject: {
+    confidence: 'likely',
+    isDebugging: true,
+    act: 'injection',
+    why: 'one process writes code into another; debuggers do it',
+    source,
+  },
+  ptrace_code_injection: {
+    confidence: 'likely',
+    isDebugging: true,
+    act: 'injection',
+    why: 'one process writes code into another; debuggers do it',
+    source,
+  },
+  rcd_modification: {
+    confidence: 'likely',
+    act: 'persistence',
+    why: 'it runs at the next start of the system; package scripts do it, too',
+    source,
+  },
+  sched_debug_recon: {
+    confidence: 'weak',
+    act: 'network',
+    why: 'it shows the processes of the node; monitoring reads it',
+    source,
+  },
+  scheduled_task_mod: {
+    confidence: 'likely',
+    act: 'persistence',
+    why: 'it survives a restart of the program; package scripts do it, too',
+    source,
+  },
+  stdio_over_socket: {
+    confidence: 'likely',
+    act: 'reverse-shell',
+    why: 'this is how a reverse shell is made; some inetd-like servers do it, too',
+    source,
+  },
+  sudoers_modification: {
+    confidence: 'likely',
+    act: 'privilege',
+    why: 'whoever is named there becomes root; package scripts do it, too',
+    source,
+  },
+  syscall_hooking: { confidence: 'sure', act: 'kernel', why: 'the table of system calls is changed: a rootkit does so', source },
+  system_request_key_mod: {
+    confidence: 'likely',
+    act: 'escape',
+    why: 'it can crash or control the node’s kernel; few node agents set it',
+    source,
+  },
+};
