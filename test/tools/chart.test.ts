@@ -29,7 +29,7 @@ interface RenderedPod {
 
 interface Rendered {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: object };
+  readonly metadata: { readonly name: string; readonly labels?: object; readonly annotations?: object };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly replicas?: number;
@@ -39,6 +39,7 @@ interface Rendered {
     readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
     readonly podManagementPolicy?: string;
     readonly ingress?: readonly { readonly from?: readonly object[]; readonly ports: readonly { readonly port: number }[] }[];
+    readonly policyTypes?: readonly string[];
     readonly egress?: readonly { readonly ports: readonly { readonly port: number }[] }[];
   };
 }
@@ -223,6 +224,77 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     );
     expect(wrong.map(({ name }) => name)).toEqual([]);
     expect(portsOut(apart.documents, 'keys')).toEqual([443, 6443]);
+  });
+
+  test.each(['cluster', 'single', 'hub'])(
+    'checks the configuration before it installs or upgrades profile %s, in a pod that has no rights, secrets or network',
+    async (profile) => {
+      const trust = { clusters: [{ cluster: 'prod-eu', keys: 'keys-of-prod-eu' }] };
+      const given = { name: 'TEMPORAL_API_KEY', valueFrom: { secretKeyRef: { name: 'temporal', key: 'key' } } };
+      const values = {
+        ...least,
+        profile,
+        ...(profile === 'hub' && { trust }),
+        env: [given, { name: 'TEMPORAL_NAMESPACE', value: 'security' }],
+        volumes: [{ name: 'packs', configMap: { name: 'our-packs' } }],
+        volumeMounts: [{ name: 'packs', mountPath: '/packs' }],
+      };
+      const { documents, error } = await render(values);
+      expect(error).toBe('');
+      const own = documents.filter(({ metadata: { name } }) => name === 'firebreak-config-check');
+      expect(own.map(({ kind }) => kind).sort()).toEqual(['ConfigMap', 'Job', 'NetworkPolicy', 'ServiceAccount']);
+      for (const { metadata } of own)
+        expect(metadata.annotations).toMatchObject({
+          'helm.sh/hook': 'pre-install,pre-upgrade',
+          'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
+          'helm.sh/hook-weight': expect.stringMatching(/^-[56]$/),
+        });
+      const job = own.find(({ kind }) => kind === 'Job');
+      const pod = job?.spec?.template?.spec;
+      expect(pod).toMatchObject({
+        serviceAccountName: 'firebreak-config-check',
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true },
+      });
+      const [container] = pod?.containers ?? [];
+      const [role] = workloads(documents)[0]?.spec?.template?.spec.containers ?? [];
+      expect(container?.securityContext).toEqual(role?.securityContext);
+      expect(container?.image).toBe(role?.image);
+      expect(container?.volumeMounts.map(({ name }) => name)).toEqual(['config', 'tmp', 'packs']);
+      expect(JSON.stringify(pod)).not.toMatch(/secret/i);
+      expect(JSON.stringify(pod)).toContain('TEMPORAL_NAMESPACE');
+      const policy = own.find(({ kind }) => kind === 'NetworkPolicy')?.spec;
+      expect(policy).toEqual({
+        podSelector: { matchLabels: job?.metadata.labels },
+        policyTypes: ['Ingress', 'Egress'],
+      });
+      const checked = own.find(({ kind }) => kind === 'ConfigMap')?.data?.['firebreak.yaml'];
+      expect(checked).toBe(configOf(documents));
+      const off = await render({ ...values, configCheck: { enabled: false } });
+      expect(JSON.stringify(off.documents)).not.toContain('config-check');
+    },
+  );
+
+  test('lets a configuration pass that only people and secrets are missing from, and no mistake', async () => {
+    const checkBeforeInstall = async (config: object) => {
+      const { documents } = await render({ ...least, config });
+      const file = join(folder, 'before-install.yaml');
+      writeFileSync(file, configOf(documents));
+      return runCommand({
+        command: process.execPath,
+        args: [join(projectRoot(), 'bin', 'firebreak.mjs'), 'config', 'check', '--before-install', '--config', file],
+      });
+    };
+    const passed = await checkBeforeInstall(least.config);
+    expect(passed.stderr).toMatch(/warning: .*only ada can answer[\s\S]* is valid\.$/m);
+    expect(passed.code).toBe(0);
+    const refused = await checkBeforeInstall({
+      ...least.config,
+      incidents: { levels: [{ group: 'nobody', withinMinutes: 5 }] },
+    });
+    expect(refused.stderr).toContain('incidents.levels[0].group: leases ask the group nobody');
+    // For the Job, this is no accident to try again after.
+    expect(refused.code).toBe(1);
   });
 
   test('runs each role with its own account and keys, without root, on a read-only root file system', async () => {

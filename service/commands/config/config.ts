@@ -11,6 +11,7 @@ import { roleList } from '../role-list.ts';
 interface CheckOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
   readonly connect?: true;
+  readonly beforeInstall?: true;
 }
 
 /** Adds `firebreak config check`. */
@@ -20,6 +21,10 @@ export function registerConfigCommand(program: Command): void {
     .command('check')
     .description('report every problem in the file, and print the effective configuration with secrets hidden')
     .option('--role <roles>', 'the roles whose secrets and files are checked', roleList, roles)
+    .option(
+      '--before-install',
+      'only what is wrong with the file itself: secrets are elsewhere, and whether enough people can answer is a warning',
+    )
     .option('--connect', 'also connect to what it names: files, Temporal, and the API server of the cluster');
   withExamples(withConfig(check), [
     'firebreak config check --config firebreak.yaml',
@@ -74,7 +79,7 @@ function withPackNames(config: Config): object {
 
 /** Lists every problem, then ends with one line that says whether the file is valid. */
 async function checkFile(options: CheckOptions): Promise<void> {
-  const { config: path, role, json } = options;
+  const { config: path, role, json, beforeInstall = false } = options;
   const checked = checkConfig({ path, env: process.env, watched: [] });
   const { config, without } = checked.ok ? { config: checked.config, without: new Set<string>() } : (checked.rest ?? {});
   const isRead = (problem: ConfigProblem): boolean => !without?.has(problem.path.split(/[.[]/)[0] ?? '');
@@ -85,8 +90,8 @@ async function checkFile(options: CheckOptions): Promise<void> {
       : [];
   const problems = [
     ...(checked.ok ? [] : checked.problems),
-    ...checked.deadEnds,
-    ...(config ? missingSecrets({ config, env: process.env, roles: role }) : []).filter(isRead),
+    ...(beforeInstall ? [] : checked.deadEnds),
+    ...(config && !beforeInstall ? missingSecrets({ config, env: process.env, roles: role }) : []).filter(isRead),
     ...tried.filter(isRead),
   ];
   if (problems.length > 0) process.exitCode = 1;
@@ -99,6 +104,7 @@ async function checkFile(options: CheckOptions): Promise<void> {
   if (checked.ok) print(stringify(shown(withPackNames(checked.config)), { lineWidth: 0 }).trimEnd());
   // On standard error, so that it stays separate from output for programs, and last.
   const say = (line: string): boolean => process.stderr.write(`${printable(line)}\n`);
+  if (beforeInstall) for (const problem of checked.deadEnds) say(`warning: ${describeProblem(problem)}`);
   for (const problem of problems) say(describeProblem(problem));
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
   say(problems.length === 0 ? `${path} is valid.` : `${path} is not valid: ${count}, above.`);

@@ -71,3 +71,21 @@ const allReady = 'firebreak=1/1 firebreak-temporal=1/1';
   await apply({});
   await eventually('the rollback is ready', async () => (await ready()) === allReady);
 });
+
+(helm ? test : test.skip)('the API server takes the job that checks the configuration', async () => {
+  const file = join(folder, 'checked-values.yaml');
+  writeFileSync(file, stringify(values));
+  const chart = join(projectRoot(), 'deploy', 'helm', 'firebreak');
+  const args = ['template', 'firebreak', chart, '--namespace', namespace, '--values', file];
+  const { stdout } = await runCommand({ command: helm ?? '', args: [...args, '--show-only', 'templates/config-check.yaml'] });
+  writeFileSync(join(folder, 'config-check.yaml'), stdout);
+  const applied = await kubectl(
+    'apply',
+    '--dry-run=server',
+    '--validate=strict',
+    '--filename',
+    join(folder, 'config-check.yaml'),
+  );
+  expect(applied).toMatchObject({ code: 0, stderr: '' });
+  expect(applied.stdout.split('\n').filter((line) => line.includes('created'))).toHaveLength(4);
+});
