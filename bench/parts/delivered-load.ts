@@ -84,8 +84,13 @@ async function opened(client: Client, sealed: Payload): Promise<Payload> {
   return payloads[0] ?? sealed;
 }
 
-/** The argument of a start (the service's or that of `counting-incident.ts`) or of a signal. */
-function batchIn(value: IncidentInput | IncidentStart | AlertBatch): AlertBatch {
+type Delivered = IncidentInput | IncidentStart | AlertBatch;
+
+/** The argument of a start (the service's or that of `counting-incident.ts`) or of a signal; as the codec passes it, with its sender, or by itself. */
+function batchIn(
+  value: Delivered | { readonly from: unknown; readonly value: { readonly value: readonly [Delivered] } },
+): AlertBatch {
+  if ('from' in value) return batchIn(value.value.value[0]);
   if ('start' in value) return value.start.batch;
   return 'batch' in value ? value.batch : value;
 }

@@ -51,8 +51,10 @@ export async function writeManyRecords(many: ManyRecords, threads = 2): Promise<
     Array.from({ length: threads }, async (_, index) => {
       const part: Part = { ...many, share: index, first: index * share, last: Math.min(many.incidents, (index + 1) * share) };
       const worker = new Worker(new URL(import.meta.url), { workerData: part });
+      // A short part may have ended by the time its message is read.
+      const ended = once(worker, 'exit');
       await once(worker, 'message');
-      await once(worker, 'exit');
+      await ended;
     }),
   );
 }

@@ -41,13 +41,7 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
     logger: new DefaultLogger('INFO', ({ level, message, meta }: LogEntry) => {
       if (!listening) return;
       const { log, polls, unreplayed, failed } = listening;
-      const said = meta?.firebreakPlaybook;
-      if (isObject(said)) {
-        const incident = typeof meta?.workflowId === 'string' && { incident: meta.workflowId };
-        // No field besides: what leaves the workflow's process may pretend to be another line, or of another incident.
-        const { playbook, subject, fields, stopped } = said;
-        return log.info({ ...incident, playbook, subject, fields, stopped }, message);
-      }
+      if (logPlaybookLine(log, message, meta)) return;
       if (level === 'INFO') return;
       if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
       if (meta && unreplayed.takes(meta)) return;
@@ -64,6 +58,25 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
     telemetryOptions: { logging: { forward: {}, filter: coreFilter } },
     shutdownSignals: [],
   });
+}
+
+/** Logs what a playbook says; that it has stopped as a warning, since its author waits for it. False: the line is none of a playbook. */
+export function logPlaybookLine(
+  log: Pick<RuntimeOptions['log'], 'info' | 'warn'>,
+  message: string,
+  meta: LogEntry['meta'],
+): boolean {
+  const said = meta?.firebreakPlaybook;
+  if (!isObject(said)) return false;
+  // No field besides: what leaves the workflow's process may pretend to be another line, or of another incident.
+  const { playbook, subject, fields, stopped } = said;
+  const about = {
+    ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }),
+    ...{ playbook, subject, fields, stopped },
+  };
+  if (stopped === true) log.warn(about, message);
+  else log.info(about, message);
+  return true;
 }
 
 const quietMs = 600_000;
