@@ -19,7 +19,8 @@ import { namespaceOf, recordsOfIncident } from './records/console-incidents.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from './report.ts';
 
 const incidents = Number(process.env.BENCH_COUNT ?? 100_000);
-const [openings, news, questions] = [20, 50, 100];
+const openings = Number(process.env.BENCH_ROUNDS ?? 20);
+const [news, questions] = [Math.ceil(2.5 * openings), 100];
 /** The records of these exist, too; of all others only what is listed. */
 const recent = Math.floor(incidents * (1 - 30 / 365));
 const onPostgres = process.argv.includes('postgres');

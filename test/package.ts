@@ -31,10 +31,12 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
 
 /** Hash of everything that is packed. */
 function contentHash(): string {
-  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    /\.md$|^spec\/./.test(file),
+  const beside = ['deploy', 'docs'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(root, join(parentPath, name))),
   );
-  const files = ['dist/.sources', 'package.json', 'README.md', ...pages.sort().map((page) => join('docs', page))];
+  const files = ['dist/.sources', 'package.json', 'README.md', 'CHANGELOG.md', 'SECURITY.md', ...beside.sort()];
   const hash = createHash('sha256');
   for (const file of files) hash.update(`${file}\n`).update(readFileSync(join(root, file)));
   return hash.digest('hex').slice(0, 16);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { emptyProject, firebreakIn, packedFirebreak, runNode } from '../package.ts';
@@ -31,9 +31,25 @@ describe('what npm pack makes', () => {
     for (const door of ['playbook', 'actions', 'alerts', 'testing'])
       expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
     expect(files).toContain('dist/workflows.bundle.js');
-    const outside = files.filter((file) => !/^(bin|dist)\/|^docs\/(.*\.md|spec\/[^/]+)$/.test(file));
-    expect(outside.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    const outside = files.filter((file) => !/^(bin|deploy|dist)\/|^docs\/(.*\.md|[\w.-]+\.json|(spec|images)\/[^/]+)$/.test(file));
+    expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']);
     expect(files.filter((file) => /(^|\/)(tools|test|fakes|bench)\/|\.go$|\.test\./.test(file))).toEqual([]);
+  });
+
+  test('contains everything that its pages link to and show', () => {
+    const files = filesIn(folder);
+    const isThere = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`));
+    const broken = files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((page) => {
+        // What is in a block of code is an example.
+        const text = readFileSync(join(folder, page), 'utf8').replaceAll(/^ *```[\s\S]*?^ *```$/gm, '');
+        const links = [...text.matchAll(/(?:\]\(|src(?:set)?="|href=")(?![a-z]+:|#)([^)#"\s]+)/g)].map(([, path = '']) =>
+          posix.join(posix.dirname(page), path).replace(/\/$/, ''),
+        );
+        return links.filter((path) => !isThere(path)).map((path) => `${page}: ${path}`);
+      });
+    expect(broken).toEqual([]);
     expect(files.filter((file) => /^dist\/.*(?<!\.d)\.ts$/.test(file))).toEqual([]);
   });
 
