@@ -122,6 +122,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./why.ts')).registerWhyCommand(program),
   },
   {
+    name: 'explain',
+    description: 'show what would happen now if a rule fired, and why: from the configuration, without a cluster',
+    register: async (program) => (await import('./assess/explain.ts')).registerExplainCommand(program),
+  },
+  {
     name: 'get',
     description: 'list incidents and containments with nothing but a kubeconfig',
     register: async (program) => (await import('./why.ts')).registerGetCommand(program),

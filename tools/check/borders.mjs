@@ -61,7 +61,7 @@ const serviceRooms = {
   incidents: ['config', 'temporal'],
   simulation: ['cell', 'config', 'intake', 'packs', 'process', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
-  coverage: ['intake'],
+  coverage: ['config', 'intake'],
   check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation', 'trial'],
   setup: ['config'],
   doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'records', 'setup', 'streams'],
