@@ -31,7 +31,9 @@ describe('what npm pack makes', () => {
     for (const door of ['playbook', 'actions', 'alerts', 'testing'])
       expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
     expect(files).toContain('dist/workflows.bundle.js');
-    const outside = files.filter((file) => !/^(bin|deploy|dist)\/|^docs\/(.*\.md|[\w.-]+\.json|(spec|images)\/[^/]+)$/.test(file));
+    const outside = files.filter(
+      (file) => !/^(bin|deploy|dist)\/|^docs\/(.*\.md|[\w.-]+\.json|(spec|images)\/[^/]+)$/.test(file),
+    );
     expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']);
     expect(files.filter((file) => /(^|\/)(tools|test|fakes|bench)\/|\.go$|\.test\./.test(file))).toEqual([]);
   });
