@@ -59,6 +59,7 @@ const ofNode: ReadonlySet<string> = new Set(
     'global Buffer Blob File FormData Headers Request Response WebSocket EventSource XMLHttpRequest CloseEvent Worker BroadcastChannel MessageChannel',
     'MessagePort MessageEvent navigator Navigator localStorage sessionStorage Storage setImmediate clearImmediate queueMicrotask performance',
     'PerformanceObserver crypto Crypto CryptoKey SubtleCrypto module exports self window',
+    'URL URLSearchParams AbortController AbortSignal TextDecoder assert',
   ].flatMap((names) => names.split(' ')),
 );
 

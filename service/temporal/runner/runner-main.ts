@@ -46,7 +46,16 @@ async function answer(request: RunnerRequest): Promise<void> {
     const { head = {}, bytes } = await done(request);
     reply(answerFrame({ kind: 'done', id, ...head } satisfies RunnerAnswer, bytes));
   } catch (error) {
-    reply(answerFrame({ kind: 'failed', id, reason: error instanceof Error ? error.message : 'unknown' } satisfies RunnerAnswer));
+    reply(answerFrame({ kind: 'failed', id, reason: reasonOf(error) } satisfies RunnerAnswer));
+  }
+}
+
+/** An error of the sandbox is none of the host's classes, and may throw at whoever reads it. */
+function reasonOf(error: unknown): string {
+  try {
+    return String(Object(error).message ?? error);
+  } catch {
+    return 'unknown';
   }
 }
 

@@ -12,11 +12,13 @@ import { promiseHooks } from 'node:v8';
 import vm, { Script } from 'node:vm';
 import type { coresdk } from '@temporalio/proto';
 import { UnhandledRejectionError } from '@temporalio/worker/lib/errors.js';
-import { ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusable-vm.js';
-import { BaseVMWorkflow, globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
-import type { StackTraceFileLocation } from '@temporalio/workflow';
+import type { Workflow, WorkflowCreateOptions } from '@temporalio/worker/lib/workflow/interface.js';
+import { ReusableVMWorkflow, ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusable-vm.js';
+import { BaseVMWorkflow, globalHandlers, type WorkflowModule } from '@temporalio/worker/lib/workflow/vm-shared.js';
+import type { WorkflowInfo } from '@temporalio/workflow';
 import type { Activator } from '@temporalio/workflow/lib/internals.js';
 import type { RunnerBundle } from './messages.ts';
+import { createRealm, type Realm } from './realm.ts';
 
 type Completion = coresdk.workflow_completion.IWorkflowActivationCompletion;
 
@@ -26,11 +28,12 @@ globalHandlers.promiseHookInstalled = true;
 
 const ownError = Error;
 const prepareOwn = Error.prepareStackTrace;
-Error.prepareStackTrace = (error, frames) => {
+const prepare: typeof Error.prepareStackTrace = (error, frames) => {
   if (error instanceof Making) return frames;
   if (prepareOwn && error.constructor === ownError) return prepareOwn(error, frames);
   return [String(error), ...frames.map((frame) => lineOf(frame))].join('\n');
 };
+Object.defineProperty(Error, 'prepareStackTrace', { value: prepare, writable: false, configurable: false });
 
 /** Captures the stack while a promise is being made. */
 class Making {
@@ -41,51 +44,25 @@ class Making {
   }
 }
 
-/**
- * Where the author's source made a promise, for the listener notified of it. Frames are not kept: they would keep alive everything their functions refer to,
- * such as data from earlier tasks.
- */
-class Made {
-  #at: string | undefined;
-
-  /** File and line, while it is being made; undefined if the engine makes it and not an author's code. */
-  madeAt(): string | undefined {
-    const frame = new Making().stack.find((one) => one.getFileName());
-    const { source, line } = (frame && sourceOf(frame)) ?? {};
-    this.#at = source ? `${source}:${line}` : undefined;
-    return this.#at;
-  }
-
-  /** In the form in which Temporal's own tools show where a workflow waits. */
-  get formatted(): string {
-    return this.#at === undefined ? '' : `    at ${this.#at}`;
-  }
-
-  get structured(): StackTraceFileLocation[] {
-    const [file = '', line] = this.#at?.split(':') ?? [];
-    return this.#at === undefined ? [] : [{ file_path: file, line: Number(line), internal_code: false }];
-  }
+/** Where an author's source makes a promise: file and line, while it is being made; undefined if the engine makes it and not an author's code. */
+function placeNow(): string | undefined {
+  const frame = new Making().stack.find((one) => one.getFileName());
+  const { source, line } = (frame && sourceOf(frame)) ?? {};
+  return source ? `${source}:${line}` : undefined;
 }
 
-function init(promise: Promise<unknown>, parent: Promise<unknown>): void {
-  const activator = activatorOf(promise);
-  if (!activator || promise === parent) return;
-  const { promiseToStack, childToParent } = activator.promiseStackStore;
-  promiseToStack.set(promise, new Made());
-  childToParent.set(promise, new Set(parent ? [parent] : []));
-}
-
-/** For the workflow that runs in the sandbox, which all workflows of this thread share. */
-let runningActivator: () => Activator | undefined = () => undefined;
+/** Of the sandbox that all workflows of this process share. */
+let realm: Realm | undefined;
 
 const ownPromises = Promise.prototype;
 
-function activatorOf(promise: Promise<unknown>): Activator | undefined {
-  return Object.getPrototypeOf(promise) === ownPromises ? undefined : runningActivator();
+function isOfSandbox(promise: Promise<unknown>): boolean {
+  return Object.getPrototypeOf(promise) !== ownPromises;
 }
 
-const { createContext } = vm;
-vm.createContext = (sandbox, options) => createContext(sandbox, { ...options, codeGeneration: { strings: false, wasm: true } });
+function init(promise: Promise<unknown>, parent: Promise<unknown>): void {
+  if (isOfSandbox(promise)) realm?.noteMade(promise, parent);
+}
 
 // The SDK passes this thread's own functions to the sandbox: code that has one must not be able to create others that reach what the thread can reach.
 for (const kind of [() => {}, async () => {}, function* () {}, async function* () {}])
@@ -120,7 +97,7 @@ const keepShared = new Script(`(() => {
       freeze(kind);
     }
   };
-  const unnamed = [async () => {}, function* () {}, async function* () {}, [].values(), new Map().values(), new Set().values(), ''.matchAll(/x/g), ''[Symbol.iterator]()];
+  const unnamed = [async () => {}, function* () {}, async function* () {}, [].values(), new Map().values(), new Set().values(), ''.matchAll(/x/g), ''[Symbol.iterator](), globalThis];
   for (const one of unnamed) keep(getPrototypeOf(one));
   for (const name of ownKeys(globalThis)) {
     const { value } = getOwnPropertyDescriptor(globalThis, name);
@@ -129,14 +106,93 @@ const keepShared = new Script(`(() => {
     keep(getPrototypeOf(value));
     if (typeof value.prototype === 'object') keep(value.prototype);
   }
-  return () => globalThis.__TEMPORAL_ACTIVATOR__;
 })()`);
 
+const enterSandbox = new Script('__TEMPORAL_CALL_INTO_SCOPE()');
+
 class SharedSandbox extends ReusableVMWorkflowCreator {
-  protected override injectGlobals(context: vm.Context): void {
-    super.injectGlobals(context);
-    runningActivator = keepShared.runInContext(context);
+  readonly #bag: object;
+
+  constructor(...given: ConstructorParameters<typeof ReusableVMWorkflowCreator>) {
+    super(...given);
+    this.#bag = vm.runInContext('Object.getOwnPropertyDescriptors(globalThis)', this.context);
   }
+
+  /** Instead of the SDK's, which are the host's. */
+  protected override injectGlobals(context: vm.Context): void {
+    realm = createRealm(context, placeNow);
+    // This object of the host's has no other way up: what it does is in a handler.
+    Object.setPrototypeOf(context.__webpack_module_cache__, null);
+    keepShared.runInContext(context);
+  }
+
+  override async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
+    const { context } = this;
+    const own = this.#realm;
+    const holder = own.holderOf(this.#bag);
+    const enter = (name: string, args: readonly unknown[]): unknown => {
+      context.__temporal_args = own.argumentsOf(holder, name, args);
+      return enterSandbox.runInContext(context, { timeout: this.isolateExecutionTimeoutMs, displayErrors: true });
+    };
+    const module = new Proxy({} as WorkflowModule, {
+      get:
+        (_, name) =>
+        (...args: readonly unknown[]) =>
+          own.plain(enter(String(name), args.map(plainMessage))),
+    });
+    const { runId } = options.info;
+    module.initRuntime({
+      ...options,
+      sourceMap: this.workflowBundle.sourceMap,
+      getTimeOfDay: timeNow,
+      registeredActivityNames: this.registeredActivityNames,
+      stackTracesEnabled: true,
+    });
+    const { __TEMPORAL_ACTIVATOR__: activator } = context;
+    if (!activator) throw new Error('a workflow was not created');
+    const workflow = new ReusableVMWorkflow(runId, context, activatorDoor(activator, own), module);
+    ReusableVMWorkflowCreator.workflowByRunId.set(runId, workflow);
+    return workflow;
+  }
+
+  get #realm(): Realm {
+    if (!realm) throw new Error('a sandbox has no realm');
+    return realm;
+  }
+}
+
+const timeNow = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+/** A message of Temporal as plain data, with what its class says where it says nothing. */
+function plainMessage(given: unknown): unknown {
+  const { constructor: kind } = Object(given);
+  return typeof kind?.toObject === 'function' ? kind.toObject(given, { defaults: true, oneofs: true }) : given;
+}
+
+/** What the SDK uses of a workflow from outside its sandbox. */
+function activatorDoor(activator: Activator, { adopted, copied, describe, plain }: Realm): Activator {
+  const door: Partial<Activator> = {
+    get info() {
+      return activator.info;
+    },
+    set now(now: number) {
+      activator.now = now;
+    },
+    set sdkVersion(version: string) {
+      activator.sdkVersion = version;
+    },
+    set workflowTaskError(error: unknown) {
+      activator.workflowTaskError = adopted(error);
+    },
+    mutateWorkflowInfo: (changed) => describe(activator, changed({ unsafe: {} } as WorkflowInfo)),
+    addKnownFlags: (flags) => activator.addKnownFlags(copied(flags)),
+    hasFlag: (flag) => activator.hasFlag(copied(flag)),
+    notifyHasPatch: (job) => activator.notifyHasPatch(copied(plainMessage(job)) as typeof job),
+    updateRandomSeed: (job) => activator.updateRandomSeed(copied(plainMessage(job)) as typeof job),
+    errorToFailure: (error) => plain(activator.errorToFailure(adopted(error))),
+    getAndResetSinkCalls: () => plain(activator.getAndResetSinkCalls()),
+  };
+  return door as Activator;
 }
 /** The run whose task is being done; the runner does one at a time. */
 let current: string | undefined;
@@ -145,7 +201,7 @@ let current: string | undefined;
 Object.defineProperty(ReusableVMWorkflowCreator, 'unhandledRejectionHandlerHasBeenSet', { value: true });
 process.on('unhandledRejection', (reason, promise) => {
   // A promise of the host, such as one that an assertion returns, belongs to no workflow.
-  const runId = activatorOf(promise)?.info.runId ?? current;
+  const runId = (isOfSandbox(promise) ? realm?.runId() : undefined) ?? current;
   const workflow = runId === undefined ? undefined : ReusableVMWorkflowCreator.workflowByRunId.get(runId);
   if (!workflow) throw new UnhandledRejectionError(`a promise of this thread itself was rejected: ${textOf(reason)}`, reason);
   workflow.setUnhandledRejection(new UnhandledRejectionError(`a rejected promise was not awaited: ${textOf(reason)}`, reason));
@@ -163,9 +219,7 @@ function textOf(reason: unknown): string {
 promiseHooks.createHook({
   init,
   settled: (promise) => {
-    const store = activatorOf(promise)?.promiseStackStore;
-    store?.childToParent.delete(promise);
-    store?.promiseToStack.delete(promise);
+    if (isOfSandbox(promise)) realm?.noteSettled(promise);
   },
 });
 

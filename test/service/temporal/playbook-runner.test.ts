@@ -95,24 +95,33 @@ test.each(Object.entries(attempts))('code that has left the sandbox does not get
   expect([readFileSync(file, 'utf8'), connections]).toEqual(['secret-of-the-cell', 0]);
 });
 
-const throwsInHost =
-  "const own = new AbortController(); own.signal.addEventListener('abort', () => { throw new Error('in a callback of the host'); }); own.abort();";
+const takesAllMemory = 'const all = []; for (;;) all.push(new Array(20_000_000).fill(1.5));';
 
-test.each([
-  ['throws in a callback of the host', throwsInHost],
-  ['takes all memory', 'const all = []; for (;;) all.push(new Array(20_000_000).fill(1.5));'],
-])('a body that %s ends its runner, and nothing else', async (_, body) => {
-  const runner = await runnerOf(body);
-  const error = await create(runner);
+test('a body that takes all memory ends its runner, and nothing else', async () => {
+  const error = await create(await runnerOf(takesAllMemory));
   expect(error).toBeInstanceOf(RunnerEnded);
   expect(error).toMatchObject({ isOwn: true });
 });
 
 test.each([
-  ['lets a promise of the host fail', 'assert.rejects(() => {});'],
+  ['wants an assertion of the host to fail', 'assert.rejects(() => {});'],
+  [
+    'wants a callback of the host to throw',
+    "const own = new AbortController(); own.signal.addEventListener('abort', () => { throw new Error('in a callback'); }); own.abort();",
+  ],
+  ['wants the host to wait', 'AbortSignal.timeout(1);'],
+  ['drops a promise', "Promise.reject(new Error('dropped'));"],
   [
     'prepares stacks',
     "Error.prepareStackTrace = () => { throw new Error('prepared'); }; try { null.x; } catch (error) { String(error.stack); }",
+  ],
+  [
+    'prints what throws at whoever reads it',
+    "console.log(new Proxy({}, { get() { throw new Error('read'); }, ownKeys() { throw new Error('read'); } }));",
+  ],
+  [
+    'calls into the host without room on the stack',
+    'const deeper = () => { new TextEncoder().encode("x"); deeper(); }; deeper();',
   ],
 ])('a body that %s does not even end its runner', async (_, body) => {
   const runner = await runnerOf(`if (info.runId === 'hostile') { ${body} }`);
@@ -135,7 +144,7 @@ test('what a body prints is one text of a log line, cut and limited', async () =
 
 test('a run that ends its runner twice is set aside, and others go on in a new one', async () => {
   lines.length = 0;
-  const creator = await RunnerCreator.started(bundleOf(`if (info.runId === 'hostile') { ${throwsInHost} }`), logger);
+  const creator = await RunnerCreator.started(bundleOf(`if (info.runId === 'hostile') { ${takesAllMemory} }`), logger);
   toClose.push(() => creator.destroy());
   const failureOf = async (runId: string): Promise<string> => {
     const workflow = await creator.createWorkflow(runOf(runId));

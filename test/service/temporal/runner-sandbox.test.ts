@@ -80,6 +80,7 @@ test('what all incidents share cannot be changed for others', async () => {
     'TextEncoder.prototype.encode = () => {}',
     'Object.getPrototypeOf(TextEncoder).call = () => {}',
     'Object.getPrototypeOf(TextEncoder.prototype).severity = 1',
+    'globalThis.constructor.prototype.severity = 1',
   ];
   const [said, after] = await runBoth(attempts(...changes));
   expect(said).toBe(changes.map(() => '-').join());
@@ -110,3 +111,39 @@ test('no code can be made from strings, not even with what the sandbox is given'
   );
   expect(said).toBe([...makers, 'eval'].map(() => '-').join());
 });
+
+/** Goes through all that a body can reach, and returns the ways that lead to an object which is not of its sandbox. */
+const foreignWays = `const ways = []; const seen = new Set([null, undefined]); const next = [['globalThis', globalThis]];
+  const look = (way, one) => { if ((typeof one === 'object' || typeof one === 'function') && !seen.has(one)) { seen.add(one); next.push([way, one]); } };
+  const thrown = (way, work) => { try { look(way, work()); } catch (error) { look(way + ' throws', error); } };
+  const errors = [];
+  const deeper = (work) => { try { work(); deeper(work); } catch (error) { errors.push(error); } };
+  for (const make of [() => new TextEncoder().encode(Symbol()), () => new AsyncLocalStorage().run(1, () => { throw 1; }), () => new AsyncLocalStorage().run(1, 1),
+    () => deeper(() => new TextEncoder().encode('x')), () => deeper(() => new AsyncLocalStorage()), () => new TextEncoder().encode('x'), () => console.log(1n), () => console.log(new Proxy({}, {}))])
+    thrown(String(make), make);
+  look('without room on the stack', errors);
+  for (let found; (found = next.pop());) {
+    const [way, one] = found;
+    let root = one;
+    for (let above; (above = Object.getPrototypeOf(root)) !== null;) root = above;
+    if (root !== Object.prototype && root !== one) { ways.push(way); continue; }
+    look(way + '.__proto__', Object.getPrototypeOf(one));
+    for (const key of Reflect.ownKeys(one)) {
+      const { value, get, set } = Object.getOwnPropertyDescriptor(one, key) ?? {};
+      for (const [kind, part] of Object.entries({ value, get, set })) look(way + '.' + String(key) + (kind === 'value' ? '' : ' ' + kind), part);
+      thrown(way + '.' + String(key), () => one[key]);
+    }
+    if (one instanceof Map || one instanceof Set) for (const part of one.values()) look(way + ' holds', part);
+  }
+  return [ways.join(' | '), seen.size > 500];`;
+
+test('nothing that a body can reach is an object of the host', async () => {
+  expect(await runBoth(foreignWays)).toEqual([',true', '2,3undefined']);
+});
+
+test.each(['AbortController', 'AbortSignal', 'URL', 'assert', 'WebAssembly', 'process', 'Buffer', 'MessageChannel'])(
+  'there is no %s in the sandbox',
+  async (name) => {
+    expect(await runBoth(`try { return typeof ${name}; } catch { return 'undefined'; }`)).toEqual(['undefined', '2,3undefined']);
+  },
+);

@@ -32,6 +32,84 @@ const startsAnother = definePlaybook(
     await sleep('1m');
   },
 );
+
+interface HostSignal {
+  readonly signal: object & { readonly reason?: unknown };
+  abort(reason?: unknown): void;
+}
+
+/** The way that once led out: ports of a signal, an error of the host that copies itself as a file handle, and the prototype of all emitters. */
+const leavesSandbox = definePlaybook(
+  {
+    id: 'leaves-sandbox',
+    title: 'Leaves the sandbox',
+    on: { match: { rule: 'Leave' }, minSeverity: 'low', requires: ['pod'] },
+    uses: {},
+  },
+  async ({ note }) => {
+    const { AbortController: Controller } = globalThis as unknown as { readonly AbortController: new () => HostSignal };
+    note('looks for a way out');
+    const ports = Object.getOwnPropertySymbols(Object.getPrototypeOf(new Controller().signal));
+    note(`has ports of the host: ${ports.length}`);
+  },
+);
+
+type Way = readonly [name: string, object];
+
+const isObject = (value: unknown): value is object =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+/** The last object above this one. */
+function rootOf(value: object): object {
+  const above: unknown = Object.getPrototypeOf(value);
+  return isObject(above) ? rootOf(above) : value;
+}
+
+/** What a map or a set holds. */
+function heldIn(one: object): readonly unknown[] {
+  try {
+    return one instanceof Map ? [...one].flat() : one instanceof Set ? [...one] : [];
+  } catch {
+    // The prototype of such a class.
+    return [];
+  }
+}
+
+/** Goes through all that a body can reach, also of the engine and the SDK, for an object that was not made in the sandbox. */
+const looksAround = definePlaybook(
+  {
+    id: 'looks-around',
+    title: 'Looks around',
+    on: { match: { rule: 'Look around' }, minSeverity: 'low', requires: ['pod'] },
+    uses: {},
+  },
+  async (body) => {
+    const next: Way[] = [
+      ['globalThis', globalThis],
+      ['body', body],
+    ];
+    const seen = new Set<object>();
+    const foreign: string[] = [];
+    for (let found = next.pop(); found; found = next.pop()) {
+      const [way, one] = found;
+      if (seen.has(one) || seen.size > 30_000) continue;
+      seen.add(one);
+      const root = rootOf(one);
+      if (root !== Object.prototype && root !== one) foreign.push(way);
+      const held = heldIn(one);
+      const parts = Reflect.ownKeys(one).map((key) => [String(key), Object.getOwnPropertyDescriptor(one, key)?.value] as const);
+      for (const [name, part] of [
+        ...parts,
+        ...held.map((part) => ['held', part] as const),
+        ['above', Object.getPrototypeOf(one)] as const,
+      ])
+        if (isObject(part)) next.push([`${way}.${name}`.slice(-200), part]);
+    }
+    body.note(`foreign: ${foreign.slice(0, 5).join(' ') || 'none'}; looked at ${seen.size > 1_000 ? 'a thousand' : seen.size}`);
+  },
+);
+addPlaybooks(leavesSandbox);
+addPlaybooks(looksAround);
 addPlaybooks(neverReturns);
 addPlaybooks(startsAnother);
 

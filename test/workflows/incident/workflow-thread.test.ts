@@ -31,6 +31,18 @@ test('a command that no incident gives does not leave the cell', async () => {
   }
 });
 
+test('a body that looks for the host’s objects finds none, and is on record', async () => {
+  const leaving = await lab.start([alertOf({ rule: 'Leave' })], { playbooks: ['leaves-sandbox'] });
+  const { bodies, timeline } = await leaving.result();
+  expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'looks for a way out' }));
+  expect(bodies).toMatchObject([{ playbook: 'leaves-sandbox', state: 'failed' }]);
+  expect(lab.seen.records).toContainEqual(expect.objectContaining({ kind: 'playbook.failed', actor: 'playbook/leaves-sandbox' }));
+  const around = await lab.start([alertOf({ n: 2, rule: 'Look around' })], { playbooks: ['looks-around'] });
+  expect((await around.result()).timeline).toContainEqual(
+    expect.objectContaining({ kind: 'playbook.note', text: 'foreign: none; looked at a thousand' }),
+  );
+});
+
 /** Why the first task failed that did. */
 const failedTaskOf = (handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<string> =>
   eventually('a task that failed', async () => {
