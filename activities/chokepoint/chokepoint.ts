@@ -1,6 +1,6 @@
 import type { StepContext, UndoResult, Verification } from '../../core/action/action.ts';
 import { checkGuardrails } from '../../core/action/guardrail.ts';
-import { type Plan, planDigest } from '../../core/action/plan.ts';
+import { namespacesOf, type Plan, planDigest } from '../../core/action/plan.ts';
 import { releaseIdOf } from '../../core/action/release-plan.ts';
 import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/action/step.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
@@ -324,6 +324,13 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
     doubt: call.doubt,
     closed,
     restraint: parts.restraintOn?.(restrainableOf(call, plan)),
+    policy: parts.policyOn?.({
+      namespaces: namespacesOf(plan),
+      uid: plan.target.uid,
+      workload: call.workload,
+      playbook: call.playbook,
+      incident: call.incident,
+    }),
     ownerReplicas: parts.census.ownerReplicas(call),
     held,
     // The incident counts what it knows of; the cell counts what it sees and what it is about to do.
@@ -373,9 +380,9 @@ async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> 
     return;
   }
   const plan = found(run.plan);
-  run.output = await underway(parts.steps, call, plan, () =>
-    implementation.apply(input, { ...context, taking, planned: plan.blastRadius }),
-  );
+  const apply = () => implementation.apply(input, { ...context, taking, planned: plan.blastRadius });
+  const { writing } = parts;
+  run.output = await underway(parts.steps, call, plan, writing ? () => writing.step(apply) : apply);
 }
 
 /** The result, if another cell has done the step with the same votes. Only that cell remembers whether it was released since: then none of it is in place. */
@@ -422,7 +429,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
   const reason = found(run.reason);
   const done = landed.doneBy(call.key);
   const isForgotten = !done && !landed.wasUndone(call.key);
-  run.undone = await underway(parts.steps, call, undefined, () =>
+  const giveBack = () =>
     undo(
       {
         input,
@@ -435,8 +442,9 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
         },
       },
       context,
-    ),
-  );
+    );
+  const { writing } = parts;
+  run.undone = await underway(parts.steps, call, undefined, writing ? () => writing.release(giveBack) : giveBack);
   reservations.drop(call.key);
   // What was changed meanwhile is still held: it is put back, and may be released another time.
   if (run.undone.state !== 'drifted') landed.gaveBack(call.key, now(), run.released);

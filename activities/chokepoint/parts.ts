@@ -2,6 +2,8 @@ import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation } from '../../core/action/action.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
+import type { WorkloadRef } from '../../core/alert/alert.ts';
+import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
 import type { AskingIn } from '../../core/decide/asking.ts';
@@ -9,6 +11,7 @@ import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
 import type { StepUp, VoteKeys } from '../../core/decide/vote-check.ts';
 import type { Warrant } from '../../core/decide/warrant.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import type { IncidentMemory } from '../memory/incident-memory.ts';
@@ -93,8 +96,31 @@ export interface ChokepointParts {
   readonly stepsOfCells?: StepsOfCells;
   /** The strictest freeze or observe mode that applies to a step now. From memory: no call on the fast path. */
   readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
+  /** What the configuration lets the cell do to a target. From memory, and nothing that Temporal says makes it stronger. Absent: no limit. */
+  readonly policyOn?: (step: PolicyStep) => Pick<ResponsePolicy, 'mode' | 'scope'>;
+  /** Marks what is written to the cluster meanwhile as written by a step that is allowed. */
+  readonly writing?: WriteBarrier | undefined;
   /** Notifies the owners of what was touched. Returns at once, and never throws. Absent: nobody is notified. */
   readonly tell?: ((outcome: StepOutcome) => void) | undefined;
+}
+
+/** What a step is about, as far as the policy asks for it. */
+export interface PolicyStep {
+  readonly namespaces: readonly string[];
+  /** Of the target, if it is a pod. */
+  readonly uid?: string | undefined;
+  readonly workload?: WorkloadRef | undefined;
+  /** According to the call. */
+  readonly playbook: string;
+  readonly incident: IncidentRef;
+}
+
+/** Stops what is written where the configuration lets nothing be written. */
+export interface WriteBarrier {
+  /** A step that the guardrails have let through: it may write to objects of the whole cluster. */
+  step<T>(work: () => Promise<T>): Promise<T>;
+  /** A release of what was taken earlier: it is not stopped, or it would stay taken for good. */
+  release<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** What a pool in its own process requires of an approved step. */

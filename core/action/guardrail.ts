@@ -1,4 +1,5 @@
 import { atLeast, type Severity } from '../alert/severity.ts';
+import type { ResponsePolicy } from '../assessment/assessment.ts';
 import type { ErrorCode } from '../errors.ts';
 import { type ActiveRestraint, restraintReason } from '../orders/restraint.ts';
 import { matchesAnyName } from '../text/name-pattern.ts';
@@ -52,6 +53,8 @@ interface GuardrailFacts {
   readonly closed?: string | undefined;
   /** The freeze, observe mode or break-glass session that applies to this step. */
   readonly restraint?: ActiveRestraint | undefined;
+  /** What the configuration lets the cell do to the target. Absent: no limit. */
+  readonly policy?: Pick<ResponsePolicy, 'mode' | 'scope'> | undefined;
   /** Number of pods of the owner, including contained ones; undefined if unknown. */
   readonly ownerReplicas: number | undefined;
   /** Whether this incident already holds the target, as its sealed mark proves: doing it again takes no place under a cap. */
@@ -91,7 +94,13 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   const { protectedNodes = [] } = rules;
   const node = protectedNodes.length > 0 ? nodesOf(plan).find((name) => matchesAnyName(protectedNodes, name)) : undefined;
   if (node !== undefined) return { ok: false, code: 'FB_ERR_PROTECTED', reason: `node ${node} is protected; it was not touched` };
-  const { restraint } = facts;
+  const { restraint, policy } = facts;
+  if (policy?.mode === 'observe')
+    return {
+      ok: false,
+      code: 'FB_ERR_OBSERVED',
+      reason: `nothing was done to ${plan.target.name}: mode observe (${policy.scope})`,
+    };
   // What was contained before stays contained: containing it again is not new.
   const again = declaration.contains === true && facts.held;
   if (restraint?.terms.mode === 'observe' && !again)
@@ -114,6 +123,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   }
   // It was allowed when the incident first contained it, and its sealed mark is still there.
   if (again) return { ok: true };
+  if (policy?.mode === 'ask')
+    return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic in mode ask (${policy.scope})` };
   if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
     return {
       ok: false,

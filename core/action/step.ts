@@ -161,6 +161,8 @@ export interface IncidentSettings {
   readonly evidenceDeadlineMs: number;
   /** How long an incident with nothing left to do waits for further alerts before it ends. */
   readonly lingerMs: number;
+  /** Nothing may be done where it is, by the configuration at that time: it goes on as if, and asks and pages nobody. Absent: something may. */
+  readonly observed?: true;
   /** Namespaces in which one person's approval is not enough. */
   readonly protectedNamespaces?: readonly string[];
   /** Choices for which people are told to sign in. Absent: none. */

@@ -54,6 +54,35 @@ export function policyFor(rules: ResponseRules, subject: PolicySubject): Respons
   );
 }
 
+/** What is known of a place where something would be written. Labels that are not known: no assumption about them may allow it. */
+export interface Place {
+  readonly cluster: string;
+  /** Absent: an object of the whole cluster. */
+  readonly namespace?: string | undefined;
+  readonly namespaceLabels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The weakest policy that may hold for a subject, if the labels of its namespace are not known. */
+export function weakestFor(rules: ResponseRules, subject: PolicySubject): ResponsePolicy {
+  if (subject.namespace === undefined || subject.namespaceLabels !== undefined) return policyFor(rules, subject);
+  const possible = [{}, ...rules.scopes.map((scope) => scope.namespaceLabels ?? {})].map((namespaceLabels) =>
+    policyFor(rules, { ...subject, namespaceLabels }),
+  );
+  return possible.reduce((least, one) => (modes.indexOf(one.mode) < modes.indexOf(least.mode) ? one : least));
+}
+
+/** Whether something may be written there at all, for whatever playbook and workload. */
+export function mayBeWritten(rules: ResponseRules, place: Place): boolean {
+  const playbooks = [undefined, ...new Set(rules.scopes.flatMap((scope) => scope.playbooks ?? []))];
+  const workloads = [{}, ...rules.scopes.map((scope) => scope.workloadLabels ?? {})];
+  return playbooks.some((playbook) =>
+    workloads.some((workloadLabels) => {
+      const subject = { ...place, workloadLabels, playbooks: playbook === undefined ? [] : [playbook] };
+      return weakestFor(rules, subject).mode !== 'observe';
+    }),
+  );
+}
+
 function policyOf(rules: ResponseRules, subject: PolicySubject, playbook: string | undefined): ResponsePolicy {
   const matching = rules.scopes.filter((scope) => matches(scope, subject, playbook));
   const base = policyIn(rules, matching.find(isOfOperator));

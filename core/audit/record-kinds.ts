@@ -87,6 +87,7 @@ export const recordKinds = [
   'question.snoozed',
   'question.taken-over',
   'question.void',
+  'question.withheld',
   'records.cut',
   'records.held',
   'records.refused',

@@ -29,6 +29,7 @@ import type { Logger } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
 import type { RememberedNotes } from '../process/rules.ts';
 import type { Tracing } from '../process/telemetry/tracing.ts';
+import { mayWriteIn } from '../process/write-barrier.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
@@ -325,6 +326,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     heard: listener,
     ...(control.packs && { packs: control.packs }),
     work: async (temporal) => {
+      const mayWrite = mayWriteIn(config, () => watch.view);
       const { client } = temporal;
       const { signal } = stopping;
       begun = await startIncidents({
@@ -340,6 +342,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         headStarts,
         hold,
         temporal,
+        mayWrite,
         stopping: signal,
       });
       // Open incidents are followed from when new ones can be started.
@@ -347,8 +350,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       void runs.follow({ client, gateway: heard, signal });
       void knowledge.refusedReleases.watch({ leasesOf: (incident) => leasesOf(client, incident), signal });
       const containments = () => hold.containments();
-      mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });
-      reportInCluster({ config, api: cluster.api, view: watch.view, knowledge, log, signal });
+      mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, mayWrite, log, signal });
+      reportInCluster({ config, api: cluster.api, view: watch.view, knowledge, mayWrite, log, signal });
       const { cell: taskQueue } = parts.queues;
       void followSchedules({ client, cluster: config.cluster, taskQueue, playbooks: scheduled.playbooks, log, signal });
     },

@@ -63,6 +63,8 @@ export interface IncidentsParts {
   readonly headStarts: HeadStarts;
   readonly hold: HoldContainment;
   readonly temporal: TemporalConnected;
+  /** Whether anything may be written in a namespace, or to the cluster. */
+  readonly mayWrite: (namespace: string | undefined) => boolean;
   readonly log: Logger;
   readonly stopping: AbortSignal;
 }
@@ -188,7 +190,7 @@ async function becomeCurrent({ config, build, ramping, temporal, log, stopping }
 
 /** From now on, what the intake accepts goes to Temporal. */
 function openGateway(
-  { config, queues, build, first, knowledge, versions, gateway, temporal, log }: IncidentsParts,
+  { config, queues, build, first, knowledge, versions, gateway, temporal, mayWrite, log }: IncidentsParts,
   { begun, isCurrent }: { readonly begun: BegunBuilds; readonly isCurrent: () => boolean },
 ): void {
   const { client } = temporal;
@@ -204,7 +206,10 @@ function openGateway(
         const chosen = versions.of(id);
         const isRamped = chosen.build.id !== build.id;
         const buildId = isRamped ? chosen.build.id : begun.newest.id;
-        const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), build: buildId } };
+        const { subject } = start;
+        const isObserved = !mayWrite(subject.kind === 'workload' ? subject.namespace : undefined);
+        const settings = { ...settingsOf(chosen.config, queues), ...(isObserved && asObserved), build: buildId };
+        const input: IncidentInput = { start, settings };
         return {
           input,
           build: buildId,
@@ -246,6 +251,9 @@ export async function leasesOf(client: Client, incident: string): Promise<readon
     throw error;
   }
 }
+
+/** Neither tickets nor pages, and no question to people. */
+const asObserved = { observed: true, followUp: { tickets: false, pages: false } } as const;
 
 function settingsOf(config: Config, queues: ReturnType<typeof queuesOf>): IncidentSettings {
   // Connections are cut first: probing takes longer, and says nothing about connections that were open.

@@ -11,6 +11,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
+import { modes } from '../../core/assessment/response.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from '../../core/orders/restraint.ts';
@@ -165,6 +166,7 @@ const mostly = <T>(usual: T, other: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T
   fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
 
 const worlds = fc.record({
+  mode: fc.constantFrom(...modes, 'contain' as const, 'contain' as const),
   severity: mostly('critical', fc.constantFrom(...severities), 2),
   namespace: mostly('shop', fc.constantFrom('shop', 'kube-system', 'firebreak')),
   node: mostly('worker-1', fc.constant('control-1'), 3),
@@ -232,6 +234,7 @@ describe('no action gets past the guardrails', () => {
           incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
           votes: new VoteMemory(),
           now: () => now,
+          policyOn: () => ({ mode: world.mode, scope: 'a scope' }),
           restraintOn: (step) => restraintOn(world.restraints, step, now),
         });
         const call: StepCall = {
@@ -294,6 +297,7 @@ describe('no action gets past the guardrails', () => {
         if (refused !== undefined) return expect(refused).toBeInstanceOf(FirebreakError);
         reached.set(name, (reached.get(name) ?? 0) + 1);
         if (!changes) return;
+        expect(world.mode).not.toBe('observe');
         expect(forbidden).toBe(false);
         // What this incident already contains may be contained again, and nothing else.
         const again = declaration.contains === true && world.held;
@@ -307,6 +311,7 @@ describe('no action gets past the guardrails', () => {
         if (call.approval) return;
         expect(world.namespace).toBe('shop');
         if (declaration.effect === 'read') return;
+        expect(world.mode).toBe('contain');
         expect([declaration.effect, declaration.reach]).toEqual(['reversible', 'pod']);
         expect(atLeast(world.severity, 'high')).toBe(true);
         expect(world.doubt).toBeUndefined();

@@ -58,6 +58,7 @@ export class Questions {
 
   /** Asks, escalates, and returns the decision; undefined means silence, or a question that became void. */
   async ask(asked: AskedQuestion): Promise<Decision> {
+    if (this.#model.settings.observed) return this.#withhold(asked);
     const id = `${this.#model.newId()}-q`;
     const state = this.#open(id, asked);
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
@@ -83,6 +84,13 @@ export class Questions {
     }
     if (isOpen()) this.#endInSilence(id);
     return this.#decision(id);
+  }
+
+  /** As if nobody had answered. */
+  #withhold({ requester, text, choices }: AskedQuestion): undefined {
+    const offered = choices.map(({ label }) => label).join(', ');
+    this.#model.record('question.withheld', requester, `in mode contain this would have been asked: ${text} (${offered})`);
+    return undefined;
   }
 
   /** One standing question per lease: extend it, make it permanent, or release it. Asked again after every answer that leaves it in force. */
@@ -274,6 +282,7 @@ export class Questions {
 
   /** Posts one line in the incident's thread, for people who must know of it. */
   page(text: string): void {
+    if (this.#model.settings.observed) return;
     const post = {
       key: `${this.#model.ref.run}/${this.#model.newId()}`,
       incident: {

@@ -8,6 +8,7 @@ import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { StepFailure } from '../step-failure.ts';
+import { asIfDone } from './as-if.ts';
 import type { StepOrder } from './step-calls.ts';
 import type { StepEngine } from './steps.ts';
 
@@ -28,11 +29,18 @@ export async function runOrAsk(call: {
   readonly order: StepOrder;
 }): Promise<StepResult> {
   const { engine, model, order } = call;
+  const { observed } = model.settings;
+  const { effect, reach } = order.declaration;
+  // The chokepoint would refuse it, except for a ticket, which no guardrail stops.
+  if (observed && (effect !== 'read' || reach === 'outside')) return planned(call);
   try {
     return await engine.run(order);
   } catch (error) {
     const refusal = stepFailure(error);
-    if (refusal.code === 'FB_ERR_OBSERVED') await recordPlan(call, refusal);
+    if (refusal.code === 'FB_ERR_OBSERVED') {
+      if (observed) return planned(call);
+      await recordPlan(call, refusal.message);
+    }
     if (order.approval || !forPeople.has(refusal.code) || model.settings.levels.length === 0) throw refusal;
     // The target may be gone by now: then there is nothing to ask.
     const plan = await engine.plan(order).catch(() => undefined);
@@ -53,18 +61,24 @@ function isDone({ model, order }: Pick<Parameters<typeof runOrAsk>[0], 'model' |
   );
 }
 
+type Planned = Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>;
+
+/** @throws StepFailure if it cannot even be planned */
+async function planned(call: Planned): Promise<StepResult> {
+  const plan = await call.engine.plan(call.order);
+  note(call, plan, 'in mode contain this would have been done or asked');
+  return asIfDone(plan, call.model.newId());
+}
+
 /** In observe mode, the plan is all that happens of a step. */
-async function recordPlan(
-  { engine, model, order }: Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>,
-  { message }: StepFailure,
-): Promise<void> {
-  const plan = await engine.plan(order).catch(() => undefined);
-  if (!plan) return;
-  const { declaration, caller } = order;
-  model.record('step.planned', `playbook/${caller.playbook}`, `${declaration.title}: ${message}`, {
-    action: declaration.name,
-    plan,
-  });
+async function recordPlan(call: Planned, why: string): Promise<void> {
+  const plan = await call.engine.plan(call.order).catch(() => undefined);
+  if (plan) note(call, plan, why);
+}
+
+function note({ model, order: { declaration, caller } }: Planned, plan: Plan, text: string): void {
+  const body = { action: declaration.name, plan };
+  model.record('step.planned', `playbook/${caller.playbook}`, `${declaration.title}: ${text}`, body);
 }
 
 function askInstead(call: {

@@ -38,6 +38,8 @@ export interface ClusterView {
   /** Undefined while unknown: nobody needs them, or they may not be read. */
   ingresses(namespace: string): readonly IngressRecord[] | undefined;
   namespaces(): readonly string[];
+  /** Undefined for a namespace that is not known. */
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
   /** PodDisruptionBudgets; undefined while unknown, since nothing waits for them. */
   budgets(namespace: string): readonly BudgetRecord[] | undefined;
   /** HorizontalPodAutoscalers; undefined while unknown. */

@@ -41,7 +41,7 @@ export class WatchCache implements ClusterView {
   readonly #ingresses: ByNamespace<IngressRecord> = new Map();
   readonly #budgets: ByNamespace<BudgetRecord> = new Map();
   readonly #scalers: ByNamespace<ScalerRecord> = new Map();
-  readonly #namespaces = new Set<string>();
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #onNamespace = new Set<(namespace: string) => void>();
   readonly #onPod = new Set<(pod: PodRecord) => void>();
@@ -208,7 +208,7 @@ export class WatchCache implements ClusterView {
   /** Calls the listener once for each namespace, including those already known. */
   onNamespace(listener: (namespace: string) => void): void {
     this.#onNamespace.add(listener);
-    for (const namespace of this.#namespaces) listener(namespace);
+    for (const namespace of this.#namespaces.keys()) listener(namespace);
   }
 
   onPod(listener: (pod: PodRecord) => void): void {
@@ -292,7 +292,11 @@ export class WatchCache implements ClusterView {
   }
 
   namespaces(): readonly string[] {
-    return [...this.#namespaces];
+    return [...this.#namespaces.keys()];
+  }
+
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined {
+    return this.#namespaces.get(name);
   }
 
   observePod(pod: PodJson): void {
@@ -317,7 +321,7 @@ export class WatchCache implements ClusterView {
 
   /** A policy of the whole cluster affects every namespace. */
   #changedPolicies(namespace: string): void {
-    const where = namespace === '' ? this.#namespaces : [namespace];
+    const where = namespace === '' ? this.#namespaces.keys() : [namespace];
     for (const listener of this.#onPolicies) for (const one of where) listener(one);
   }
 
@@ -333,8 +337,9 @@ export class WatchCache implements ClusterView {
 
   #seeNamespace(metadata: Jsonify<V1ObjectMeta> | undefined): void {
     if (!metadata?.name || metadata.deletionTimestamp) return;
-    if (this.#namespaces.has(metadata.name)) return;
-    this.#namespaces.add(metadata.name);
+    const isKnown = this.#namespaces.has(metadata.name);
+    this.#namespaces.set(metadata.name, metadata.labels ?? {});
+    if (isKnown) return;
     for (const listener of this.#onNamespace) listener(metadata.name);
   }
 }

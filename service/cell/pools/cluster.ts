@@ -4,7 +4,7 @@ import { createCellActivities, type IncidentListener } from '../../../activities
 import { type Chokepoint, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { ContainmentFirst } from '../../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
-import type { ChokepointParts } from '../../../activities/chokepoint/parts.ts';
+import type { ChokepointParts, WriteBarrier } from '../../../activities/chokepoint/parts.ts';
 import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
 import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
 import { asFailure } from '../../../activities/failures.ts';
@@ -16,6 +16,7 @@ import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { askedFacts } from '../../../core/playbook/alert-stamps.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { guardedApi } from '../../../integrations/kubernetes/guarded-api.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 import { OpenConnections } from '../../../integrations/kubernetes/open-connections.ts';
@@ -38,6 +39,7 @@ import type { Logger } from '../../process/log.ts';
 import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../../process/rules.ts';
 import { createSignInReader } from '../../process/sign-ins.ts';
 import { openRoleSigner, openTrust } from '../../process/trust.ts';
+import { mayWriteIn, ObservedPlaces, type PolicyView, policyOfStep } from '../../process/write-barrier.ts';
 import { cellActions } from './cell-actions.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
@@ -54,6 +56,8 @@ const firstListsMs = 10_000;
 export interface Cluster {
   readonly api: KubernetesApi;
   readonly access: ClusterAccess;
+  /** Stops what `api` would write where the configuration only observes. */
+  readonly writing: WriteBarrier;
   /** Only for the cell: the secrets pool's account may neither watch the cluster nor write policies. */
   readonly watch?: ClusterWatch;
   /** Only for the cell: writes the standing policies, and maintains them. Until it is called, nothing in the cluster is changed. */
@@ -80,17 +84,21 @@ export async function openCluster(options: {
   const { config, ramping, env, watches, steps, log } = options;
   const cellKey = watches ? await readRandomKey(config.keys.cellKeyFile) : undefined;
   const access = await clusterAccess({ config, env });
-  const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
-  if (!cellKey) return { api, access, stop: async () => api.close() };
+  let view: WatchCache | undefined;
+  const writing = new ObservedPlaces(config, () => view);
+  const direct = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
+  const api = guardedApi(direct, (call) => writing.refuse(call));
+  if (!cellKey) return { api, access, writing, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const { exposure: ingresses } = askedFacts([config, ...(ramping ? [ramping] : [])].flatMap((one) => enabledPlaybooks(one)));
-  const view = new WatchCache({ api, nodes, ingresses, log: watchLog(log) });
+  view = new WatchCache({ api, nodes, ingresses, log: watchLog(log) });
   // The intake opens even without the cluster: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
+  const mayWrite = mayWriteIn(config, () => view);
   const policies = new StandingPolicies({
     api,
     view,
-    watched: (namespace) => isWatched(config, namespace),
+    watched: (namespace) => isWatched(config, namespace) && mayWrite(namespace),
     exceptions: config.actions.quarantine,
     log: (event) => log.info(event, 'standing policy'),
   });
@@ -106,6 +114,7 @@ export async function openCluster(options: {
   return {
     api,
     access,
+    writing,
     watch: { view, cellKey, denyTier: () => tier.current },
     keepPolicies: () => policies.start(),
     stop: async () => {
@@ -180,6 +189,8 @@ export async function createCellPool({
     listener,
     role: 'cell',
     api: cluster.api,
+    writing: cluster.writing,
+    view: watch.view,
     ...(config.guardrails.cells > 1 && {
       stepsOfCells: doneByLease({
         api: cluster.api,
@@ -201,7 +212,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
-  const own = { actions, census: noCensus, hasEvidence, role: 'secrets', api: cluster.api } as const;
+  const own = { actions, census: noCensus, hasEvidence, role: 'secrets', api: cluster.api, writing: cluster.writing } as const;
   return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
@@ -212,7 +223,14 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
-  const own = { actions, census: noCensus, hasEvidence: evidence.kept, role: 'forensics', api: cluster.api } as const;
+  const own = {
+    actions,
+    census: noCensus,
+    hasEvidence: evidence.kept,
+    role: 'forensics',
+    api: cluster.api,
+    writing: cluster.writing,
+  } as const;
   return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
@@ -222,17 +240,20 @@ export async function createPacksPool(
 ): Promise<CellActivities> {
   const { config, secrets, steps, restraintOn, knowledge, asking, log } = parts;
   const hasEvidence = await openEvidenceCheck({ config, secrets });
-  const actions = packsActions(parts);
-  const own = { actions, census: noCensus, hasEvidence, role: 'packs' } as const;
+  const writing = new ObservedPlaces(config, () => undefined);
+  const actions = packsActions({ ...parts, guard: (call) => writing.refuse(call) });
+  const own = { actions, census: noCensus, hasEvidence, role: 'packs', writing } as const;
   return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells'> &
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells' | 'writing'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'first' | 'alsoTell' | 'listener'> & {
       /** What people are told about a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
+      /** Absent: the pool knows no labels, and no assumption about them allows a step. */
+      readonly view?: PolicyView;
       /** Absent: the pool has no rights to report what it did. */
       readonly api?: KubernetesApi;
     },
@@ -254,6 +275,8 @@ async function poolOf(
     alsoTell,
     listener,
     stepsOfCells,
+    writing,
+    view,
   } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
@@ -272,6 +295,8 @@ async function poolOf(
     hasEvidence,
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
     landed,
+    policyOn: policyOfStep(config, { view, incidents }),
+    writing,
     tell,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),

@@ -2,6 +2,7 @@ import { ownAction } from '../../../activities/actions/own-action.ts';
 import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { guardedApi } from '../../../integrations/kubernetes/guarded-api.ts';
 import type { Config, Environment } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { ActionHost } from '../../packs/own/action-host.ts';
@@ -19,17 +20,22 @@ export function packsActions(parts: {
   readonly secrets: Pick<Secrets, 'packs'>;
   readonly knowledge: Pick<OwnKnowledge, 'ownSteps'>;
   readonly env: Environment;
+  /** Throws if a call to the API server may not be made. */
+  readonly guard: Parameters<typeof guardedApi>[1];
   readonly log: Logger;
   readonly atEnd: (close: () => Promise<void>) => void;
 }): readonly RegisteredAction[] {
-  const { config, secrets, knowledge, env, log, atEnd } = parts;
+  const { config, secrets, knowledge, env, log, atEnd, guard } = parts;
   let opened: Promise<KubernetesApi> | undefined;
   // Only an action with rights needs the API server.
   const api = (): Promise<KubernetesApi> => {
-    opened ??= openClusterApi({ config, env }).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
+    opened ??= openClusterApi({ config, env }).then(
+      (found) => guardedApi(found, guard),
+      (error: unknown) => {
+        opened = undefined;
+        throw error;
+      },
+    );
     return opened;
   };
   atEnd(async () => (await opened?.catch(() => undefined))?.close());

@@ -96,14 +96,20 @@ export function reportInCluster(options: {
   readonly api: KubernetesApi;
   readonly view: ReportMirrorParts['view'];
   readonly knowledge: Pick<OwnKnowledge, 'open'>;
+  /** Whether anything may be written in a namespace: in others nothing is reported. */
+  readonly mayWrite: (namespace: string) => boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }): void {
-  const { config, api, view, knowledge, log, signal } = options;
+  const { config, api, view, knowledge, mayWrite, log, signal } = options;
   if (!config.kubernetes.reports) return;
   new ReportMirror({
     reports: new HardeningReports(api, signal),
-    open: () => knowledge.open.ids(),
+    open: () =>
+      knowledge.open.ids().filter((id) => {
+        const subject = reportedSubject(id);
+        return subject === undefined || mayWrite(subject.namespace);
+      }),
     view,
     appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
     isAlone: config.guardrails.cells === 1,

@@ -14,7 +14,7 @@ import {
   shownUntil,
 } from '../../../core/cluster/cluster-resources.ts';
 import type { StepOutcome } from '../../../core/cluster/object-event.ts';
-import { incidentNames } from '../../../core/incident/incident.ts';
+import { incidentNames, subjectOfIncident } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { placeOf, ShownResources } from '../../../integrations/kubernetes/shown-resources.ts';
@@ -295,16 +295,23 @@ export function showInCluster(options: {
   readonly client: Client;
   readonly knowledge: Pick<OwnKnowledge, 'open' | 'votes' | 'seenIncidents' | 'stepReleases'>;
   readonly containments: () => readonly HeldContainment[];
+  /** Whether anything may be written in a namespace: in others nothing is shown. */
+  readonly mayWrite: (namespace: string) => boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }): ResourceMirror | undefined {
-  const { config, api, client, knowledge, containments, log, signal } = options;
+  const { config, api, client, knowledge, containments, mayWrite, log, signal } = options;
   const { resources, ownNamespace, contact } = config.kubernetes;
   if (!resources.enabled) return undefined;
   const { open, seenIncidents, stepReleases, votes } = knowledge;
+  const isShown = (id: string): boolean => {
+    const subject = subjectOfIncident(id);
+    return subject?.kind !== 'workload' || mayWrite(subject.namespace);
+  };
   const mirror = new ResourceMirror({
     resources: new ShownResources(api, signal),
-    open: () => [...open.heads()].flatMap(([id, { first: run, kinds }]) => (run === undefined ? [] : [{ id, run, kinds }])),
+    open: () =>
+      [...open.heads()].flatMap(([id, { first: run, kinds }]) => (run === undefined || !isShown(id) ? [] : [{ id, run, kinds }])),
     seen: seenIncidents,
     releases: stepReleases,
     leases: votes.leases,

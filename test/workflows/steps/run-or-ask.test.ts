@@ -1,4 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import type { Plan } from '../../../core/action/plan.ts';
+import { asIfDone } from '../../../workflows/steps/as-if.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
@@ -84,6 +86,38 @@ test('in observe mode the plan is on record, nothing is done, and nobody is aske
   expect(end.reached).toBe('detected');
   const planned = lab.seen.records.filter(({ kind, chain }) => kind === 'step.planned' && chain.startsWith(incident.id));
   expect(planned).toMatchObject([{ body: { action: 'quarantinePod', plan: { target: { name: 'pod/shop/cart-1' } } } }]);
+});
+
+describe('where nothing may be done', () => {
+  const observed = () => lab.start([alertOf()], { observed: true, followUp: { tickets: false, pages: false } });
+  const recordsOf = ({ id }: RunningIncident) => lab.seen.records.filter(({ chain }) => chain.startsWith(id));
+
+  test('a body goes on as if, nobody is asked or paged, and the record says what would have been', async () => {
+    const incident = await observed();
+    const end = await incident.result();
+    expect(end.questions).toEqual([]);
+    expect(quarantines(incident)).toEqual([]);
+    expect(end.leases).toEqual([]);
+    expect(end.reached).toBe('detected');
+    expect(end.bodies.map(({ state }) => state)).not.toContain('failed');
+    const records = recordsOf(incident);
+    expect(records.filter(({ kind }) => kind === 'step.planned')).toMatchObject([
+      { body: { action: 'quarantinePod', text: expect.stringContaining('would have been done') } },
+      { body: { action: 'openTicket' } },
+    ]);
+    expect(records.find(({ kind }) => kind === 'question.withheld')).toMatchObject({
+      body: { text: expect.stringMatching(/^in mode contain this would have been asked: /) },
+    });
+    expect(lab.seen.cards.filter((card) => card.incident.id === incident.id)).toEqual([]);
+  });
+
+  test('what only the step could have found out ends the body, and says so', () => {
+    const plan = { action: 'quarantinePod', target: { name: 'pod/shop/cart-1' } } as Plan;
+    const { output, verification } = asIfDone(plan, 'key');
+    expect(verification.state).toBe('unverified');
+    expect(JSON.stringify(output)).toBe('{}');
+    expect(() => Object(output).policy).toThrow('only quarantinePod of pod/shop/cart-1 could have told “policy”');
+  });
 });
 
 test('without a ticket system a ticket is skipped, and the playbook that files it still completes', async () => {
