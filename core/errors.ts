@@ -142,7 +142,7 @@ export const errorCatalogue = {
   FB_ERR_OBSERVED: {
     retryable: false,
     summary: 'Observe mode is on: the plan was recorded, and nothing was changed',
-    remedy: 'Act yourself, or end observe mode with `firebreak unfreeze`.',
+    remedy: 'Act yourself, end observe mode with `firebreak unfreeze`, or change `response.mode`: firebreak docs response-modes.',
   },
   FB_ERR_OUTSIDE_WINDOW: {
     retryable: false,

@@ -55,7 +55,7 @@ export function policyFor(rules: ResponseRules, subject: PolicySubject): Respons
 }
 
 /** What is known of a place where something would be written. Labels that are not known: no assumption about them may allow it. */
-export interface Place {
+interface Place {
   readonly cluster: string;
   /** Absent: an object of the whole cluster. */
   readonly namespace?: string | undefined;

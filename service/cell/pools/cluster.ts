@@ -39,7 +39,6 @@ import type { Logger } from '../../process/log.ts';
 import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../../process/rules.ts';
 import { createSignInReader } from '../../process/sign-ins.ts';
 import { openRoleSigner, openTrust } from '../../process/trust.ts';
-import { mayWriteIn, ObservedPlaces, type PolicyView, policyOfStep } from '../../process/write-barrier.ts';
 import { cellActions } from './cell-actions.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
@@ -49,6 +48,7 @@ import { packsActions } from './packs-actions.ts';
 import { rotationRules } from './rotation.ts';
 import { secretsActions } from './secrets-actions.ts';
 import { openDoor } from './upload-door.ts';
+import { mayWriteIn, ObservedPlaces, type PolicyView, policyOfStep } from './write-barrier.ts';
 
 const firstListsMs = 10_000;
 

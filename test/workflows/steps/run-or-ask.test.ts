@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
-import { asIfDone } from '../../../workflows/steps/as-if.ts';
+import { asIfDone } from '../../../workflows/steps/run-or-ask.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';

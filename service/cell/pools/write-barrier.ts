@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { PolicyStep, WriteBarrier } from '../../activities/chokepoint/parts.ts';
-import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
-import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
-import { mayBeWritten, weakestFor } from '../../core/assessment/policy.ts';
-import { FirebreakError } from '../../core/errors.ts';
-import { namespaceIn } from '../../integrations/kubernetes/guarded-api.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
-import type { Config } from '../config/load.ts';
+import type { PolicyStep, WriteBarrier } from '../../../activities/chokepoint/parts.ts';
+import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import type { ResponsePolicy } from '../../../core/assessment/assessment.ts';
+import { mayBeWritten, weakestFor } from '../../../core/assessment/policy.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { namespaceIn } from '../../../integrations/kubernetes/guarded-api.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import type { Config } from '../../config/load.ts';
 
 export type PolicyView = Pick<ClusterView, 'podByUid' | 'namespaceLabels'>;
 

@@ -4,7 +4,7 @@ import { defaultResponse, type ResponseScope } from '../../../core/assessment/po
 import type { Mode } from '../../../core/assessment/response.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { guardedApi } from '../../../integrations/kubernetes/guarded-api.ts';
-import { ObservedPlaces, policyOfStep } from '../../../service/process/write-barrier.ts';
+import { ObservedPlaces, policyOfStep } from '../../../service/cell/pools/write-barrier.ts';
 
 const what = 'a call of the test';
 const labels: Readonly<Record<string, Readonly<Record<string, string>>>> = { shop: { stage: 'prod' }, bank: {} };
