@@ -84,7 +84,7 @@ export const traceeRules: Readonly<Record<string, RuleJudgement>> = {
   illegitimate_shell: {
     confidence: 'likely',
     act: 'application',
-    why: 'a web server that starts a shell is often abused, but scripts of old applications do so',
+    why: 'a web server that starts a shell is often abused, but some older applications do so',
     source,
   },
   k8s_service_account_token: {
