@@ -57,6 +57,10 @@ const policySensors: ReadonlySet<string> = new Set(['kubearmor', 'tetragon']);
 /** A process that started or ended: no policy is behind it, so only its program tells anything. */
 const telemetry = /^process_(?:exec|exit|loader|connect|listen|accept|close)$/;
 
+export function isPolicyAlert({ sensor, rule }: Partial<Alert>): boolean {
+  return sensor !== undefined && rule !== undefined && policySensors.has(sensor) && !telemetry.test(rule);
+}
+
 /**
  * What an alert says was done, or undefined if nothing tells. The first that answers: the sensor's rule table; for policies of users, their hook, name and
  * tags; for rules that no table has, their ATT&CK techniques, then the program.
@@ -69,7 +73,7 @@ export function actKindOf(alert: Partial<Alert>): ActKind | undefined {
   if (known) return known.act;
   // Of a part of an alert the rest may still tell.
   if (alert.tags === undefined || alert.mitre === undefined) return undefined;
-  if (policySensors.has(sensor) && !telemetry.test(rule)) return policyKind(alert);
+  if (isPolicyAlert(alert)) return policyKind(alert);
   // A request to an API is no act in a pod, though rules about such requests name techniques, too.
   const program = process?.name ?? process?.exe?.split('/').at(-1);
   if (apiRequest || (sensor === 'falco' && program === undefined)) return undefined;

@@ -1,6 +1,9 @@
 import type { Alert } from '../alert/alert.ts';
+import { atLeast } from '../alert/severity.ts';
+import { observedIn } from '../rules/observed.ts';
 import { linearPattern } from '../text/linear-pattern.ts';
 import type { ActKind } from './rules/act-kinds.ts';
+import type { RuleJudgement } from './rules/rule-judgement.ts';
 
 /**
  * What a policy is about, judged by its name, its tags and the function it hooks. Users write Tetragon and KubeArmor policies themselves, so no list of names
@@ -27,7 +30,7 @@ const kinds: readonly PolicyWords[] = [
     kind: 'escape',
     kubearmor: 'escape|docker|dirtypipe|cve-2022-0185|\\bmount|umount|t1611|t1610',
     tetragon: 'escape|pivot-root|user-namespace|overlayfs|release.agent',
-    hooks: 'sys_mount|sys_pivot_root|create_user_ns|security_sb_mount',
+    hooks: 'sys_mount|sys_pivot_root|sys_setns|sys_unshare|create_new_namespaces|create_user_ns|security_sb_mount',
   },
   {
     kind: 'kernel',
@@ -118,8 +121,60 @@ const tests: readonly { readonly kind: ActKind; readonly fits: Fits }[] = kinds.
 const judged = new Map<string, ActKind | undefined>();
 const mostJudged = 2_000;
 
-/** What the policy of a Tetragon or KubeArmor alert is about. */
-export function policyKind({ sensor, rule, tags = [] }: Partial<Alert>): ActKind | undefined {
+/** Kinds that a policy has if nothing graver is named: then hook and arguments tell more. */
+const vague: ReadonlySet<ActKind | undefined> = new Set([undefined, 'shell', 'file-access', 'hardening']);
+
+/** What a Tetragon or KubeArmor alert is about: by its policy, and where that is vague, by hook and arguments. */
+export function policyKind(alert: Partial<Alert>): ActKind | undefined {
+  const named = namedKind(alert);
+  return vague.has(named) ? (observedIn(alert)?.act ?? named) : named;
+}
+
+/** People who look for a fault do such things, too. */
+const debugging: ReadonlySet<ActKind | undefined> = new Set(['shell', 'network', 'tools', 'injection', 'file-access']);
+
+/** How sure an alert of a user's policy is. */
+export function policyJudgement(alert: Pick<Alert, 'severity'> & Partial<Alert>): RuleJudgement {
+  const observed = observedIn(alert);
+  const act = policyKind(alert);
+  const shared = { ...(act && { act }), ...(debugging.has(act) && { isDebugging: true }) };
+  if (observed) {
+    const source = 'the kernel’s hook and its arguments';
+    const isLikely = atLeast(alert.severity, 'medium');
+    return { ...shared, confidence: observed.isSure ? 'sure' : isLikely ? 'likely' : 'weak', why: observed.why, source };
+  }
+  const source = 'the policy’s name, tags and severity';
+  if (act === undefined || act === 'hardening' || act === 'file-access') {
+    const why = 'a policy that hardens or observes: ordinary work hits it, too';
+    return { ...shared, confidence: atLeast(alert.severity, 'high') ? 'likely' : 'weak', why, source };
+  }
+  const isLikely = atLeast(alert.severity, 'medium');
+  return { ...shared, confidence: isLikely ? 'likely' : 'weak', why: `a policy about ${aboutWords[act]}`, source };
+}
+
+const aboutWords: Readonly<Record<ActKind, string>> = {
+  miner: 'mining',
+  'new-binary': 'programs that do not belong there; installers bring some, too',
+  escape: 'escapes to the node; agents of the node do such things, too',
+  kernel: 'changes of the kernel; drivers and agents make some',
+  injection: 'one process in another; debuggers do it, too',
+  'reverse-shell': 'shells over the network',
+  privilege: 'more rights for a process; servers change their user when they start',
+  destruction: 'traces and data that are deleted; clean-up jobs do it, too',
+  persistence: 'what survives a restart; package scripts write it, too',
+  credentials: 'keys and passwords; backups and scanners read them, too',
+  'kubernetes-api': 'the Kubernetes API; operators use it all day',
+  network: 'connections and network tools; people use them to look for faults',
+  tools: 'installed tools; people and images that install at start do it, too',
+  exfiltration: 'data that is copied away; backups do it, too',
+  application: 'an application that is exploited',
+  shell: 'shells; people open them to look for faults',
+  'file-access': 'files; ordinary work reads and writes them',
+  hardening: 'hardening; ordinary work hits it, too',
+};
+
+/** What the policy is about by its words and its hook. */
+function namedKind({ sensor, rule, tags = [] }: Partial<Alert>): ActKind | undefined {
   const key = [sensor, rule, ...tags].join('\n');
   if (judged.has(key)) return judged.get(key);
   const kind = tests.find(({ fits }) =>

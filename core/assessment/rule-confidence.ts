@@ -1,5 +1,7 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
+import { isPolicyAlert } from './act-kind.ts';
+import { policyJudgement } from './policy-kinds.ts';
 import type { Confidence, RuleJudgement } from './rules/rule-judgement.ts';
 import { ruleTables } from './rules/tables.ts';
 
@@ -13,7 +15,7 @@ export interface OwnConfidence {
 
 /** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */
 export function ruleConfidence(
-  alert: Pick<Alert, 'sensor' | 'rule' | 'severity' | 'apiRequest'>,
+  alert: Pick<Alert, 'sensor' | 'rule' | 'severity'> & Partial<Alert>,
   own: readonly OwnConfidence[] = [],
 ): RuleJudgement {
   const { sensor, rule, severity } = alert;
@@ -22,6 +24,7 @@ export function ruleConfidence(
   const table = Object.hasOwn(ruleTables, sensor) ? ruleTables[sensor] : undefined;
   const known = table && Object.hasOwn(table, rule) ? table[rule] : undefined;
   if (known) return known;
+  if (isPolicyAlert(alert)) return policyJudgement(alert);
   if (alert.apiRequest?.subresource === 'exec') return execIntoPod;
   const confidence = atLeast(severity, 'medium') ? 'likely' : 'weak';
   return { confidence, why: 'no table has this rule: judged by its severity', source: 'its severity' };

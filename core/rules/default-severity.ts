@@ -1,5 +1,8 @@
 import type { Alert } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import { worse } from '../alert/severity.ts';
+import { actKindOf } from '../assessment/act-kind.ts';
+import { observedIn } from './observed.ts';
 
 /** What a policy is about, according to its name or tags, and how severe that is. */
 interface Weight {
@@ -8,8 +11,8 @@ interface Weight {
 }
 
 /**
- * Tetragon's policies carry no severity. The first entry that fits counts. Nothing here is critical: automatic consequences must not follow from a name.
- * Better, your own policy states it: by a tag (`severity.critical`), or in `sensors.tetragon.severities`.
+ * Tetragon's policies carry no severity: hook and arguments tell it, and these words of the name. The first entry that fits counts. Nothing here is critical:
+ * automatic consequences must not follow from a name. Your own policy may state it: by a tag (`severity.critical`), or in `sensors.tetragon.severities`.
  */
 const tetragonWeights: readonly Weight[] = [
   {
@@ -55,22 +58,29 @@ function byTechnique({ mitre }: Alert): Severity | undefined {
 }
 
 /** Kinds of Tetragon events that no policy asked for: not every process start is an alert. */
-const telemetry = /^process_(?:exec|exit|loader)$/;
+const telemetry = /^process_(?:exec|exit|loader|connect|listen|accept|close)$/;
 
 /**
- * Adds a severity to an alert whose sensor gave none. For Tetragon and KubeArmor, whose policies mostly state none: by the policy's name, its tags and
- * techniques. KubeArmor reports 1, the lowest, if a policy gives no severity, so 1 means nothing either. The configuration takes precedence.
+ * Adds a severity to an alert whose sensor gave none. For Tetragon and KubeArmor, whose policies mostly state none: by what the hook and its
+ * arguments say, the policy's name, its tags and techniques; the worst counts. KubeArmor reports 1, the lowest, if a policy gives no severity, so 1 means nothing either. The configuration takes precedence.
  */
 export function withDefaultSeverity(alert: Alert): Alert {
   const { sensor, rule, severity, tags } = alert;
   if (sensor === 'tetragon' && severity === 'unknown' && !telemetry.test(rule)) {
     const isStopped = tags.includes('enforced');
-    const told = worstFitting(tetragonWeights, [rule, ...tags].join(' ').toLowerCase()) ?? byTechnique(alert);
-    return { ...alert, severity: told ?? (isStopped ? 'medium' : 'low') };
+    const named = worstFitting(tetragonWeights, [rule, ...tags].join(' ').toLowerCase()) ?? byTechnique(alert);
+    const told = worse(observedIn(alert)?.severity ?? 'unknown', named ?? 'unknown');
+    return { ...alert, severity: told === 'unknown' ? (isStopped ? 'medium' : 'low') : told };
   }
   if (sensor === 'kubearmor' && (severity === 'unknown' || severity === 'info')) {
     const text = [rule, ...tags].join(' ').toLowerCase();
-    return { ...alert, severity: worstFitting(kubearmorWeights, text) ?? byTechnique(alert) ?? 'low' };
+    const named = worstFitting(kubearmorWeights, text) ?? byTechnique(alert) ?? 'low';
+    return { ...alert, severity: worse(observedIn(alert)?.severity ?? 'unknown', named) };
+  }
+  // A process without a policy or a rule is an alert only if its program, or what was traced, tells what was done.
+  if ((sensor === 'tetragon' || sensor === 'inspektor-gadget') && severity === 'unknown') {
+    const act = actKindOf(alert);
+    if (act !== undefined) return { ...alert, severity: act === 'miner' || act === 'kernel' ? 'high' : 'medium' };
   }
   return alert;
 }

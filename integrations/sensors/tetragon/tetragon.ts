@@ -5,15 +5,15 @@ import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from
 import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
-import { distinct, hashOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
+import { distinct, hashOf, ipOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { commandLineOf, processRef } from './process.ts';
 import { titleOf } from './title.ts';
 
-/** The kinds of `GetEventsResponse`. https://tetragon.io/docs/reference/grpc-api/#geteventsresponse */
-const processKind = /^process_(?:exec|exit|kprobe|tracepoint|loader|uprobe|usdt|lsm)$/;
+/** The kinds of `GetEventsResponse`, and four that older agents send for sockets. https://tetragon.io/docs/reference/grpc-api/#geteventsresponse */
+const processKind = /^process_(?:exec|exit|kprobe|tracepoint|loader|uprobe|usdt|lsm|connect|listen|accept|close)$/;
 const ownKinds = ['rate_limit_info', 'process_throttle', 'test'];
 
 function kindOf(event: Fields): string | undefined {
@@ -114,6 +114,8 @@ function alertOf(parts: {
     ...(processRefOf && { process: processRefOf }),
     observables: distinct(
       observablesIn(body.args),
+      ipOf(body.source_ip),
+      ipOf(body.destination_ip),
       pathOf(body.path),
       hashOf(body.ima_hash),
       pathOf(process.binary),
@@ -158,8 +160,10 @@ function stoppedBy(body: Fields): readonly string[] {
 
 function identifyingFields({ kind, body, process }: { readonly kind: string; readonly body: Fields; readonly process: Fields }) {
   const { function_name, event, subsys, symbol, path, args, action, signal, status } = body;
+  const { source_port, destination_ip, destination_port } = body;
   const { exec_id, pid, tid, binary, arguments: words } = process;
-  return { kind, exec_id, pid, tid, binary, words, function_name, event, subsys, symbol, path, args, action, signal, status };
+  const hook = { function_name, event, subsys, symbol, path, args, action, signal, status };
+  return { kind, exec_id, pid, tid, binary, words, ...hook, source_port, destination_ip, destination_port };
 }
 
 /** Tetragon's JSON lines export, all kinds of events. https://tetragon.io/docs/concepts/events */

@@ -31,6 +31,14 @@ function happened({ kind, body, process }: { readonly kind: string; readonly bod
       return `${binary} called ${hook(firstKnown(body.symbol, body.name))}${placeOf(body.path)}`;
     case 'process_loader':
       return `${binary} loaded ${sensorText(body.path, 80) ?? 'a library without a path'}`;
+    case 'process_connect':
+      return `${binary} connected to ${hook(body.destination_ip)}:${wholeNumber(body.destination_port) ?? '?'}`;
+    case 'process_accept':
+      return `${binary} accepted a connection from ${hook(body.destination_ip)}:${wholeNumber(body.destination_port) ?? '?'}`;
+    case 'process_listen':
+      return `${binary} listens on port ${wholeNumber(body.port) ?? wholeNumber(body.source_port) ?? '?'}`;
+    case 'process_close':
+      return `${binary} closed a connection to ${hook(body.destination_ip)}:${wholeNumber(body.destination_port) ?? '?'}`;
     default:
       return `${binary} called ${hook(body.function_name)}${targetOf(body.args)}`;
   }

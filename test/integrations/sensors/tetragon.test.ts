@@ -211,3 +211,12 @@ describe('forwarders', () => {
     expect(itemsOf({ log: `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}` })).toMatchObject([{ kind: 'rejected' }]);
   });
 });
+
+test.each(['process_connect', 'process_listen', 'process_accept', 'process_close'])('%s of an older agent is read', (kind) => {
+  const { process } = kprobe.process_kprobe;
+  const { process_kprobe: _, ...rest } = kprobe;
+  const body = { process, source_ip: '10.0.0.7', destination_ip: '203.0.113.9', source_port: 4711, destination_port: 443 };
+  const alert = alertOf({ ...rest, [kind]: body });
+  expect(alert).toMatchObject({ rule: kind, severity: 'unknown', pod: { namespace: process.pod.namespace } });
+  expect(alert.observables).toContainEqual({ type: 'ip', value: '203.0.113.9' });
+});
