@@ -1,3 +1,4 @@
+import type { Confidence } from '../assessment/rules/rule-judgement.ts';
 import type { Alert } from './alert.ts';
 import type { Severity } from './severity.ts';
 
@@ -5,6 +6,8 @@ import type { Severity } from './severity.ts';
 export interface SensorSettings {
   /** Rule or policy → severity; the rule `*` stands for all other rules of that sensor. */
   readonly severities: Readonly<Record<string, Severity>>;
+  /** Rule or policy → how sure it is, in place of the table's. */
+  readonly rules?: Readonly<Record<string, { readonly confidence: Confidence; readonly why: string }>>;
   /** For `kubernetes-audit`: addresses and blocks from which the control plane calls the API server. Absent or empty: any. */
   readonly controlPlane?: readonly string[] | undefined;
   /** For `kubernetes-audit`: registries from which images may come. Absent or empty: any. */

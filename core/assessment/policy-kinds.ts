@@ -1,6 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import { atLeast } from '../alert/severity.ts';
-import { observedIn } from '../rules/observed.ts';
+import { observedIn } from '../rules/observed-acts.ts';
 import { linearPattern } from '../text/linear-pattern.ts';
 import type { ActKind } from './rules/act-kinds.ts';
 import type { RuleJudgement } from './rules/rule-judgement.ts';

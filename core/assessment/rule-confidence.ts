@@ -1,4 +1,5 @@
 import type { Alert } from '../alert/alert.ts';
+import type { SeverityOverrides } from '../alert/sensor.ts';
 import { atLeast } from '../alert/severity.ts';
 import { isPolicyAlert } from './act-kind.ts';
 import { policyJudgement } from './policy-kinds.ts';
@@ -11,6 +12,13 @@ export interface OwnConfidence {
   readonly rule: string;
   readonly confidence: Confidence;
   readonly why?: string;
+}
+
+/** What `sensors.NAME.rules` of the configuration says. */
+export function ownConfidences(sensors: SeverityOverrides): readonly OwnConfidence[] {
+  return Object.entries(sensors).flatMap(([sensor, { rules = {} }]) =>
+    Object.entries(rules).map(([rule, told]) => ({ sensor, rule, ...told })),
+  );
 }
 
 /** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */

@@ -2,7 +2,7 @@ import type { Alert } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import { worse } from '../alert/severity.ts';
 import { actKindOf } from '../assessment/act-kind.ts';
-import { observedIn } from './observed.ts';
+import { observedIn } from './observed-acts.ts';
 
 /** What a policy is about, according to its name or tags, and how severe that is. */
 interface Weight {

@@ -1,7 +1,8 @@
 import type { ActKind } from './act-kinds.ts';
 
 /** How often a rule that fires means an attack, whatever its severity. */
-export type Confidence = 'sure' | 'likely' | 'weak';
+export const confidences = ['sure', 'likely', 'weak'] as const;
+export type Confidence = (typeof confidences)[number];
 
 /** How sure a rule is, why, and by which source. */
 export interface RuleJudgement {

@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { withConfiguredSeverity } from '../../../core/alert/sensor.ts';
 import { type Profile, profiles } from '../../../core/assessment/response.ts';
+import { ownConfidences } from '../../../core/assessment/rule-confidence.ts';
 import { PodStories } from '../../../core/assessment/stories.ts';
 import { Tally } from '../../../core/assessment/tally.ts';
+import { loadConfig } from '../../config/load.ts';
 import { Lines } from '../lines.ts';
 import { withExamples, withJson } from '../options.ts';
 import { print, printable, printTable, styled } from '../output.ts';
@@ -18,6 +21,7 @@ interface AssessOptions {
   readonly html?: string;
   readonly learn?: string;
   readonly baseline?: string;
+  readonly config?: string;
 }
 
 /** Adds `firebreak assess`: what would have been done about a sensor's log. It needs no configuration, and changes nothing. */
@@ -31,6 +35,7 @@ export function registerAssessCommand(program: Command): void {
         .addOption(new Option('--profile <name>', 'only this profile').choices(profiles))
         .option('--html <page>', 'also write a page with a chart')
         .option('--learn <file>', 'write what is normal in these logs to a file')
+        .option('--config <file>', 'configuration file with severities and how sure rules are (default: what is shipped)')
         .option('--baseline <file>', 'judge by what is normal, from --learn'),
     ),
     [
@@ -50,7 +55,11 @@ const mostNamed = 20;
 async function run(files: readonly string[], options: AssessOptions): Promise<void> {
   const { json, html, learn, baseline } = options;
   const chosen = chosenProfiles(options.profile);
-  const stories = new PodStories(baseline === undefined ? {} : { baseline: readBaseline(baseline) });
+  const sensors = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
+  const stories = new PodStories({
+    own: ownConfidences(sensors),
+    ...(baseline !== undefined && { baseline: readBaseline(baseline) }),
+  });
   const tally = new Tally(stories, chosen);
   const summary = new Summary();
   const lines = new Lines({ out: process.stdout, error: process.stderr });
@@ -59,7 +68,8 @@ async function run(files: readonly string[], options: AssessOptions): Promise<vo
     broken += 1;
     if (broken <= mostNamed) await lines.add('error', printable(`${where}: not read: ${reason}`));
   };
-  for await (const { alert, atMs } of inOrder(files, onBroken)) {
+  for await (const { alert: read, atMs } of inOrder(files, onBroken)) {
+    const alert = withConfiguredSeverity(read, sensors);
     const decisions = tally.take(alert, atMs);
     summary.take(alert, atMs, decisions);
     if (json) for (const one of decisions) await lines.add('out', JSON.stringify(one));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../../../core/alert/severity.ts';
+import { confidences } from '../../../core/assessment/rules/rule-judgement.ts';
 import { parseCidr } from '../../../core/cluster/cidr.ts';
 import { id, namespaceName } from '../fields.ts';
 
@@ -8,6 +9,19 @@ const sensor = z.strictObject({
     .record(z.string().min(1), z.enum(severities))
     .default({})
     .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
+  rules: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        confidence: z.enum(confidences).meta({ description: 'How often this rule means an attack when it fires.' }),
+        why: z.string().min(1).max(200).meta({ description: 'The reason, for the people who read an assessment.' }),
+      }),
+    )
+    .default({})
+    .meta({
+      description: 'Rule or policy → how sure it is, in place of the shipped table.',
+      examples: [{ 'block-c2': { confidence: 'sure', why: 'nothing of ours connects there' } }],
+    }),
   controlPlane: z
     .array(z.string().refine((text) => parseCidr(text) !== undefined, { error: 'not an address or a block such as 10.0.0.0/28' }))
     .default([])

@@ -1,8 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { actKindOf, techniqueOf } from '../../../core/assessment/act-kind.ts';
+import { assess } from '../../../core/assessment/assessment.ts';
+import { ownConfidences, ruleConfidence } from '../../../core/assessment/rule-confidence.ts';
 import { actKinds } from '../../../core/assessment/rules/act-kinds.ts';
 import { ruleTables } from '../../../core/assessment/rules/tables.ts';
+import { PodStories } from '../../../core/assessment/stories.ts';
 import { answering } from '../../../core/playbook/answering.ts';
 import { matchAlert } from '../../../core/playbook/match-alert.ts';
 import { problemsOfMatch } from '../../../core/playbook/match-problems.ts';
@@ -108,4 +111,25 @@ describe('each rule of Kubescape and of Tracee', () => {
 
 test('each kind of act can be matched', () => {
   for (const act of actKinds) expect(problemsOfMatch({ act })).toEqual([]);
+});
+
+describe('how sure a rule is', () => {
+  const alert = alertOf({ sensor: 'kubescape', rule: 'Exec from mount' });
+  const own = ownConfidences({
+    kubescape: { severities: {}, rules: { 'Exec from mount': { confidence: 'sure', why: 'we mount no programs' } } },
+  });
+
+  test('is what the configuration says, before the table', () => {
+    expect(ruleConfidence(alert).confidence).toBe('weak');
+    expect(ruleConfidence(alert, own)).toMatchObject({ confidence: 'sure', why: 'we mount no programs' });
+  });
+
+  test('is said of the rule of that sensor only', () =>
+    expect(ruleConfidence({ ...alert, sensor: 'falco' }, own).confidence).toBe('likely'));
+
+  test('decides whether a pod is cut off', () => {
+    const policy = { mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'all' } as const;
+    expect(assess(new PodStories().hear(alert, { nowMs: 0 }), policy).response).not.toBe('contain');
+    expect(assess(new PodStories({ own }).hear(alert, { nowMs: 0 }), policy).response).toBe('contain');
+  });
 });

@@ -3,7 +3,7 @@ import type { Severity } from '../alert/severity.ts';
 import type { ActKind } from '../assessment/rules/act-kinds.ts';
 
 /** What a kernel hook and its arguments say, whatever the policy is called. */
-export interface Observed {
+interface ObservedAct {
   readonly act: ActKind;
   readonly severity: Severity;
   /** Nothing in a pod needs it. */
@@ -11,7 +11,7 @@ export interface Observed {
   readonly why: string;
 }
 
-interface Sign extends Observed {
+interface Sign extends ObservedAct {
   /** Function that caught it. */
   readonly hook?: RegExp;
   /** A path among its arguments. */
@@ -101,7 +101,7 @@ const signs: readonly Sign[] = [
 ];
 
 /** What hook, arguments and program of a Tetragon or KubeArmor alert say; undefined if only the policy can tell. */
-export function observedIn({ tags = [], observables = [], process }: Partial<Alert>): Observed | undefined {
+export function observedIn({ tags = [], observables = [], process }: Partial<Alert>): ObservedAct | undefined {
   const hook = tags.find((tag) => tag.startsWith('hook:'))?.slice('hook:'.length) ?? '';
   // The program itself is among the paths.
   const paths = observables.flatMap(({ type, value }) => (type === 'path' && value !== process?.exe ? [value] : []));
