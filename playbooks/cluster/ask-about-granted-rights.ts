@@ -25,6 +25,8 @@ export const askAboutGrantedRights = definePlaybook(
           'Token that does not end',
           'System certificate requested',
           'Certificate approved',
+          'Client certificate approved',
+          'Control plane identity used elsewhere',
           'Anonymous Request Allowed',
           'Attach to cluster-admin Role',
           'ClusterRole With Wildcard Created',

@@ -23,6 +23,9 @@ export const ticketApiChange = definePlaybook(
           { rule: opens },
           {
             rule: [
+              'Pod that opens the node (refused)',
+              'Static pod outside of kube-system (refused)',
+              'Image outside the allowed registries (refused)',
               'RBAC of a namespace changed',
               'RBAC deleted',
               'Role that only reads',

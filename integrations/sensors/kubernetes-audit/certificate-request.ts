@@ -1,3 +1,4 @@
+import { objectOf } from '../../../core/alert/sensor-text.ts';
 import type { AuditRequest } from './request.ts';
 
 /** The identity for which a certificate is requested: common name and organisations, which the API server will use as user and groups. */
@@ -51,6 +52,11 @@ function attributesOf(der: Buffer, type: string): readonly string[] {
 /** A name or group of Kubernetes itself: the holder of that certificate is treated as a part of it. */
 export function isSystemIdentity({ name, groups }: AskedIdentity): boolean {
   return [name, ...groups].some((one) => one?.startsWith('system:') === true);
+}
+
+/** A certificate with which its holder is somebody at the API server. https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/ */
+export function isForClients({ written, answered }: AuditRequest): boolean {
+  return [...written, answered].some((object) => objectOf(object?.spec)?.signerName === 'kubernetes.io/kube-apiserver-client');
 }
 
 /** Whether a node renews its own certificate, or requests its first with a bootstrap token: routine. */

@@ -101,6 +101,27 @@ export function isSystemAtWork(request: AuditRequest, addresses: readonly string
   return component.usual(request);
 }
 
+/** Distributions give these names to further programs of theirs, but never to a person's tool. */
+const personsTools: ReadonlySet<string> = new Set([
+  'kubectl',
+  'curl',
+  'wget',
+  'python-requests',
+  'python-urllib',
+  'go-http-client',
+]);
+
+/**
+ * Whether somebody acts as a part of the control plane who is not: with a person's tool, or from an address that is not the control plane's. Nodes and what
+ * runs on each of them come from anywhere.
+ */
+export function isControlPlaneElsewhere(request: AuditRequest, addresses: readonly string[] | undefined): boolean {
+  const { user = '', program, impersonated } = request;
+  const component = componentOf(user);
+  if (!component || component === kubelet || user === 'system:kube-proxy' || impersonated) return false;
+  return personsTools.has(program?.toLowerCase() ?? '') || !comesFrom(request, addresses);
+}
+
 /** Checks every source address: with a proxy in between, the first is chosen by the sender. */
 function comesFrom({ sourceIps }: AuditRequest, addresses: readonly string[] | undefined): boolean {
   if (addresses === undefined || addresses.length === 0) return true;

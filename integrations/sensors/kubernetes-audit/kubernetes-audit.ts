@@ -1,9 +1,11 @@
+import { LRUCache } from 'lru-cache';
 import { requestText, stampPrefix } from '../../../core/action/own-steps.ts';
 import type { Alert, ApiRequest } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
 import { type Fields, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
+import { atLeast } from '../../../core/alert/severity.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { askedIdentity } from './certificate-request.ts';
@@ -37,7 +39,36 @@ function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   return decodeEvent(event, context);
 }
 
+const hourMs = 3_600_000;
+const remembered = 10_000;
+
+/** Which caller has read which Secret: a person or a controller that reads one again and again learns nothing more from it. In memory, and bounded. */
+class ReadMemory {
+  /** The event that was told first, so that it is told again if it is delivered again. */
+  readonly #first = new LRUCache<string, { readonly auditId: unknown; readonly atMs: number }>({ max: remembered });
+
+  /** Whether the same account, with the same program and from the same address, has read this Secret in the hour before. */
+  isAgain(cluster: string, event: Fields, { namespace, name, sourceIps }: AuditRequest): boolean {
+    const { auditID: auditId, userAgent, requestReceivedTimestamp } = event;
+    const atMs = typeof requestReceivedTimestamp === 'string' ? Date.parse(requestReceivedTimestamp) : Number.NaN;
+    if (Number.isNaN(atMs)) return false;
+    const caller = [
+      objectOf(event.user)?.username,
+      objectOf(event.impersonatedUser)?.username,
+      objectOf(event.user)?.extra,
+      userAgent,
+      sourceIps,
+    ];
+    const key = JSON.stringify([cluster, caller, namespace, name]).slice(0, 2_000);
+    const first = this.#first.get(key);
+    if (first && first.auditId !== auditId && atMs >= first.atMs && atMs < first.atMs + hourMs) return true;
+    if (first?.auditId !== auditId) this.#first.set(key, { auditId, atMs });
+    return false;
+  }
+}
+
 const roles = new RoleMemory();
+const reads = new ReadMemory();
 
 function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
@@ -52,6 +83,8 @@ function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): read
   const rule = ruleFor(request, known);
   const lacks = notShown(request, known);
   if (request.code !== undefined && request.code < 300) roles.learn(cluster, request);
+  if (rule?.name === 'Secret read' && reads.isAgain(cluster, event, request))
+    return ignored('kubernetes-audit', 'a Secret that the same caller has read in the last hour');
   if (rule === undefined) {
     if (lacks === undefined) return ignored('kubernetes-audit', 'a request that no rule covers');
     const reason = `a request that no rule covers, as far as can be seen without ${lacks}`;
@@ -70,7 +103,7 @@ function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): read
     id: alertIdOf({ sensor: 'kubernetes-audit', rule: name, time, fields: auditId }),
     sensor: 'kubernetes-audit',
     rule: name,
-    severity: refused ? 'low' : rule.severity,
+    severity: request.refusedByAdmission && atLeast(rule.severity, 'high') ? 'medium' : refused ? 'low' : rule.severity,
     time,
     title: titleOf(request),
     cluster,

@@ -19,7 +19,7 @@ const weights = new WeakMap<AuditRequest, RoleWeight | undefined>();
 export const rbacRules: readonly AuditRule[] = [
   {
     name: 'Cluster administrator bound',
-    severity: 'high',
+    severity: 'critical',
     tags: ['privilege_escalation', 'persistence'],
     mitre: ['T1098.006', 'TA0003'],
     about:
@@ -29,7 +29,7 @@ export const rbacRules: readonly AuditRule[] = [
   },
   {
     name: 'Rights given to everybody',
-    severity: 'high',
+    severity: 'critical',
     tags: ['privilege_escalation', 'persistence'],
     mitre: ['T1098.006', 'TA0003'],
     about: 'a role binding for `system:anonymous`, for all (un)authenticated users, or for all service accounts (level Request)',

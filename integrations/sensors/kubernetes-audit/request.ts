@@ -33,8 +33,10 @@ export interface AuditRequest {
   /** Why the event does not contain what was written, if so. */
   readonly hidden: 'at level Metadata' | 'cut by the API server' | undefined;
   readonly code: number | undefined;
-  /** Refused by authorization or authentication. */
+  /** Refused by authorization or authentication, or by admission. */
   readonly refused: boolean;
+  /** Authorization let it through, and admission did not: the caller has the right, and a policy stood in the way. */
+  readonly refusedByAdmission: boolean;
 }
 
 export function requestOf(event: Fields): AuditRequest {
@@ -70,6 +72,7 @@ export function requestOf(event: Fields): AuditRequest {
     hidden: hiddenBy(event),
     code,
     refused: decision === 'forbid' || code === 401 || code === 403,
+    refusedByAdmission: decision === 'allow' && code === 403,
   };
 }
 

@@ -1,6 +1,6 @@
 import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
-import { askedIdentity, isOwnNode, isSystemIdentity } from './certificate-request.ts';
-import { isSystemAtWork } from './components.ts';
+import { askedIdentity, isForClients, isOwnNode, isSystemIdentity } from './certificate-request.ts';
+import { isControlPlaneElsewhere, isSystemAtWork } from './components.ts';
 import {
   foreignImage,
   holdsCredentials,
@@ -76,6 +76,15 @@ export const auditRules: readonly AuditRule[] = [
     about:
       'any request by somebody who acts as `system:masters`, as a user whose name begins with `system:`, or as an account in `kube-system`',
     applies: (request) => request.impersonated && isPartOfKubernetes(request),
+  },
+  {
+    name: 'Control plane identity used elsewhere',
+    severity: 'critical',
+    tags: ['credential_access', 'defense_evasion'],
+    mitre: ['T1078', 'TA0006'],
+    about:
+      'any request that is in the log, as the scheduler, the controller manager, the API server or one of their controllers, with a person’s tool (kubectl, curl), or from an address that is not in `sensors.kubernetes-audit.controlPlane` (if that is set)',
+    applies: (request, { settings }) => isControlPlaneElsewhere(request, settings?.controlPlane),
   },
   ...podRules,
   ...rbacRules,
@@ -180,7 +189,7 @@ export const auditRules: readonly AuditRule[] = [
   },
   {
     name: 'System certificate requested',
-    severity: 'high',
+    severity: 'critical',
     tags: ['credential_access', 'persistence'],
     mitre: ['T1098', 'TA0003'],
     about:
@@ -190,6 +199,15 @@ export const auditRules: readonly AuditRule[] = [
       const isAbout = request.subresource === undefined || request.subresource === 'approval';
       return isAbout && isMade(request) && asked !== undefined && isSystemIdentity(asked) && !isOwnNode(request, asked);
     },
+  },
+  {
+    name: 'Client certificate approved',
+    severity: 'high',
+    tags: ['credential_access', 'persistence'],
+    mitre: ['T1098', 'TA0003'],
+    about:
+      '`certificatesigningrequests/approval` for the signer `kubernetes.io/kube-apiserver-client` (level Request): its holder is somebody until it expires, and it cannot be revoked',
+    applies: (request) => of('certificatesigningrequests', 'approval')(request) && isMade(request) && isForClients(request),
   },
   {
     name: 'Certificate approved',

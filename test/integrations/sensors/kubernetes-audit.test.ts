@@ -128,7 +128,7 @@ describe('one request', () => {
     ['Port forward to pod', { ...target('pods', 'portforward'), verb: 'create' }],
     ['Ephemeral container added', { ...target('pods', 'ephemeralcontainers'), verb: 'patch' }],
     ['Proxy to node', { ...target('nodes', 'proxy'), verb: 'get' }],
-    ['Secret read', secretRead],
+    ['Secret read', { objectRef: { resource: 'secrets', namespace: 'shop', name: 'read-here' } }],
     ['Secrets listed', { ...secretRead, verb: 'list' }],
     ['Token requested', { ...target('serviceaccounts', 'token'), verb: 'create' }],
     ['RBAC changed', { ...clusterWide('clusterrolebindings'), verb: 'create' }],
@@ -536,17 +536,33 @@ describe('the name of a part of Kubernetes', () => {
     event({ user: { username }, ...(userAgent && { userAgent }), ...change });
 
   test.each([
-    ['Secrets of all namespaces listed', 'system:kube-controller-manager', kubectl, { ...clusterWide('secrets'), verb: 'list' }],
+    [
+      'Control plane identity used elsewhere',
+      'system:kube-controller-manager',
+      kubectl,
+      { ...clusterWide('secrets'), verb: 'list' },
+    ],
     [
       'Secrets of all namespaces listed',
       'system:kube-controller-manager',
       undefined,
       { ...clusterWide('secrets'), verb: 'list' },
     ],
-    ['Secret read', 'system:kube-controller-manager', kubectl, target('secrets')],
-    ['Token requested', 'system:kube-controller-manager', kubectl, { ...target('serviceaccounts', 'token'), verb: 'create' }],
+    ['Control plane identity used elsewhere', 'system:kube-controller-manager', kubectl, target('pods')],
+    ['Control plane identity used elsewhere', 'system:kube-scheduler', 'curl/8.5.0', target('pods')],
+    [
+      'Token requested',
+      'system:kube-controller-manager',
+      'another-program/1',
+      { ...target('serviceaccounts', 'token'), verb: 'create' },
+    ],
     ['Secrets of all namespaces listed', aggregation, manager, { ...clusterWide('secrets'), verb: 'list' }],
-    ['Role with all rights', aggregation, kubectl, { ...clusterWide('clusterroles'), verb: 'patch', requestObject: everything }],
+    [
+      'Role with all rights',
+      aggregation,
+      'another-program/1',
+      { ...clusterWide('clusterroles'), verb: 'patch', requestObject: everything },
+    ],
     ['Secret read', 'system:kube-scheduler', 'kube-scheduler/v1.36.3', target('secrets')],
     [
       'Secrets listed',
@@ -597,10 +613,13 @@ describe('images', () => {
 });
 
 describeRecorded('what was recorded', () => {
-  const alertsIn = (file: string): readonly string[] => {
+  const parsedIn = (file: string) => {
     const bytes = readFileSync(join(attackSamples, file));
     const list = JSON.parse((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
-    const items = itemsOf({ kind: 'EventList', items: list.items });
+    return itemsOf({ kind: 'EventList', items: list.items });
+  };
+  const alertsIn = (file: string): readonly string[] => {
+    const items = parsedIn(file);
     return [...new Set(items.flatMap((item) => (item.kind === 'alert' ? [`${item.alert.severity}: ${item.alert.rule}`] : [])))];
   };
 
@@ -621,7 +640,82 @@ describeRecorded('what was recorded', () => {
     (file) => expect(alertsIn(file)).toEqual([]),
   );
 
+  test('an ordinary day yields few alerts', () => {
+    const all = parsedIn('benign/platform-team-day.json.gz');
+    expect(all.length).toBeGreaterThan(1_900);
+    expect(all.filter(({ kind }) => kind === 'alert').length).toBeLessThanOrEqual(5);
+  });
+
   test('an ordinary day yields nothing above low', () => {
     expect(alertsIn('benign/platform-team-day.json.gz')).toEqual(['low: RBAC of a namespace changed', 'low: Secret read']);
+  });
+});
+
+describe('a Secret that the same caller reads again', () => {
+  const read = (auditID: string, minute: number, change: object = {}) =>
+    itemsOf(
+      event({
+        auditID,
+        objectRef: { resource: 'secrets', namespace: 'shop', name: 'again' },
+        userAgent: 'kubectl/v1.36.3',
+        requestReceivedTimestamp: new Date(Date.parse('2026-06-01T10:00:00Z') + minute * 60_000).toISOString(),
+        ...change,
+      }),
+    ).map(({ kind }) => kind)[0];
+
+  test('is told once an hour, and each time that its event is delivered again', () => {
+    expect([read('r1', 0), read('r2', 5), read('r1', 0), read('r3', 59), read('r4', 61)]).toEqual([
+      'alert',
+      'ignored',
+      'alert',
+      'ignored',
+      'alert',
+    ]);
+  });
+
+  test.each([
+    ['another program', { userAgent: 'curl/8' }],
+    ['another address', { sourceIPs: ['203.0.113.9'] }],
+    ['another account', { user: { username: 'trudy' } }],
+    ['another pod’s token', { user: { ...user, extra: { 'authentication.kubernetes.io/pod-name': ['p'] } } }],
+    ['another Secret', { objectRef: { resource: 'secrets', namespace: 'shop', name: 'other' } }],
+  ])('is told of %s', (_, change) => {
+    read('s1', 0);
+    expect(read('s2', 1, change)).toBe('alert');
+  });
+});
+
+describe('what should wake somebody', () => {
+  const signer = { spec: { signerName: 'kubernetes.io/kube-apiserver-client' } };
+  test.each([
+    [
+      'critical',
+      'Rights given to everybody',
+      {
+        objectRef: { resource: 'clusterrolebindings', name: 'x' },
+        verb: 'create',
+        requestObject: { subjects: [{ name: 'system:anonymous' }] },
+      },
+    ],
+    [
+      'high',
+      'Client certificate approved',
+      { ...target('certificatesigningrequests', 'approval'), verb: 'update', requestObject: signer },
+    ],
+    [
+      'medium',
+      'Certificate approved',
+      { ...target('certificatesigningrequests', 'approval'), verb: 'update', level: 'Metadata' },
+    ],
+  ])('is %s: %s', (severity, rule, change) => expect(alertOf(event(change))).toMatchObject({ severity, rule }));
+
+  test('a dangerous pod that admission refused is medium, and low if its caller had no right at all', () => {
+    const pod = { ...target('pods'), verb: 'create', requestObject: { spec: { hostPID: true } }, responseStatus: { code: 403 } };
+    const decided = (decision: string) => ({ annotations: { 'authorization.k8s.io/decision': decision } });
+    expect(alertOf(event({ ...pod, ...decided('allow') }))).toMatchObject({
+      severity: 'medium',
+      rule: 'Pod that opens the node (refused)',
+    });
+    expect(alertOf(event({ ...pod, ...decided('forbid') })).severity).toBe('low');
   });
 });
