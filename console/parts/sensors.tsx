@@ -125,7 +125,7 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 function OneIntake({
-  intake: { cluster, source, at, since, isAway, accepted, duplicates, refused },
+  intake: { cluster, source, at, since, isAway, accepted, duplicates, refused, unauthorized },
 }: {
   readonly intake: Intake;
 }) {
@@ -150,6 +150,22 @@ function OneIntake({
         <p class="small">
           Rejected: {refused.map(({ reason, count }) => `${numberText(count)} ${refusals[reason] ?? reason}`).join(', ')}.
         </p>
+      )}
+      {unauthorized.length > 0 && (
+        <>
+          <p class="small">
+            If one of these is a sensor of yours, it has an old or wrong token, and nothing that it sends is heard:
+          </p>
+          <ul class="small">
+            {unauthorized.map(({ from, sensor, count, since: first, lastAt }) => (
+              <li key={`${from} ${sensor}`}>
+                {from}
+                {sensor !== null && `, as ${sensor}`}: {countText(count, 'request')} since <Time at={first} />, the last{' '}
+                <Time at={lastAt} />
+              </li>
+            ))}
+          </ul>
+        </>
       )}
     </li>
   );

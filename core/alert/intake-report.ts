@@ -41,6 +41,19 @@ export interface OpenReport {
   readonly newest?: readonly NamedIncident[];
 }
 
+/** Requests for alerts without a token or signature that the intake knows: most likely of a sensor with an old one. Anyone can send such requests. */
+export interface UnauthorizedRequests {
+  /** The network address they came from, which may be a proxy's. */
+  readonly from: string;
+  /** The sensor whose address they used. Absent: the one for all. */
+  readonly sensor?: string;
+  readonly count: number;
+  readonly since: string;
+  readonly lastAt: string;
+  /** Why the last one was refused. */
+  readonly reason: string;
+}
+
 /** The health of an intake and its sensors, and the open incidents. Counts start when it began to listen. */
 export interface IntakeReport {
   /** Which intake. */
@@ -51,6 +64,8 @@ export interface IntakeReport {
   readonly duplicates: number;
   /** Number of rejected requests, by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** The latest of those without a valid token. Absent: none in the last day. */
+  readonly unauthorized?: readonly UnauthorizedRequests[];
   /** Number of alerts that each suppression has hidden so far. */
   readonly hidden: Readonly<Record<string, number>>;
   readonly sensors: readonly HeardSensor[];
@@ -59,7 +74,16 @@ export interface IntakeReport {
 }
 
 /** Maximum number of entries of each sort; the rest is left out, so that nobody can flood a report with made-up names. */
-export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100, newest: 100, rules: 10 } as const;
+export const mostOf = {
+  sensors: 30,
+  lacks: 10,
+  silentNodes: 10,
+  hidden: 200,
+  open: 100,
+  newest: 100,
+  rules: 10,
+  unauthorized: 5,
+} as const;
 const mostIntakes = 8;
 const longest = 120_000;
 const longestText = 300;
@@ -107,6 +131,18 @@ function isWatched(value: unknown): boolean {
     isCount(value.nodes) &&
     isCount(value.silent) &&
     areAll(value.longest, mostOf.silentNodes, (one) => isObject(one) && isText(one.node) && isTime(one.since))
+  );
+}
+
+function isUnauthorized(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.from) &&
+    (value.sensor === undefined || isText(value.sensor)) &&
+    isCount(value.count) &&
+    isTime(value.since) &&
+    isTime(value.lastAt) &&
+    isText(value.reason)
   );
 }
 
@@ -182,6 +218,7 @@ export function isIntakeReport(value: unknown): value is IntakeReport {
     isCount(value.accepted) &&
     isCount(value.duplicates) &&
     areCounts(value.refused) &&
+    (value.unauthorized === undefined || areAll(value.unauthorized, mostOf.unauthorized, isUnauthorized)) &&
     areCounts(value.hidden) &&
     areAll(value.sensors, mostOf.sensors, isHeard) &&
     areAll(value.watched, mostOf.sensors, isWatched) &&

@@ -457,6 +457,8 @@ export const overview = z.object({
         /** Since it began to listen. */
         ...{ accepted: count, duplicates: count },
         refused: z.array(z.object({ reason: text, count })),
+        /** Requests without a valid token: anyone who reaches the intake can cause these. */
+        unauthorized: z.array(z.object({ from: text, sensor: text.nullable(), count, since: time, lastAt: time })),
       }),
     )
     .nullable(),

@@ -21,7 +21,7 @@ import {
 } from './diagnosis.ts';
 import { keyChecks } from './key-checks.ts';
 import { reachChecks } from './reach.ts';
-import { sensorChecks } from './sensor-checks.ts';
+import { senderChecks, sensorChecks } from './sensor-checks.ts';
 import { storeChecks } from './store-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
 
@@ -41,6 +41,7 @@ const usualChecks: readonly DoctorCheck[] = [
   ...storeChecks,
   ...deskChecks,
   ...sensorChecks,
+  ...senderChecks,
   ...releaseChecks,
   ...responseChecks,
   ...certificateChecks,

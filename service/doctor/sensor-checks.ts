@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
 import { sensors as knownSensors } from '../../integrations/sensors/index.ts';
-import { askRunningSensors } from '../intake/control.ts';
+import { askRunningSensors, askRunningUnauthorized } from '../intake/control.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
 
 /** Most clusters have an alert each day; a sensor that is silent for this long may have been switched off. */
 const silentMs = 24 * 3_600_000;
 
 export const sensorChecks: readonly DoctorCheck[] = [{ name: 'sensors', roles: ['cell'], run: sensors }];
+export const senderChecks: readonly DoctorCheck[] = [{ name: 'unknown senders', roles: ['cell'], run: unknownSenders }];
+
+/** Strangers can cause any number of these. */
+const mostSaid = 5;
 
 /** What the intake running here has received since its start; each sensor by its most recently heard node. */
 async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
@@ -51,4 +55,29 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
       return failure(text, 'Check whether it runs, and whether it still has the address and the token.');
     return ok(text);
   });
+}
+
+/** Requests that were refused for their token. A warning, never an error: whoever reaches the intake can cause it. */
+async function unknownSenders({ config }: Examined): Promise<readonly LookResult[]> {
+  const { dir } = config.intake.spool;
+  const refused = existsSync(dir) ? await askRunningUnauthorized(dir) : undefined;
+  if (!refused) return [notTried('no intake of this configuration runs here: run this on its machine, or in its pod')];
+  if (refused.length === 0) return [ok('no request without a valid token in the last day')];
+  const said = refused
+    .slice(0, mostSaid)
+    .map(({ from, sensor, count, since, lastAt, reason }) =>
+      warning(
+        `${count} requests from ${from}${sensor === undefined ? '' : ` to the address of ${sensor}`} were refused since ${since}, the last at ${lastAt}: ${reason}`,
+        `If that is a sensor of yours, nothing that it sends is heard: give it the token that the intake has (intake.tokens), and restart whichever of the two was started before the last change.${sensor === undefined ? '' : ` firebreak docs sensors/${sensor} says where it goes.`}`,
+      ),
+    );
+  const more = refused.slice(mostSaid).reduce((sum, { count }) => sum + count, 0);
+  if (more === 0) return said;
+  return [
+    ...said,
+    warning(
+      `${more} more such requests, from other addresses`,
+      'firebreak_intake_refused_total{reason="unauthorized"} counts all of them.',
+    ),
+  ];
 }

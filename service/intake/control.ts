@@ -4,11 +4,13 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import type { UnauthorizedRequests } from '../../core/alert/intake-report.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { RefusedContainment } from '../../core/incident/lease.ts';
 import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
 import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
+import type { UnauthorizedCounts } from './watch/unauthorized-requests.ts';
 
 /** Access to the alerts that were set aside, through the running service or directly in its spool. */
 export interface RejectedAlertsAccess {
@@ -31,6 +33,7 @@ export async function startControl(options: {
   readonly rejected?: RejectedAlerts | undefined;
   readonly storm?: StormWatch | undefined;
   readonly health?: SensorHealth | undefined;
+  readonly unauthorized?: Pick<UnauthorizedCounts, 'report'> | undefined;
   readonly releasesRefused?: (() => readonly RefusedContainment[]) | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketOf(options.directory);
@@ -62,12 +65,14 @@ async function respond(
     rejected,
     storm,
     health,
+    unauthorized,
     releasesRefused,
     since,
   }: {
     readonly rejected?: RejectedAlerts | undefined;
     readonly storm?: StormWatch | undefined;
     readonly health?: SensorHealth | undefined;
+    readonly unauthorized?: Pick<UnauthorizedCounts, 'report'> | undefined;
     readonly releasesRefused?: (() => readonly RefusedContainment[]) | undefined;
     readonly since: string;
   },
@@ -78,6 +83,7 @@ async function respond(
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
   if (what === 'sensors') return reply(answer, health && ({ since, sensors: health.report() } satisfies HeardSensors));
+  if (what === 'unauthorized') return reply(answer, unauthorized?.report());
   if (what === 'refused-releases') return reply(answer, releasesRefused?.());
   if (what === 'storm') return reply(answer, storm?.view());
   if (!rejected) return void answer.writeHead(404).end();
@@ -123,6 +129,11 @@ interface HeardSensors {
 /** Returns what the running service has received from its sensors. Undefined if none runs on this directory. */
 export function askRunningSensors(directory: string): Promise<HeardSensors | undefined> {
   return askRunning(directory, '/sensors');
+}
+
+/** Returns the requests without a valid token that the running service has refused in the last day. Undefined if none runs on this directory. */
+export function askRunningUnauthorized(directory: string): Promise<readonly UnauthorizedRequests[] | undefined> {
+  return askRunning(directory, '/unauthorized');
 }
 
 /** Returns the releases that the running service knows to be refused. Undefined if none runs on this directory. */

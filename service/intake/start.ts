@@ -32,6 +32,7 @@ import { SensorHealth } from './watch/sensor-health.ts';
 import { type SilenceOptions, SilenceWatch } from './watch/silence.ts';
 import { silenceParts } from './watch/silence-parts.ts';
 import { type StormOptions, StormWatch } from './watch/storm.ts';
+import { UnauthorizedCounts } from './watch/unauthorized-requests.ts';
 
 export interface IntakeOptions {
   /** Port 0 picks a free one. */
@@ -143,6 +144,10 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     began: (result, seconds) => metrics.headStart(result, seconds),
   });
   const health = new SensorHealth();
+  const unauthorized = new UnauthorizedCounts({
+    heard: ({ from, sensor, reason }) =>
+      log.warn({ from, ...(sensor !== undefined && { sensor }), reason }, 'requests without a valid token are refused'),
+  });
   const screen = new Screen({ ...options.screen, hidden: spool.hidden, notes: spool.notes, hid: (by) => metrics.hid(by) });
   const severitiesGiven = severities && { severities };
   const receiver = new Receiver({
@@ -163,11 +168,29 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
   const reporter =
     options.reports &&
-    new IntakeReporter({ ...options.reports, source: sourceOf(spoolDir), metrics, health, hidden: spool.hidden, silence });
+    new IntakeReporter({
+      ...options.reports,
+      source: sourceOf(spoolDir),
+      metrics,
+      health,
+      unauthorized,
+      hidden: spool.hidden,
+      silence,
+    });
   const standing = new AbortController();
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
-  const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, stopping: () => stopping, log });
+  const server = createIntakeServer({
+    receiver,
+    gate,
+    listener,
+    metrics,
+    health,
+    unauthorized,
+    notReady,
+    stopping: () => stopping,
+    log,
+  });
   const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
     Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() => log.error({}, 'cannot delete old alert ids'));
@@ -189,6 +212,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       rejected: new RejectedAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
       storm,
       health,
+      unauthorized,
       releasesRefused,
     });
     dispatcher.drain();

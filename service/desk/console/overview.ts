@@ -220,6 +220,9 @@ function intakesOf(clusters: readonly ClusterIntakes[], now: number): NonNullabl
       ...{ cluster, source: report.source, at: report.at, since: report.since, isAway: isAway(report, now) },
       ...{ accepted: report.accepted, duplicates: report.duplicates },
       refused: Object.entries(report.refused).map(([reason, count]) => ({ reason, count })),
+      unauthorized: (report.unauthorized ?? []).map(({ from, sensor = null, count, since, lastAt }) => ({
+        ...{ from, sensor, count, since, lastAt },
+      })),
     })),
   );
 }

@@ -7,6 +7,7 @@ import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
 import { type IntakeAnswer, type ItemAnswer, type Receiver, tooMany } from '../read/receive.ts';
+import type { UnauthorizedCounts } from '../watch/unauthorized-requests.ts';
 import { unpackBody } from './body.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
@@ -16,6 +17,7 @@ interface AlertDoorOptions {
   readonly gate: Gate;
   readonly listener: Pick<Listener, 'connections'>;
   readonly metrics: IntakeMetrics;
+  readonly unauthorized: Pick<UnauthorizedCounts, 'count'>;
   /** Whether the service is stopping and only finishes requests in progress. */
   readonly stopping: () => boolean;
   readonly log: IntakeLog;
@@ -36,17 +38,20 @@ const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 
  * The addresses for alerts, directly on Node's server: if senders send one alert per request, a framework's work per request was a fifth of an alert's cost.
  * Nothing that was sent, and no address with a token in it, is ever logged.
  */
-export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
+export function createAlertDoor(options: AlertDoorOptions): AlertDoor {
+  const { receiver, gate, listener, metrics, unauthorized, stopping, log } = options;
   const { connections } = listener;
+  const turnAway = (request: IncomingMessage, response: ServerResponse, sensor: Sensor | undefined, reason: string): void => {
+    metrics.refused('unauthorized');
+    unauthorized.count({ address: request.socket.remoteAddress, sensor: sensor?.name, reason });
+    refuse(response, reason);
+  };
   const unproven = new BoundedBodies(unprovenLimits);
   const take = async (request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> => {
     const { admission, sensor, bytes } = call;
     const { headers } = request;
     const signed = admission.kind === 'signed' ? gate.verify(bytes, admission.headers) : undefined;
-    if (signed?.ok === false) {
-      metrics.refused('unauthorized');
-      return refuse(response, signed.reason);
-    }
+    if (signed?.ok === false) return turnAway(request, response, sensor, signed.reason);
     if (signed !== undefined) connections.prove(request);
     const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
     let held = 0;
@@ -98,8 +103,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
     const { sensor, token: pathToken } = address;
     const admission = gate.admit({ socket: request.socket, headers: request.headers, pathToken });
     if (admission.kind === 'refused') {
-      metrics.refused('unauthorized');
-      refuse(response, admission.reason);
+      turnAway(request, response, sensor, admission.reason);
       return true;
     }
     if (admission.kind === 'sender') connections.prove(request);

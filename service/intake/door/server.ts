@@ -4,6 +4,7 @@ import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import type { Receiver } from '../read/receive.ts';
 import type { SensorHealth } from '../watch/sensor-health.ts';
+import type { UnauthorizedCounts } from '../watch/unauthorized-requests.ts';
 import { createAlertDoor } from './alert-door.ts';
 import type { Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
@@ -14,6 +15,7 @@ interface IntakeServerOptions {
   readonly listener: Listener;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
+  readonly unauthorized: Pick<UnauthorizedCounts, 'count'>;
   /** Why no alert can be accepted now; undefined if one can. */
   readonly notReady: () => string | undefined;
   /** Whether the service is stopping and only finishes requests in progress. */

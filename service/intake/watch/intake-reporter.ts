@@ -6,12 +6,14 @@ import type { IntakeMetrics } from '../metrics.ts';
 import type { HiddenAlerts } from '../spool/hidden-alerts.ts';
 import type { SensorHealth, SensorReport } from './sensor-health.ts';
 import type { SilenceWatch } from './silence.ts';
+import type { UnauthorizedCounts } from './unauthorized-requests.ts';
 
 interface ReporterParts {
   /** Identifies this intake. */
   readonly source: string;
   readonly metrics: Pick<IntakeMetrics, 'totals'>;
   readonly health: Pick<SensorHealth, 'report'>;
+  readonly unauthorized?: Pick<UnauthorizedCounts, 'latest'>;
   readonly hidden: Pick<HiddenAlerts, 'counts'>;
   readonly silence: Pick<SilenceWatch, 'view'> | undefined;
   readonly open: () => OpenReport;
@@ -66,12 +68,14 @@ export class IntakeReporter {
   }
 
   async #report(): Promise<IntakeReport> {
-    const { source, metrics, health, hidden, silence, open } = this.#parts;
+    const { source, metrics, health, unauthorized, hidden, silence, open } = this.#parts;
+    const strangers = unauthorized?.latest() ?? [];
     return {
       source,
       at: new Date(this.#now()).toISOString(),
       since: this.#since,
       ...(await metrics.totals()),
+      ...(strangers.length > 0 && { unauthorized: strangers }),
       hidden: Object.fromEntries([...hidden.counts()].slice(0, mostOf.hidden).map(([by, { count }]) => [by, count])),
       sensors: heardSensors(health.report()),
       watched: (silence?.view() ?? []).slice(0, mostOf.sensors),

@@ -470,10 +470,11 @@ export const overview: ConsoleOverview = {
         { reason: 'rate_limit', count: 118 },
         { reason: 'unreadable', count: 2 },
       ],
+      unauthorized: [],
     },
     {
       ...{ cluster: 'prod-2', source: 'firebreak-cell-0/77b01d52', at: at(-40), since: at(-60 * 200), isAway: true },
-      ...{ accepted: 4, duplicates: 0, refused: [] },
+      ...{ accepted: 4, duplicates: 0, refused: [], unauthorized: [] },
     },
   ],
   containments: [

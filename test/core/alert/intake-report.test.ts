@@ -9,6 +9,10 @@ import {
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 5, 1, 10, minute)).toISOString();
 
+const stranger = {
+  ...{ from: '10.0.0.7', count: 1, reason: 'a token is needed' },
+  ...{ since: '2026-06-01T10:00:00.000Z', lastAt: '2026-06-01T10:00:00.000Z' },
+};
 function report(over: Partial<IntakeReport> = {}): IntakeReport {
   return {
     source: 'one',
@@ -31,6 +35,7 @@ describe('a report of an intake', () => {
   test('is accepted as an intake makes it', () => {
     expect(isIntakeReport(report())).toBe(true);
     expect(isIntakeReport(report({ sensors: [], watched: [], refused: {} }))).toBe(true);
+    expect(isIntakeReport(report({ unauthorized: [stranger, { ...stranger, sensor: 'falco' }] }))).toBe(true);
     const named = {
       incident: 'incident/lab/cluster',
       severity: 'high',
@@ -45,6 +50,8 @@ describe('a report of an intake', () => {
     ['a text', 'report'],
     ['an invalid time', { ...report(), at: 'soon' }],
     ['a negative count', { ...report(), accepted: -1 }],
+    ['strangers without end', { ...report(), unauthorized: Array.from({ length: 6 }, () => stranger) }],
+    ['a stranger with a time that is none', { ...report(), unauthorized: [{ ...stranger, since: 'now' }] }],
     ['a count that is a text', { ...report(), refused: { rate_limit: '2' } }],
     ['a sensor without a name', { ...report(), sensors: [{ alerts: 1, drops: 0, heardAt: at(1), lacks: [] }] }],
     ['an incident without an id', { ...report(), open: { count: 1, worst: [{ severity: 'high' }] } }],

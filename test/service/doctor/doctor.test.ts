@@ -24,11 +24,12 @@ import { doctorMetrics, pushOnce, writeMetrics } from '../../../service/doctor/d
 import { keyChecks } from '../../../service/doctor/key-checks.ts';
 import { probeVerdict } from '../../../service/doctor/network-probe.ts';
 import { reachChecks } from '../../../service/doctor/reach.ts';
-import { sensorChecks } from '../../../service/doctor/sensor-checks.ts';
+import { senderChecks, sensorChecks } from '../../../service/doctor/sensor-checks.ts';
 import { storeChecks } from '../../../service/doctor/store-checks.ts';
 import { temporalChecks } from '../../../service/doctor/temporal-checks.ts';
 import { startControl } from '../../../service/intake/control.ts';
 import { SensorHealth } from '../../../service/intake/watch/sensor-health.ts';
+import { UnauthorizedCounts } from '../../../service/intake/watch/unauthorized-requests.ts';
 import { ensureKeys } from '../../../service/process/keys/key-files.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';
 import { startIdentityProvider } from '../../fakes/oidc/provider.ts';
@@ -566,6 +567,45 @@ describe('about sensors it says', () => {
 
   test('that it cannot tell if no intake is running', async () => {
     expect(await found({ chosen: sensorChecks })).toMatchObject([{ state: 'not tried' }]);
+  });
+});
+
+describe('about senders that the intake does not know it says', () => {
+  const saidOf = async (addresses: readonly string[]) => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    const unauthorized = new UnauthorizedCounts();
+    for (const address of addresses) unauthorized.count({ address, sensor: 'falco', reason: 'a token is needed' });
+    const control = await startControl({ directory: dir, unauthorized });
+    try {
+      return await found({ chosen: senderChecks });
+    } finally {
+      await control.close();
+    }
+  };
+
+  test('from where, since when and what to do, as a warning that strangers cannot turn into an error', async () => {
+    expect(await saidOf([])).toMatchObject([{ state: 'ok' }]);
+    expect(await saidOf(['10.0.0.7', '10.0.0.7'])).toMatchObject([
+      {
+        state: 'warning',
+        text: expect.stringMatching(
+          /^2 requests from 10\.0\.0\.7 to the address of falco were refused since .*Z: a token is needed$/,
+        ),
+        remedy: expect.stringMatching(/intake\.tokens.*firebreak docs sensors\/falco/),
+      },
+    ]);
+  });
+
+  test('the last few, and how many more', async () => {
+    const said = await saidOf(Array.from({ length: 300 }, (_, n) => `10.0.${n}.1`));
+    expect(said).toHaveLength(6);
+    expect(said.at(-1)).toMatchObject({ state: 'warning', text: expect.stringMatching(/^\d+ more such requests/) });
+    expect(said.every(({ state }) => state === 'warning')).toBe(true);
+  });
+
+  test('that it cannot tell if no intake is running', async () => {
+    expect(await found({ chosen: senderChecks })).toMatchObject([{ state: 'not tried' }]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IncidentStart } from '../../../core/incident/incident.ts';
-import { askRunningService } from '../../../service/intake/control.ts';
+import { askRunningService, askRunningUnauthorized } from '../../../service/intake/control.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
 import { RejectedAlerts } from '../../../service/intake/spool/rejected-alerts.ts';
 import { Spool } from '../../../service/intake/spool/spool.ts';
@@ -154,6 +154,9 @@ describe('what the intake reports about itself', () => {
       'firebreak_intake_spool_used_ratio',
     ])
       expect(text).toContain(line);
+    expect(await askRunningUnauthorized(opened.directory)).toEqual([
+      expect.objectContaining({ from: '127.0.0.1', count: 1, reason: expect.stringContaining('a token is needed') }),
+    ]);
     expect((await fetch(`${opened.intake.url}/v1/sensors`)).status).toBe(401);
     const asked = await opened.post('', { path: '/v1/sensors', method: 'GET' });
     expect(asked.json).toMatchObject({

@@ -191,6 +191,8 @@ const intakeReport = (over: Partial<IntakeReport> = {}): IntakeReport => ({
   ...over,
 });
 
+const stranger = { from: '10.0.0.7', count: 9, since: isoAt(2), lastAt: isoAt(20), reason: 'a token is needed' };
+
 const decided = (kind: string, terms: object) => ({ status: { state: 'active' }, proposal: { order: { kind, terms } } });
 const terms = { owner: 'ana', reason: 'Known', until: isoAt(900) };
 const matching = (namespace: string) => ({
@@ -219,7 +221,7 @@ const incidents = ['shop', 'bank'].flatMap((namespace) => summaryOf(incidentReco
 test('sensors are shown with what their cluster’s intakes report: drops, silent nodes, sensors without findings, and rejected items', async () => {
   const overviews = overviewsOf(() => [], makersTrust, clockAt(21), {
     incidents,
-    control: async () => controlSaid([intakeReport()]),
+    control: async () => controlSaid([intakeReport({ unauthorized: [stranger, { ...stranger, sensor: 'falco' }] })]),
   });
   const { sensors, intakes, clusters, suppressions } = await overviews.overview(viewer);
   const watched = { nodes: 3, silent: 1, longest: [{ node: 'n1', since: isoAt(9) }] };
@@ -237,6 +239,7 @@ test('sensors are shown with what their cluster’s intakes report: drops, silen
     {
       ...{ cluster: 'c', source: 'cell-0/1', at: isoAt(20), since: isoAt(0), isAway: false, accepted: 7, duplicates: 1 },
       refused: [{ reason: 'rate_limit', count: 3 }],
+      unauthorized: [null, 'falco'].map((sensor) => ({ from: '10.0.0.7', sensor, count: 9, since: isoAt(2), lastAt: isoAt(20) })),
     },
   ]);
   expect(clusters).toMatchObject([{ name: 'c', answers: true }]);
