@@ -91,6 +91,13 @@ function priorityOf({ priority = 0 }: AnyPlaybook): number {
   return priority;
 }
 
+/** Tells whether an alert calls for one of these playbooks that is made for it, or has begun to count for one. What takes the rest does not answer it. */
+export function answeredBy(playbooks: readonly AnyPlaybook[]): (alert: Alert) => boolean {
+  const made = new Set(playbooks.filter(({ on }) => on.match !== 'unanswered').map(({ id }) => id));
+  return ({ sensor, calls = [], countedFor = [] }) =>
+    sensor === ownSensor || [...calls, ...countedFor].some((id) => made.has(id));
+}
+
 /** Whether a playbook is made for alerts of this rule, even if it can do nothing about this one. */
 export function isFor(playbook: AnyPlaybook, alert: Alert): boolean {
   const { rule, sensor } = alert;

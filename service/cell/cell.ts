@@ -11,6 +11,7 @@ import type { NoveltyStore } from '../../core/novelty/novelty.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
+import { answeredBy } from '../../core/playbook/answering.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
@@ -299,6 +300,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         return stamps.stamp(alert, ...of);
       },
     },
+    isAnswered: answeredBy(enabled),
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.intake.storm(report) },

@@ -6,6 +6,8 @@ import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok
 /** Most clusters have an alert each day; a sensor that is silent for this long may have been switched off. */
 const silentMs = 24 * 3_600_000;
 
+const mostNamed = 10;
+
 export const sensorChecks: readonly DoctorCheck[] = [{ name: 'sensors', roles: ['cell'], run: sensors }];
 export const senderChecks: readonly DoctorCheck[] = [{ name: 'unknown senders', roles: ['cell'], run: unknownSenders }];
 
@@ -50,6 +52,12 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
       return warning(
         `${text}; no rule can apply that looks at ${lacks.join('; ')}`,
         `firebreak docs sensors/${name} says which rules need which level, and has a policy with which all of them can apply.`,
+      );
+    const unanswered = own.flatMap((one) => one.unanswered ?? []);
+    if (unanswered.length > 0)
+      return warning(
+        `${text}; no enabled playbook is made for ${unanswered.slice(-mostNamed).join('; ')}${unanswered.length > mostNamed ? ` and ${unanswered.length - mostNamed} more rules` : ''}`,
+        `firebreak playbooks coverage shows which playbook is made for which rule. Enable one, write one that matches by rule or by act, or switch the rule off at the sensor; if such alerts are expected, firebreak suppress.`,
       );
     if (Date.now() - Date.parse(last) > silentMs)
       return failure(text, 'Check whether it runs, and whether it still has the address and the token.');

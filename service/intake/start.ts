@@ -58,6 +58,8 @@ export interface IntakeOptions {
   readonly screen?: ScreenSources | undefined;
   /** Adds to an alert what it does not say by itself. */
   readonly stamps?: StampSource | undefined;
+  /** Whether an enabled playbook is made for an alert. Absent: not known. */
+  readonly isAnswered?: ((alert: Alert) => boolean) | undefined;
   /** Which sensors must report from which nodes. */
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
   /** When a number of alerts is a storm, and how people are notified. */
@@ -159,6 +161,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     dispatcher,
     screen,
     stamps: options.stamps,
+    isAnswered: options.isAnswered,
     metrics,
     health,
     storm,

@@ -55,6 +55,8 @@ interface ReceiverOptions {
   readonly screen: Screen;
   /** Absent: alerts are passed on unchanged. */
   readonly stamps?: StampSource | undefined;
+  /** Whether an enabled playbook is made for it. Absent: not known. */
+  readonly isAnswered?: ((alert: Alert) => boolean) | undefined;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
   readonly storm?: StormWatch | undefined;
@@ -266,11 +268,13 @@ export class Receiver {
       // Does not capture the alert itself: in a storm, all of them would stay in memory while the disk is written.
       const { rule } = alert;
       const seen = { rule, sensor: alert.sensor, severity: alert.severity };
+      const isAnswered = this.#options.isAnswered?.(alert) ?? true;
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
       await kept;
       metrics.accepted(severity);
       this.#options.storm?.saw(incident, seen);
       health.alert(sensor, hostOf(delivery.from, alert.node));
+      if (!isAnswered) health.unanswered(sensor, rule);
       return { status: 'accepted', id, incident };
     } catch (error) {
       const code = codeOf(error);

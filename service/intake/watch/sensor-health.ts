@@ -16,6 +16,8 @@ export interface SensorReport {
   readonly lastMessage?: { readonly at: string; readonly text: string };
   /** What its own settings leave out of its events, such as `the content of configmaps, at level Metadata`. */
   readonly lacks?: readonly string[];
+  /** Rules that arrived and that no enabled playbook is made for, the latest last. */
+  readonly unanswered?: readonly string[];
 }
 
 /** A message of a sensor about itself. */
@@ -33,12 +35,15 @@ interface Known {
   lastSeenAt: number;
   last?: { readonly at: number; readonly text: string };
   readonly lacks: Set<string>;
+  readonly unanswered: Set<string>;
 }
 
 /** One per node and kind of sensor; invented names push out the sensors that have been silent longest. */
 const mostSensors = 5_000;
 const mostText = 1_000;
 const mostLacks = 32;
+const mostUnanswered = 50;
+const longestRule = 120;
 
 /** Counts in memory what sensors sent and reported about themselves, per sensor and host. */
 export class SensorHealth {
@@ -76,6 +81,16 @@ export class SensorHealth {
     if (lacks.size < mostLacks) lacks.add(what);
   }
 
+  /** No enabled playbook is made for this rule. Any sensor may name any rule: the latest are kept, and only shown. */
+  unanswered(sensor: string, rule: string): void {
+    const { unanswered } = this.#of(sensor, undefined);
+    const name = rule.slice(0, longestRule);
+    unanswered.delete(name);
+    unanswered.add(name);
+    const [oldest] = unanswered;
+    if (unanswered.size > mostUnanswered && oldest !== undefined) unanswered.delete(oldest);
+  }
+
   /** When it was last heard, in milliseconds since 1970. */
   seenAt(sensor: string, host: string): number | undefined {
     return this.#known.peek(`${sensor}\n${host}`)?.lastSeenAt;
@@ -90,7 +105,7 @@ export class SensorHealth {
   report(): readonly SensorReport[] {
     return [...this.#known.entries()]
       .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
-      .map(([key, { alerts, messages, drops, droppedAt, lastSeenAt, last, lacks }]) => {
+      .map(([key, { alerts, messages, drops, droppedAt, lastSeenAt, last, lacks, unanswered }]) => {
         const [sensor = '', host] = key.split('\n');
         return {
           sensor,
@@ -102,13 +117,21 @@ export class SensorHealth {
           lastSeenAt: new Date(lastSeenAt).toISOString(),
           ...(last && { lastMessage: { at: new Date(last.at).toISOString(), text: last.text } }),
           ...(lacks.size > 0 && { lacks: [...lacks] }),
+          ...(unanswered.size > 0 && { unanswered: [...unanswered] }),
         };
       });
   }
 
   #of(sensor: string, host: string | undefined): Known {
     const key = host === undefined ? sensor : `${sensor}\n${host}`;
-    const known = this.#known.get(key) ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0, lacks: new Set() };
+    const known = this.#known.get(key) ?? {
+      alerts: 0,
+      messages: 0,
+      drops: 0,
+      lastSeenAt: 0,
+      lacks: new Set(),
+      unanswered: new Set(),
+    };
     known.lastSeenAt = this.#now();
     this.#known.set(key, known);
     return known;

@@ -3,7 +3,7 @@ import { quarantinePod } from '../../../core/actions/index.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
 import { headStartOf } from '../../../core/incident/head-start.ts';
-import { answering, chosenFrom, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
+import { answeredBy, answering, chosenFrom, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
 import { glob, type Match, regex } from '../../../core/playbook/match.ts';
 import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
 
@@ -155,4 +155,15 @@ test('a playbook whose match cannot be run cannot be defined', () => {
   expect(() => define({ rule: regex('(a+)\\1') })).toThrow('playbook mine: on.match.rule: "(a+)\\\\1" cannot be run');
   expect(() => define({})).toThrow(TypeError);
   expect(define({ rule: regex('^(a+)+$') }).id).toBe('mine');
+});
+
+describe('whether a playbook is made for an alert', () => {
+  const isAnswered = answeredBy([playbook('exact', { rule: 'Run shell untrusted' }), playbook('rest', 'unanswered')]);
+  test.each([
+    ['that calls for it', { calls: ['exact', 'rest'] }, true],
+    ['that has begun to count for it', { countedFor: ['exact'] }, true],
+    ['that only what takes the rest answers', { calls: ['rest'] }, false],
+    ['that nothing answers', {}, false],
+    ['of Firebreak itself', { sensor: ownSensor }, true],
+  ])('%s', (_, over, is) => expect(isAnswered({ ...alert, ...over })).toBe(is));
 });

@@ -551,6 +551,28 @@ describe('about sensors it says', () => {
     }
   });
 
+  test('which rules arrived that no playbook is made for, the latest of them', async () => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    const health = new SensorHealth(Date.now);
+    health.alert('falco', undefined);
+    for (let at = 0; at < 1_000; at += 1) health.unanswered('falco', `Rule ${at}`);
+    const control = await startControl({ directory: dir, health });
+    try {
+      const config = { ...configured(), intake: { ...configured().intake, tokens: [] } };
+      expect(health.report()[0]?.unanswered).toHaveLength(50);
+      expect(await found({ chosen: sensorChecks, config })).toMatchObject([
+        {
+          state: 'warning',
+          text: expect.stringMatching(/no enabled playbook .*Rule 999 and 40 more rules$/),
+          remedy: expect.stringContaining('by act'),
+        },
+      ]);
+    } finally {
+      await control.close();
+    }
+  });
+
   test('how to send from any sensor if the name of a token is not that of a sensor', async () => {
     const dir = join(folder, 'firebreak-state', 'spool');
     mkdirSync(dir, { recursive: true });
