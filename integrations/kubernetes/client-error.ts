@@ -9,8 +9,12 @@ export class KubernetesError extends FirebreakError {
   /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them; `Untrusted` if the server proved nothing. */
   readonly reason: string;
 
-  constructor(code: ErrorCode, detail: string, answer: { readonly status: number; readonly reason: string }) {
-    super(code, detail);
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    { remedy, ...answer }: { readonly status: number; readonly reason: string; readonly remedy?: string },
+  ) {
+    super(code, detail, { ...(remedy !== undefined && { remedy }) });
     this.name = 'KubernetesError';
     this.status = answer.status;
     this.reason = answer.reason;
@@ -43,13 +47,17 @@ export function errorOfStatus(options: {
   return new KubernetesError('FB_ERR_API_REFUSED', `the API server rejected: ${what} (${status} ${answer.reason})${why}`, answer);
 }
 
+/** What to do if nothing at the API server's address answers. */
+export const unreachableRemedy =
+  'Check the network path to it. In the chart’s pods, the NetworkPolicy firebreak-ROLE opens port 443 and networkPolicy.apiServerPort (6443), which must be the port of its own hosts: kubectl --namespace default get endpointslices.';
+
 /** A failed connection or a timeout: it is unknown whether the call took effect. */
 export function errorOfConnection(options: { readonly error: unknown; readonly what: string }): KubernetesError {
   const { error, what } = options;
   const word = faultOf(error);
   return new KubernetesError('FB_ERR_UNAVAILABLE', `${what}: ${word}`, {
     status: 0,
-    reason: untrusted.has(word) ? 'Untrusted' : '',
+    ...(untrusted.has(word) ? { reason: 'Untrusted' } : { reason: '', remedy: unreachableRemedy }),
   });
 }
 

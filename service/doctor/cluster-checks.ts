@@ -4,7 +4,7 @@ import type { Pool } from '../../core/action/action.ts';
 import { hasCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
-import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
+import { KubernetesError, unreachableRemedy } from '../../integrations/kubernetes/client-error.ts';
 import type { Role } from '../config/secrets.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { configuredManifests } from '../rbac/manifests.ts';
@@ -75,12 +75,7 @@ function withApi(
       const isAway = hasCode(error, 'FB_ERR_UNAVAILABLE');
       if (!isAway) throw error;
       if (look !== version) return [notTried('the API server cannot be reached')];
-      return [
-        failure(
-          `${api.server}: ${reasonWhy(error, 'it does not answer')}`,
-          'Check the network path to it. The chart’s pods reach it at networkPolicy.apiServerPort, the port of its own hosts: kubectl --namespace default get endpointslices.',
-        ),
-      ];
+      return [failure(`${api.server}: ${reasonWhy(error, 'it does not answer')}`, unreachableRemedy)];
     } finally {
       api.close();
     }

@@ -1,5 +1,6 @@
 import type { Pool } from '../../core/action/action.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import type { Config } from '../config/load.ts';
 import { type MissingRight, missingRightsOf } from '../rbac/missing.ts';
 import type { MissingByPool } from '../rbac/missing-report.ts';
@@ -24,6 +25,7 @@ const againMs = 15_000;
 export class RightsWatch {
   readonly #options: RightsWatchOptions;
   readonly #missing = new Map<Pool, readonly MissingRight[]>();
+  #isAway = false;
 
   constructor(options: RightsWatchOptions) {
     this.#options = options;
@@ -50,11 +52,29 @@ export class RightsWatch {
         this.#say(pool, found);
         this.#missing.set(pool, found);
       }
+      if (this.#isAway) log.info({ pools, server: api.server }, 'the API server answers again');
+      this.#isAway = false;
       return true;
     } catch (error) {
-      log.warn({ pools, reason: reasonOf(error) }, 'cannot check for missing rights');
+      if (error instanceof KubernetesError && error.status === 0) this.#sayUnreachable(error);
+      else log.warn({ pools, reason: reasonOf(error) }, 'cannot check for missing rights');
       return false;
     }
+  }
+
+  /** In full once, as whoever reads the log should not have to run the doctor for it; then briefly, until it answers. */
+  #sayUnreachable(error: KubernetesError): void {
+    const { api, pools, log } = this.#options;
+    const about = { pools, server: api.server, reason: reasonOf(error) };
+    if (this.#isAway) {
+      log.warn(about, 'the API server still does not answer');
+      return;
+    }
+    this.#isAway = true;
+    log.error(
+      { ...about, remedy: error.remedy },
+      'the API server does not answer: without it this process can do nothing in the cluster',
+    );
   }
 
   #say(pool: Pool, found: readonly MissingRight[]): void {

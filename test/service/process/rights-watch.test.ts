@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -7,7 +8,9 @@ import pino from 'pino';
 import type { Pool } from '../../../core/action/action.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
-import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { unreachableRemedy } from '../../../integrations/kubernetes/client-error.ts';
+import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { RightsWatch } from '../../../service/process/rights-watch.ts';
 import { RefusedCalls } from '../../../service/process/speakers.ts';
@@ -78,6 +81,30 @@ test('rights in Firebreak’s own namespace are checked where it runs', async ()
     [warn, 'create pods in its own namespace', ['cutConnections']],
     [warn, 'delete pods in its own namespace', ['cutConnections']],
   ]);
+});
+
+test('if the API server cannot be reached, the log says where it was looked for and what to set, as the doctor does, once', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const server = `https://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+  closed.close();
+  await once(closed, 'close');
+  const api = createKubernetesApi({
+    access: { server, context: 'lab', tls: {}, authorization: async () => undefined } as unknown as ClusterAccess,
+  });
+  try {
+    const rights = new RightsWatch({ api, pools: ['cell'], config, log });
+    expect([await rights.look(), await rights.look()]).toEqual([false, false]);
+    expect(lines).toMatchObject([
+      { level: 50, server, reason: expect.stringContaining('ECONNREFUSED'), remedy: unreachableRemedy },
+      { level: warn, server, msg: 'the API server still does not answer' },
+    ]);
+    expect(lines[0]?.remedy).toMatch(/NetworkPolicy firebreak-ROLE .* networkPolicy\.apiServerPort .* endpointslices/);
+  } finally {
+    api.close();
+  }
 });
 
 test('if nothing answers, that is reported, and what was known before stays valid', async () => {
