@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
+import type { Mode } from '../../core/assessment/response.ts';
 import { usualNamespace } from '../config/fields.ts';
 import type { SightedSensor } from './cluster-sight.ts';
 
@@ -19,6 +20,8 @@ export interface NewInstallation {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly people: readonly NewPerson[];
+  /** What it does by itself at first. Absent: it observes. */
+  readonly mode?: Mode;
   readonly sensors: readonly SightedSensor[];
   readonly slack?: { readonly appId: string; readonly teamId: string; readonly channel: string };
   /** Port of the API server's own hosts. Absent: unknown. */
@@ -34,6 +37,8 @@ export interface NewFile {
   readonly isSecret?: true;
 }
 
+/** A first day without risk. */
+export const firstMode: Mode = 'observe';
 /** Address of the chart's own Temporal through `kubectl port-forward`, and of `temporal server start-dev`. */
 export const temporalHere = '127.0.0.1:7233';
 export const configFile = 'firebreak.yaml';
@@ -121,12 +126,13 @@ function sensorsOf(sensors: readonly SightedSensor[]): object {
 }
 
 function firebreakYaml(wanted: NewInstallation): string {
-  const { cluster, temporal, kubeconfig, context, people, sensors, slack } = wanted;
+  const { cluster, temporal, kubeconfig, context, people, mode = firstMode, sensors, slack } = wanted;
   const haveKeys = withoutSlack(wanted);
   const config = {
     cluster,
     temporal: { address: temporal },
     ...(kubeconfig !== undefined && { kubernetes: { kubeconfig, ...(context !== undefined && { context }) } }),
+    response: { mode },
     intake: { tokens: [{ name: 'sensors', token: { file: tokenFile } }] },
     ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
     roster: rosterOf(people, (person) => (haveKeys.includes(person) ? publicKeyFile(person) : undefined)),
@@ -142,7 +148,7 @@ function firebreakYaml(wanted: NewInstallation): string {
 }
 
 function chartValues(
-  { cluster, temporal, installTemporal, people, sensors, slack, apiServerPort }: NewInstallation,
+  { cluster, temporal, installTemporal, people, mode = firstMode, sensors, slack, apiServerPort }: NewInstallation,
   publicKeys: Readonly<Record<string, string>>,
 ): string {
   // No pod can reach what runs on this machine.
@@ -153,6 +159,7 @@ function chartValues(
     config: {
       cluster,
       ...(!ofChart && { temporal: { address: temporal } }),
+      response: { mode },
       intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
       ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
       // The keys themselves, because no file of this folder is in the pod.

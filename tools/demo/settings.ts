@@ -126,6 +126,7 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
     temporal,
     kubernetes: { kubeconfig },
     watch: { namespaces: ['shop'] },
+    response: { mode: 'contain' },
     // Short, so that the end can be watched: an incident with nothing left to do waits that long for further alerts.
     incidents: { lingerSeconds: 3 },
     intake: { listen: { port: intakePort }, tokens: [{ name: 'falco', token: secret('falco-token', falcoToken) }] },

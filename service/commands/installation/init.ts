@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { type Mode, modes } from '../../../core/assessment/response.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { writeProblem } from '../../../core/system-error.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
@@ -15,6 +16,7 @@ import { openClusterApi } from '../../process/cluster-api.ts';
 import { type ClusterSight, lookAtCluster } from '../../setup/cluster-sight.ts';
 import {
   configFile,
+  firstMode,
   isOnThisMachine,
   type NewFile,
   type NewInstallation,
@@ -41,6 +43,7 @@ interface InitOptions extends CommonOptions {
   readonly person: readonly NewPerson[];
   readonly slack?: NonNullable<NewInstallation['slack']>;
   readonly url?: string;
+  readonly mode?: Mode;
 }
 
 const lookForMs = 10_000;
@@ -63,6 +66,11 @@ export function registerInitCommand(program: Command): void {
     .option('--kubeconfig <file>', 'the kubeconfig (default: KUBECONFIG; without one, the cluster is not read)')
     .option('--context <name>', 'the context in it (default: the current one)')
     .option('--person <id=name[:slack]>', 'who decides; may be repeated: critical decisions need at least two', person, [])
+    .option(
+      '--mode <mode>',
+      `what it does by itself: ${modes.join(', ')} (default: ${firstMode}, which writes nothing to the cluster and asks nobody)`,
+      modeOf,
+    )
     .option('--slack <app,team,channel>', 'ids of the app, the workspace and the channel (default: no Slack)', slack)
     .option('--url <url>', 'where Slack and external sensors reach it', webAddress);
   withExamples(withJson(init), [
@@ -87,6 +95,12 @@ function slack(text: string): NonNullable<NewInstallation['slack']> {
   if (appId === undefined || teamId === undefined || channel === undefined)
     throw new InvalidArgumentError('Expected three ids separated by commas, such as A0123456789,T0123456789,C0123456789.');
   return { appId, teamId, channel };
+}
+
+function modeOf(text: string): Mode {
+  const mode = modes.find((one) => one === text.trim());
+  if (mode === undefined) throw new InvalidArgumentError(`Expected one of ${modes.join(', ')}.`);
+  return mode;
 }
 
 function webAddress(text: string): string {
@@ -180,7 +194,7 @@ function tell(sight: ClusterSight | string): void {
 }
 
 function chosen(options: InitOptions, kubeconfig: string | undefined, sight: ClusterSight | undefined): NewInstallation {
-  const { cluster = 'lab', temporal = usualTemporal(sight), context, person: people, slack: app, url } = options;
+  const { cluster = 'lab', temporal = usualTemporal(sight), context, person: people, slack: app, url, mode } = options;
   if (people.length === 0)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
@@ -192,6 +206,7 @@ function chosen(options: InitOptions, kubeconfig: string | undefined, sight: Clu
     ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
     ...(context !== undefined && { context }),
     people,
+    ...(mode && { mode }),
     sensors: sight?.sensors ?? [],
     ...(sight?.apiServerPort !== undefined && { apiServerPort: sight.apiServerPort }),
     ...(app && { slack: app }),
@@ -222,12 +237,15 @@ async function ask(
             '',
             peopleOf,
           );
+    const mode =
+      options.mode ??
+      (await valid(terminal, 'Mode: observe (only reports), ask (asks people), contain (cuts pods off)', firstMode, modeOf));
     const app =
       options.slack ??
       (await valid(terminal, 'Slack: ids of app, workspace, channel (empty: none)', '', (text) =>
         text === '' ? undefined : slack(text),
       ));
-    return chosen({ ...options, cluster, temporal, person: people, ...(app && { slack: app }) }, kubeconfig, sight);
+    return chosen({ ...options, cluster, temporal, person: people, mode, ...(app && { slack: app }) }, kubeconfig, sight);
   } finally {
     terminal.close();
   }

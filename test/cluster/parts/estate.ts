@@ -131,6 +131,7 @@ async function build(options: {
 
   const shared = {
     temporal: { address: temporal.address, namespace: temporal.namespace },
+    response: { mode: 'contain' },
     // Short, so that the end can be observed: an incident with nothing left to do waits this long for further alerts.
     incidents: { lingerSeconds: 3 },
     roster: {

@@ -25,7 +25,12 @@ describe('firebreak init', () => {
     const { status, stdout } = await init(...two, '--cluster', 'prod-eu');
     expect([status, stdout]).toEqual([0, expect.stringContaining('Next:\n  firebreak config check --connect --config ')]);
     const checked = checkConfig({ path: join(folder, 'new', 'firebreak.yaml'), env: {} });
-    expect(checked).toMatchObject({ ok: true, deadEnds: [], config: { cluster: 'prod-eu' } });
+    expect(checked).toMatchObject({
+      ok: true,
+      deadEnds: [],
+      config: { cluster: 'prod-eu', response: { mode: 'observe', isModeChosen: true } },
+    });
+    expect(parse(text('values.yaml')).config.response).toEqual({ mode: 'observe' });
     expect(text('firebreak.yaml')).toMatch(/^# yaml-language-server: \$schema=\.\/firebreak\.schema\.json\n/);
     expect(JSON.parse(text('firebreak.schema.json'))).toMatchObject({ title: 'firebreak.yaml', type: 'object' });
     expect(text('ada.pem')).toContain('PRIVATE KEY');
@@ -33,6 +38,12 @@ describe('firebreak init', () => {
     expect(text('grace.pem')).toContain('PRIVATE KEY');
     for (const secret of ['alerts-token', 'ada.pem', 'secrets.yaml', 'falco-values.yaml', 'falcosidekick-values.yaml'])
       expect([secret, statSync(join(folder, 'new', secret)).mode & 0o777]).toEqual([secret, 0o600]);
+  });
+
+  test('writes the mode that was asked for, and none that does not exist', async () => {
+    expect((await init(...two, '--mode', 'everything')).stderr).toContain('observe, ask, contain');
+    await init(...two, '--mode', 'contain');
+    expect(parse(text('firebreak.yaml')).response).toEqual({ mode: 'contain' });
   });
 
   test('gives the intake token to the sensors', async () => {
@@ -174,12 +185,14 @@ describe('on a terminal', () => {
       ['Name of the cluster [lab]', 'prod-eu\n'],
       ['Address of Temporal, or install', 'temporal.example.org:7233\n'],
       ['Who decides', 'ada=Ada, grace=Grace\n'],
+      ['Mode: observe', 'ask\n'],
       ['Slack: ids', '\n'],
     ]);
     expect(shown).toContain('Next:');
     expect(parse(readFileSync(join(folder, 'firebreak', 'firebreak.yaml'), 'utf8'))).toMatchObject({
       cluster: 'prod-eu',
       temporal: { address: 'temporal.example.org:7233' },
+      response: { mode: 'ask' },
       roster: { people: [{ id: 'ada' }, { id: 'grace' }] },
     });
   });
