@@ -495,7 +495,7 @@ describe('playbooks', () => {
   test('show which custom rules nothing answers, and write a layer', async () => {
     const rules = mkdtempSync(join(folder, 'rules-'));
     const falco = (name: string) =>
-      `- rule: ${name}\n  condition: x\n  output: x\n  priority: CRITICAL\n  tags: [container, T1611]\n`;
+      `- rule: ${name}\n  condition: x\n  output: x\n  priority: CRITICAL\n  tags: [container, T1499]\n`;
     writeFileSync(join(rules, 'own.yaml'), falco('Drop and execute new binary in container') + falco('Our own rule'));
     const { status, stdout } = await firebreak(['playbooks', 'coverage', '--rules', rules, '--layer', join(rules, 'layer.json')]);
     expect([status, stdout]).toEqual([0, expect.stringContaining('50 % of 2 rules')]);
@@ -503,7 +503,7 @@ describe('playbooks', () => {
     expect(stdout).not.toContain('Drop and execute');
     expect(JSON.parse(readFileSync(join(rules, 'layer.json'), 'utf8'))).toMatchObject({
       versions: { attack: '19' },
-      techniques: [{ techniqueID: 'T1611', score: 50, comment: expect.stringMatching(/^2 rules; playbooks: /) }],
+      techniques: [{ techniqueID: 'T1499', score: 50, comment: expect.stringMatching(/^2 rules; playbooks: /) }],
     });
   });
 
