@@ -94,6 +94,7 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'evidence.read': 'order',
   'incident.started': 'order',
   'incident.exported': 'order',
+  'incident.rerun': 'order',
   'records.held': 'order',
   'records.unheld': 'order',
   'deadline.started': 'order',

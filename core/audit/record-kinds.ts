@@ -42,6 +42,7 @@ export const recordKinds = [
   'incident.opened',
   'incident.refused',
   'incident.reopened',
+  'incident.rerun',
   'incident.restarted',
   'incident.started',
   'incident.verdict',

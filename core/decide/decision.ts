@@ -8,7 +8,7 @@ import type {
   StartDeadlines,
   StopDeadlines,
 } from '../orders/deadline-order.ts';
-import type { StartIncident } from '../orders/incident-order.ts';
+import type { RerunIncident, StartIncident } from '../orders/incident-order.ts';
 import {
   approveChoice,
   controlIdOf,
@@ -41,7 +41,8 @@ export type AnyOrder =
   | ExportOrder
   | RecordOrder
   | DeadlineOrder
-  | StartIncident;
+  | StartIncident
+  | RerunIncident;
 
 /** An order that is handled at once. Orders about evidence are handled separately: its store may be slow. */
 export type PromptOrder =
@@ -56,7 +57,8 @@ export type PromptOrder =
   | SignedOrder<MeasureAvailable>
   | SignedOrder<StopDeadlines>
   | SignedOrder<RemoveContent>
-  | SignedOrder<StartIncident>;
+  | SignedOrder<StartIncident>
+  | SignedOrder<RerunIncident>;
 
 /** A decision with everything that proves it: anyone who relies on it checks all of it. */
 export interface ProvenDecision<Proposal = SignedProposal> {

@@ -29,6 +29,17 @@ export interface StartIncident extends Order {
   readonly terms: IncidentTerms;
 }
 
+/** Ends the run of an open incident, so that the cell begins it again with its current build. Takes nothing back and asks again, so one person is enough. */
+export interface RerunIncident extends Omit<Order, 'via'> {
+  readonly kind: 'incident.rerun';
+  readonly cluster: string;
+  readonly incident: string;
+  /** The run that is ended. */
+  readonly run: string;
+  /** In the person's words, redacted. */
+  readonly reason: string;
+}
+
 export type SignedIncidentOrder = SignedOrder<StartIncident>;
 
 /** Parses `namespace/name`, as people write a pod; undefined if it is not one. */

@@ -103,6 +103,7 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'restraint.end': {},
   'promotion.end': { ownKey: true },
   'incident.start': { stale: 'The signature is not recent: order it again.' },
+  'incident.rerun': { stale: 'The signature is not recent: order it again.' },
   'evidence.read': {
     groups: ({ groups }) => groups,
     may: 'read evidence',
@@ -152,6 +153,10 @@ function clusterOf(order: AnyOrder): string {
 function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
   if (order.kind === 'records.hold') return problemOfHold(order);
+  if (order.kind === 'incident.rerun')
+    return subjectOfIncident(order.incident)?.cluster === order.cluster
+      ? undefined
+      : `${order.incident} is not an incident of this cluster.`;
   if (isDeadlineOrder(order)) return problemOfDeadline(order, beliefs);
   if (order.kind === 'records.remove') return problemOfRemoval(order);
   return isPropose(order) ? problemOfProposal(order, beliefs) : undefined;

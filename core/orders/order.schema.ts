@@ -111,6 +111,15 @@ const exportIncident = z.strictObject({
   reason,
 });
 
+const rerunIncident = z.strictObject({
+  ...given,
+  kind: z.literal('incident.rerun'),
+  cluster,
+  incident: text(1_000),
+  run: text(100),
+  reason,
+});
+
 const evidenceOrder = z.strictObject({
   ...given,
   kind: z.enum(['evidence.destroy', 'evidence.hold', 'evidence.unhold']),
@@ -201,4 +210,5 @@ export const signedOrderSchema = z.union([
   signed(stopDeadlines),
   signed(removeContent),
   signed(startIncident),
+  signed(rerunIncident),
 ]);

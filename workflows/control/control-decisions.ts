@@ -73,6 +73,13 @@ export class Decisions {
         order: signed,
         ...signatureIn(signed),
       });
+    } else if (order.kind === 'incident.rerun') {
+      // Its run is also ended on the command line, once this is recorded, and the cell begins it again.
+      const { incident, run, reason } = order;
+      this.#model.record('incident.rerun', actor, `${name} has ${incident}@${run} begun again: ${reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
     } else if (order.kind === 'records.hold' || order.kind === 'records.unhold') {
       // The process that prunes records reads there what is held: nothing else stores it.
       const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'asks to end the hold';

@@ -6,10 +6,11 @@ import { reasonOption } from '../reason.ts';
 import { retiredKeyOption } from '../records/retired-key.ts';
 import { registerForkCommand } from './fork-incident.ts';
 import type { ListIncidentsOptions, ShowIncidentOptions } from './local-incidents.ts';
+import { registerRerunCommand } from './rerun-incident.ts';
 import { registerStartCommand } from './start-incident.ts';
 import type { ExportOptions } from './write-bundle.ts';
 
-/** Adds `firebreak incidents list|show|watch|start|fork`. */
+/** Adds `firebreak incidents list|show|watch|start|rerun|fork`. */
 export function registerIncidentsCommand(program: Command): void {
   const incidents = program.command('incidents').description('list, show, start and decide on incidents');
 
@@ -57,6 +58,7 @@ export function registerIncidentsCommand(program: Command): void {
     return (await import('./local-incidents.ts')).watchIncident(written, options);
   });
   registerStartCommand(incidents);
+  registerRerunCommand(incidents);
   registerForkCommand(incidents);
   registerExportCommand(incidents);
 }

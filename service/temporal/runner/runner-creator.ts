@@ -26,7 +26,7 @@ const sinksSchema = z.array(z.tuple([z.string(), z.string(), z.array(z.unknown()
 
 const setAside =
   'this run has ended its playbook runner twice and is set aside. What it has contained stays contained, and it asks nobody. ' +
-  'Correct its playbook, then terminate the run in Temporal: the cell starts the incident again';
+  'Correct its playbook, then: firebreak incidents rerun INCIDENT';
 
 /**
  * Gives a worker's workflows to processes of their own (`RunnerProcess`). If one ends, only what it was doing is lost: the next task of each of its runs is

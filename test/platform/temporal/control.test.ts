@@ -25,6 +25,9 @@ import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl, Pace } from '../../../service/cell/control/follow.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { beginningsKnownTo } from '../../../service/cell/run-ends.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { rerunIncident } from '../../../service/incidents/rerun.ts';
+import { sessionOver } from '../../../service/incidents/session.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
@@ -303,6 +306,41 @@ describe('the control workflow on a real server', () => {
     const stop = follow(build, new DecisionBook({ file: join(folder, 'book-of-silence.json'), beliefs, log }));
     const now = await eventually('its answer', () => state().catch(() => undefined));
     expect(now.incident.id).toBe(controlIdOf(cluster));
+    await stop();
+    await stopWorker();
+  });
+
+  test('puts on record who has an incident begun again and why, before exactly its open run is ended', async () => {
+    const { stop } = await anew('book-of-reruns');
+    const incident = `incident/${cluster}/shop/Deployment/rerun`;
+    const path = join(folder, 'firebreak.yaml');
+    const people = '{ people: [{ id: ana, name: Ana }], groups: { oncall: [ana], leads: [ana] } }';
+    writeFileSync(path, `cluster: ${cluster}\nintake: { tokens: [{ name: falco, token: { env: T } }] }\nroster: ${people}\n`);
+    const session = sessionOver(loadConfig({ path, env: {} }), client);
+    const signer = { keyId: 'ana', sign: async (bytes: Uint8Array) => signature(bytes, 'ana') };
+    const asked = { incident, person: 'ana', reason: 'the playbook is corrected' };
+    await expect(rerunIncident(session, asked, signer)).rejects.toMatchObject({ code: 'FB_ERR_UNKNOWN_ID' });
+    const { firstExecutionRunId: run } = await client.workflow.start('incident', {
+      workflowId: incident,
+      taskQueue: `${prefix}-nowhere`,
+      args: [],
+    });
+    const forged = { ...signer, sign: async (bytes: Uint8Array) => signature(bytes, 'ben') };
+    await expect(rerunIncident(session, asked, forged)).rejects.toMatchObject({ code: 'FB_ERR_VOTE_REFUSED' });
+    const stranger = { ...asked, person: 'nobody' };
+    await expect(rerunIncident(session, stranger, signer)).rejects.toMatchObject({ code: 'FB_ERR_VOTE_REFUSED' });
+    const described = async () => (await client.workflow.getHandle(incident, run).describe()).status.name;
+    expect(await described()).toBe('RUNNING');
+    expect(await rerunIncident(session, asked, signer)).toEqual({ run });
+    expect(await described()).toBe('TERMINATED');
+    expect((await state()).timeline).toContainEqual(
+      expect.objectContaining({
+        kind: 'incident.rerun',
+        actor: 'person/ana',
+        text: expect.stringContaining(`has ${incident}@${run} begun again: the playbook is corrected`),
+      }),
+    );
+    await expect(rerunIncident(session, asked, signer)).rejects.toMatchObject({ code: 'FB_ERR_UNKNOWN_ID' });
     await stop();
     await stopWorker();
   });
