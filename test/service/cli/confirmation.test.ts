@@ -60,6 +60,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   why: 'nothing',
   complete: 'nothing',
   completion: 'nothing',
+  explain: 'nothing',
+  'incidents rerun': 'nothing',
   get: 'nothing',
   simulate: 'nothing',
   snapshot: 'nothing',
