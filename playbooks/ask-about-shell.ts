@@ -1,7 +1,6 @@
-import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { unhurried } from './fragments/asked.ts';
-import { askIfExpected, standsAfter } from './fragments/pod.ts';
+import { containOrAsk, removing } from './fragments/pod.ts';
 
 export const askAboutShell = definePlaybook(
   {
@@ -12,24 +11,16 @@ export const askAboutShell = definePlaybook(
       minSeverity: 'info',
       requires: ['pod'],
     },
-    uses: { snapshotPodState, quarantinePod, openTicket },
+    uses: removing,
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, settle, verdict } = context;
-    // Its rule is only a notice: nothing is done to the pod automatically, but evidence that may be gone in a minute is kept.
-    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await askIfExpected(context, `Is the shell in ${alert.pod.name} yours, or expected?`);
-    if (answer.choice === 'expected') {
-      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-      return;
-    }
-    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
-    await steps.openTicket({
-      title: `A shell in ${alert.pod.namespace}/${alert.pod.name}`,
-      body: `${alert.title}\n\n${standsAfter[answer.choice]}`,
-      labels: ['firebreak', alert.severity],
+    await containOrAsk(context, {
+      question: `Is the shell in ${context.alert.pod.name} yours, or expected?`,
+      expected: 'Yes, expected',
+      ticket: 'A shell in a container',
+      todo: 'Find out who opened it: the API server’s audit log names whoever used exec. A shell that nobody opened from outside was started by what runs in the pod.',
     });
   },
 );

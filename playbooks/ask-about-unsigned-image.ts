@@ -1,7 +1,7 @@
-import { openTicket, quarantinePod, snapshotPodState, verifyImage } from '../core/actions/index.ts';
+import { verifyImage } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { unhurried } from './fragments/asked.ts';
-import { askIfExpected, standsAfter } from './fragments/pod.ts';
+import { containOrAsk, removing } from './fragments/pod.ts';
 
 export const askAboutUnsignedImage = definePlaybook(
   {
@@ -14,30 +14,24 @@ export const askAboutUnsignedImage = definePlaybook(
       minSeverity: 'low',
       requires: ['pod'],
     },
-    uses: { verifyImage, snapshotPodState, quarantinePod, openTicket },
+    uses: { ...removing, verifyImage },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, settle, note, verdict } = context;
+    const { alert, steps, settle, note } = context;
     const { image } = await settle({ image: steps.verifyImage({ pod: alert.pod }) });
     const signature = image.ok ? image.value.output.signature : 'unknown';
     // An image that nobody could check has no consequences: otherwise a registry outage would trigger all this.
-    if (signature !== 'unsigned') {
+    if (signature !== 'unsigned' && !context.containment) {
       note(`Nothing is done: the signature of the running image is ${signature === 'signed' ? 'trusted' : 'unknown'}.`);
       return;
     }
-    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await askIfExpected(context, `${alert.pod.name} runs an image without a trusted signature. Is it yours?`);
-    if (answer.choice === 'expected') {
-      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-      return;
-    }
-    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
-    await steps.openTicket({
-      title: `An unsigned image runs in ${alert.pod.namespace}/${alert.pod.name}`,
-      body: `${alert.title}\n\n${standsAfter[answer.choice]}`,
-      labels: ['firebreak', alert.severity],
+    await containOrAsk(context, {
+      question: `${alert.pod.name} runs an image${signature === 'unsigned' ? ' without a trusted signature' : ''}. Is it yours?`,
+      expected: 'Yes, expected',
+      ticket: 'An unsigned image runs',
+      todo: 'Find out who built the image and how it got into the cluster. A policy that admits only signed images keeps it out.',
     });
   },
 );

@@ -7,6 +7,7 @@ import { defaultGuardrails, type GuardrailRules } from '../core/action/guardrail
 import type { Plan } from '../core/action/plan.ts';
 import type { AppliedStep, CellActivities, DeskActivities, StepCall, WarrantActivities } from '../core/action/step.ts';
 import { quarantinePod } from '../core/actions/index.ts';
+import { isSealedFor } from '../core/assessment/containment-seal.ts';
 import type { Level } from '../core/decide/approval.ts';
 import { type EnvelopeAsking, groupsAskedBy } from '../core/decide/asking.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
@@ -30,6 +31,9 @@ interface CellEvents {
 }
 
 const hourMs = 3_600_000;
+
+/** Of no cell: what it seals counts in simulations only. */
+export const simulatedCellKey = new Uint8Array(32);
 
 /** How long to wait for evidence, as in the shipped configuration. */
 export const evidenceDeadlineMs = 30 * 60_000;
@@ -76,6 +80,7 @@ export class SimulatedCell {
         containedBy: (_, namespace) =>
           new Set([...cluster.contained].flatMap(([uid, where]) => (where === namespace ? [uid] : []))),
       },
+      isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: simulatedCellKey, nowMs: cluster.now() }),
       hasEvidence: async () => true,
       evidenceWait: { ms: evidenceDeadlineMs },
       asking: () => this.#asking,

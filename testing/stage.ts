@@ -1,5 +1,9 @@
 import type { IncidentSettings } from '../core/action/step.ts';
 import type { Alert } from '../core/alert/alert.ts';
+import { Assessor } from '../core/assessment/assessor.ts';
+import { sealContainment } from '../core/assessment/containment-seal.ts';
+import type { Assessment } from '../core/assessment/response.ts';
+import { PodStories } from '../core/assessment/stories.ts';
 import type { Level } from '../core/decide/approval.ts';
 import type { AlertBatch } from '../core/incident/incident.ts';
 import type { Roster } from '../core/people/roster.ts';
@@ -9,7 +13,7 @@ import type { Chooser, SimulateOptions } from './chooser.ts';
 import { rosterFor } from './people.ts';
 import { sampleOutputs } from './sample-output.ts';
 import type { SimulatedCall } from './simulated-actions.ts';
-import { evidenceDeadlineMs, SimulatedCell } from './simulated-cell.ts';
+import { evidenceDeadlineMs, SimulatedCell, simulatedCellKey } from './simulated-cell.ts';
 import type { StoryTeller } from './story-teller.ts';
 
 /** Maximum duration that anything is observed. */
@@ -94,9 +98,22 @@ export function createStage(parts: {
   };
 }
 
-/** All alerts that come, each this many milliseconds after the first. */
+/** All alerts that come, each this many milliseconds after the first, and assessed as a cell does. An assessment that is given stays. */
 export function alertsOf({ alert, more = [] }: SimulateOptions): readonly { readonly alert: Alert; readonly after: number }[] {
-  return [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
+  const all = [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
+  const began = Date.parse(alert.receivedAt ?? alert.time);
+  const policy = { mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'every pod' } as const;
+  const assessor = new Assessor({ stories: new PodStories(), policyOf: () => policy, key: simulatedCellKey });
+  return all.map(({ alert: one, after }) => {
+    const assessed = assessor.assessed(one, { nowMs: began + after, facts: {} });
+    return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment) } : assessed, after };
+  });
+}
+
+/** Another cell's confirmation counts for nothing here. */
+function resealed({ id, pod, time }: Alert, assessment: Assessment): Assessment {
+  if (assessment.response !== 'contain' || pod?.uid === undefined) return assessment;
+  return { ...assessment, seal: sealContainment({ podUid: pod.uid, alert: id, at: time }, simulatedCellKey) };
 }
 
 export function batchOf(alert: Alert, index: number): AlertBatch {

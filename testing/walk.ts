@@ -190,11 +190,13 @@ function circumstances(
   { alert, guardrails }: WalkOptions,
 ): readonly (readonly [Circumstance, { readonly alert: Alert; readonly guardrails?: Partial<GuardrailRules> }])[] {
   const given = { alert, ...(guardrails && { guardrails }) };
+  // Of another severity it would be assessed anew.
+  const { assessment: _, ...unassessed } = alert;
   return [
     ['as given', given],
     ...(alert.severity === on.minSeverity
       ? []
-      : [['least severity', { ...given, alert: { ...alert, severity: on.minSeverity } }] as const]),
+      : [['least severity', { ...given, alert: { ...unassessed, severity: on.minSeverity } }] as const]),
     ['caps reached', { alert, guardrails: { ...guardrails, clusterCap: 0, namespaceReserve: 0 } }],
   ];
 }

@@ -319,7 +319,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const answer = checkGuardrails(parts.rules, {
     declaration,
     plan,
-    severity: call.severity,
+    assessed: parts.isAssessed?.(call.assessed, uid) === true,
     approved: call.approval !== undefined,
     doubt: call.doubt,
     closed,
@@ -348,11 +348,10 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
 /** What no approval can allow is not put to people in the first place. */
 function mayBeAsked(run: StepRun, { parts }: Rules, closed: string | undefined): void {
   const { declaration } = found(run.action);
-  const { severity } = run.call;
-  const nothing = { doubt: undefined, ownerReplicas: undefined, held: false };
+  const nothing = { assessed: false, doubt: undefined, ownerReplicas: undefined, held: false };
   const counts = { ownerContained: 0, namespaceContained: 0, clusterContained: 0 };
   const plan = found(run.plan);
-  const answer = checkGuardrails(parts.rules, { declaration, plan, severity, closed, approved: true, ...nothing, ...counts });
+  const answer = checkGuardrails(parts.rules, { declaration, plan, closed, approved: true, ...nothing, ...counts });
   if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
 }
 

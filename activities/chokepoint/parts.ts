@@ -90,6 +90,8 @@ export interface ChokepointParts {
   readonly warrants?: WarrantRule;
   readonly now?: () => number;
   readonly steps?: StepRegister;
+  /** Whether this text is a cell's confirmation that the pod with this uid is to be cut off without people. Absent: nothing is done to a pod without them. */
+  readonly isAssessed?: (text: string | undefined, podUid: string | undefined) => boolean;
   /** Absent: remembered for as long as the process lives. */
   readonly landed?: LandedSteps;
   /** Absent: there is one cell. */

@@ -1,4 +1,3 @@
-import { atLeast, type Severity } from '../alert/severity.ts';
 import type { ResponsePolicy } from '../assessment/assessment.ts';
 import type { ErrorCode } from '../errors.ts';
 import { type ActiveRestraint, restraintReason } from '../orders/restraint.ts';
@@ -15,8 +14,6 @@ export interface GuardrailRules {
   readonly protectedNodes?: readonly string[];
   /** Firebreak's own namespace, always protected. */
   readonly ownNamespace: string;
-  /** From this severity, a reversible step with reach `pod` runs at once. */
-  readonly automaticFrom: Severity;
   /** Share of a workload's replicas that may be contained automatically; at least one pod. */
   readonly ownerShare: number;
   readonly namespaceCap: number;
@@ -35,7 +32,6 @@ export interface GuardrailRules {
 export const defaultGuardrails = {
   protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
   ownNamespace: 'firebreak',
-  automaticFrom: 'critical',
   ownerShare: 0.5,
   namespaceCap: 20,
   namespaceReserve: 3,
@@ -45,7 +41,8 @@ export const defaultGuardrails = {
 interface GuardrailFacts {
   readonly declaration: ActionDeclaration;
   readonly plan: Plan;
-  readonly severity: Severity;
+  /** Whether the cell itself has assessed the target as to be cut off without people. */
+  readonly assessed: boolean;
   /** Whether the step has a verified approval. */
   readonly approved: boolean;
   readonly doubt: string | undefined;
@@ -125,13 +122,6 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   if (again) return { ok: true };
   if (policy?.mode === 'ask')
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic in mode ask (${policy.scope})` };
-  if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
-    return {
-      ok: false,
-      code: 'FB_ERR_APPROVAL_INVALID',
-      reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
-    };
-  }
   if (restraint?.terms.mode === 'freeze')
     return {
       ok: false,
@@ -140,6 +130,13 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     };
   if (facts.doubt !== undefined)
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
+  // What ends by itself only follows up on a containment: its own plan requires one.
+  if (!facts.assessed && declaration.momentary !== true)
+    return {
+      ok: false,
+      code: 'FB_ERR_ASK_FIRST',
+      reason: `${declaration.name} is not automatic here: the assessment does not say that ${plan.target.name} is to be cut off`,
+    };
   // Whoever used break-glass takes responsibility for more than the caps allow.
   return declaration.contains && !restraint ? checkCaps(rules, facts) : { ok: true };
 }

@@ -51,6 +51,8 @@ export interface StepCall {
   readonly actors?: readonly string[];
   /** Why the alert that led to it is not enough to act on without people. */
   readonly doubt?: string;
+  /** The cell's confirmation that it has assessed the target as to be cut off without people. */
+  readonly assessed?: string;
 }
 
 export interface AppliedStep {

@@ -1,3 +1,4 @@
+import type { Assessment } from '../assessment/response.ts';
 import type { HarmlessDecision } from './coverage.ts';
 import type { Severity } from './severity.ts';
 
@@ -129,6 +130,8 @@ export interface Alert {
   readonly decided?: HarmlessDecision;
   /** Set by the cell, never by a sensor. */
   readonly facts?: AlertFacts;
+  /** What is done about it, and why. Set by the cell, never by a sensor. */
+  readonly assessment?: Assessment;
   /** Ids of the enabled playbooks that it calls for. Set by the cell. */
   readonly calls?: readonly string[];
   /** Ids of the playbooks that it would call for if it had come often enough, or if nothing else had come in time. Set by the cell. */

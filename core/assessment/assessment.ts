@@ -83,10 +83,16 @@ function wouldDo(story: PodStory, profile: Profile): Response {
   const grounds = groundsFor(story);
   const { alert, contained } = story;
   if (alert.pod === undefined || alert.doubt !== undefined) return withoutPod(story);
+  if (isOrdered(alert)) return 'contain';
   const wanted =
     profile === 'strict' ? strict(story, grounds) : profile === 'balanced' ? balanced(story, grounds) : cautious(story, grounds);
   // A pod that is cut off is asked about once: a later alert never lowers what is done, and adds no question.
   return contained && wanted === 'ask' ? 'file' : wanted;
+}
+
+/** A person of the roster has ordered it: others decide what becomes of the pod. */
+function isOrdered({ requester, severity }: Alert): boolean {
+  return requester !== undefined && severity === 'critical';
 }
 
 /** A subject that cannot be cut off, or a sensor's claim about one that is not believed. */
@@ -168,6 +174,7 @@ function reasonsFor(story: PodStory): readonly string[] {
   const counted = acts.filter((act) => act.confidence !== 'weak');
   const answered = story.answeredHarmless ?? 0;
   const told: readonly (string | false | undefined)[] = [
+    isOrdered(alert) && 'a person of the roster has ordered it',
     story.isDecoy === true && 'a decoy was touched: nothing has a reason to',
     `${alert.severity}; the rule is ${confidence}: ${confidenceWhy}`,
     novelty.comparedWith,

@@ -1,5 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import { assess } from './assessment.ts';
+import { Execs } from './execs.ts';
 import { type Profile, profiles, type Response } from './response.ts';
 import type { PodFacts, PodStories } from './stories.ts';
 
@@ -32,8 +33,7 @@ interface Book {
 export class Tally {
   readonly #stories: PodStories;
   readonly #books: readonly (readonly [Profile, Book])[];
-  /** Who has run a command in a pod, by the API server's audit log. */
-  readonly #execs = new Map<string, NonNullable<PodFacts['execBy']>>();
+  readonly #execs = new Execs();
 
   constructor(stories: PodStories, wanted: readonly Profile[] = profiles) {
     this.#stories = stories;
@@ -42,9 +42,9 @@ export class Tally {
 
   /** @param nowMs when it happened: milliseconds since 1970 */
   take(alert: Alert, nowMs: number, facts: PodFacts = {}): readonly PodDecision[] {
-    this.#noteExec(alert);
+    this.#execs.note(alert);
     const pod = alert.pod && `${alert.pod.namespace}/${alert.pod.name}`;
-    const execBy = pod === undefined ? undefined : this.#execs.get(pod);
+    const execBy = this.#execs.in(alert.pod);
     const story = this.#stories.hear(alert, { nowMs, facts: { ...(execBy && { execBy }), ...facts } });
     return this.#books.flatMap(([profile, book]): readonly PodDecision[] => {
       const contained = pod !== undefined && book.contained.has(pod);
@@ -72,14 +72,6 @@ export class Tally {
       const joins = asked ? ['it joins the question that is open about this pod, or about this rule and image'] : [];
       return [{ ...told, ...place, response: asked ? 'file' : response, pages: false, reasons: [...reasons, ...joins] }];
     });
-  }
-
-  /** An account of a program, or of the cluster itself, is no person. Without a roster the account is the person’s name. */
-  #noteExec({ apiRequest }: Alert): void {
-    if (apiRequest?.subresource !== 'exec' || apiRequest.namespace === undefined || apiRequest.name === undefined) return;
-    const account = apiRequest.impersonates ?? apiRequest.account;
-    const isPerson = !account.startsWith('system:') && apiRequest.impersonates === undefined;
-    set(this.#execs, `${apiRequest.namespace}/${apiRequest.name}`, { account, ...(isPerson && { person: account }) });
   }
 }
 

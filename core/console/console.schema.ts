@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
+import { responses } from '../assessment/response.ts';
 import { consoleRoles } from './routes.ts';
 
 // Messages between the console's server and the browser. Texts are as they were recorded, unescaped: whoever shows them must escape them. Times are ISO 8601,
@@ -213,6 +214,8 @@ const alertSample = z.object({
     .nullable(),
   doubt: text.nullable(),
   novelty: text.nullable(),
+  /** What is done about it, and the reasons. Null: its cell has not assessed it. */
+  assessment: z.object({ response: z.enum(responses), reasons: z.array(text) }).nullable(),
   mitre: z.array(text),
 });
 export type AlertSample = z.output<typeof alertSample>;

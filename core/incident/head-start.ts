@@ -16,8 +16,8 @@ export interface HeadStartRequest {
 }
 
 /**
- * The containment that the cell may begin while an alert's incident starts: of an alert whose pod is contained at once, and that an enabled playbook answers
- * which lets it be. None for an alert that is in doubt, does not identify a pod for certain, whose workload is a guess, or that waited too long.
+ * The containment that the cell may begin while an alert's incident starts: of an alert that it has assessed so, and that an enabled playbook answers which lets
+ * the pod be contained. None for an alert that is in doubt, does not identify a pod for certain, whose workload is a guess, or that waited too long.
  *
  * @param now milliseconds since 1970
  */
@@ -25,7 +25,7 @@ export function headStartOf(
   { alert, subject, receivedAt }: HeadStartRequest,
   { playbooks, now }: { readonly playbooks: readonly AnyPlaybook[]; readonly now: number },
 ): StepCall | undefined {
-  const { pod, workload, severity, doubt } = alert;
+  const { pod, workload, severity, doubt, assessment } = alert;
   if (doubt !== undefined || pod?.uid === undefined || workload === undefined || workload.guessed === true) return undefined;
   if (now - Date.parse(receivedAt) > headStartWithinMs) return undefined;
   if (!isContainedAtOnce(alert)) return undefined;
@@ -46,5 +46,6 @@ export function headStartOf(
     ownerContained: 0,
     evidence: [],
     evidenceDeadline: receivedAt,
+    ...(assessment?.seal !== undefined && { assessed: assessment.seal }),
   };
 }

@@ -12,7 +12,7 @@ export interface AskedFacts {
 
 /** The alert as it was received: what was counted and awaited for earlier playbooks says nothing about others. */
 export function unstamped(alert: Alert): Alert {
-  const { calls: _calls, countedFor: _counted, againFor: _again, facts, ...rest } = alert;
+  const { calls: _calls, countedFor: _counted, againFor: _again, assessment: _assessment, facts, ...rest } = alert;
   if (!facts) return rest;
   const { counts: _counts, missing: _missing, ...found } = facts;
   return { ...rest, facts: found };

@@ -1,6 +1,6 @@
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 
 export const askAboutExec = definePlaybook(
   {
@@ -22,15 +22,16 @@ export const askAboutExec = definePlaybook(
       minSeverity: 'low',
       requires: ['pod'],
     },
-    uses: answering,
+    uses: removing,
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, skip } = context;
+    const { alert, containment, skip } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
-    if (alert.severity === 'low') skip(`Recorded, and nobody is asked: ${who} did what many people do to debug.`);
+    if (alert.severity === 'low' && !containment) skip(`Recorded, and nobody is asked: ${who} did what many people do to debug.`);
     // The person whom the API server names as the actor may not decide about it: see `actors`.
-    await askToQuarantine(context, {
+    await containOrAsk(context, {
       question: `Does somebody other than ${who} know why they were in ${alert.pod.name}? ${alert.title}`,
       expected: 'Yes, I know about it',
       ticket: 'Commands were run in a pod',

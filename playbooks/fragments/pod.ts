@@ -80,7 +80,7 @@ export async function containOrAsk(context: Removing, words: PodQuestion, extras
  * Asks whether it is expected, while evidence is kept, and quarantines the pod if people say it is not; files a ticket unless they called it harmless. People
  * are asked even if the pod cannot be quarantined, or no longer can.
  */
-export async function askToQuarantine(
+async function askToQuarantine(
   context: Answering,
   { question, expected, ticket, todo }: PodQuestion,
   { keep = () => keepVolatile(context), next }: PodExtras = {},
@@ -124,31 +124,6 @@ export async function askToQuarantine(
   return answer.choice;
 }
 
-/** Asks whether it is expected or the pod should be quarantined. Also asks if the pod cannot be quarantined, or no longer can. */
-export async function askIfExpected(
-  {
-    alert,
-    steps,
-    ask,
-    settle,
-  }: Pick<PlaybookContext<{ readonly quarantinePod: typeof quarantinePod }, 'pod'>, 'alert' | 'steps' | 'ask' | 'settle'>,
-  question: string,
-) {
-  const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod: alert.pod }) });
-  const shared = { question, harmless: ['expected'], onSilence: 'Nothing is done to the pod. A ticket is filed.' } as const;
-  const expected = 'Yes, expected';
-  return planned.ok
-    ? ask({ ...shared, choices: { expected, quarantine: 'No' }, plan: { quarantine: planned.value } })
-    : ask({ ...shared, choices: { expected, look: 'No, look into it' } });
-}
-
-/** The state of the pod after that question, for the ticket. */
-export const standsAfter = {
-  silence: 'Nobody answered: nothing was done to the pod.',
-  look: 'It could not be quarantined. Somebody has to look into it.',
-  quarantine: 'The pod was quarantined.',
-} as const;
-
 /**
  * Asks whether to release the pod that Firebreak contains, or to delete it and rotate what it knew. If nobody answers, it stays quarantined. Evidence is kept
  * before anything is deleted.
@@ -179,7 +154,7 @@ export async function askOnceContained(
 }
 
 /** Asks the question after containment. Anything that cannot be planned is not offered; people are asked about the rest. */
-export async function releaseOrRemove(
+async function releaseOrRemove(
   context: Deciding,
   question: string,
   quarantine: Quarantine,

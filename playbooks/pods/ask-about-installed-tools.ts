@@ -2,7 +2,7 @@ import { restartWorkload, snapshotFilesystem } from '../../core/actions/index.ts
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile, type PodExtras } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, type PodExtras, removing } from '../fragments/pod.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const askAboutInstalledTools = definePlaybook(
@@ -28,13 +28,14 @@ export const askAboutInstalledTools = definePlaybook(
       minSeverity: 'info',
       requires: ['pod'],
     },
-    uses: { ...answering, snapshotFilesystem, restartWorkload },
+    uses: { ...removing, snapshotFilesystem, restartWorkload },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, ask, settle, skip } = context;
+    const { alert, containment, steps, ask, settle, skip } = context;
     const { pod, workload } = alert;
-    if (alert.severity === 'info') skip('Recorded, and nobody is asked: decoding alone is ordinary work.');
+    if (alert.severity === 'info' && !containment) skip('Recorded, and nobody is asked: decoding alone is ordinary work.');
     const keep = () => settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
     // One of us changed it: it matches its image again only after a restart.
     const next: PodExtras['next'] = async (answer) => {
@@ -51,7 +52,7 @@ export const askAboutInstalledTools = definePlaybook(
       });
       if (more.choice === 'restart') await steps.restartWorkload(input, more.approval);
     };
-    await askToQuarantine(
+    await containOrAsk(
       context,
       {
         question: `Is what ${programOf(alert)} brings into ${pod.name} meant to be there?`,

@@ -1,8 +1,8 @@
-import { deletePod, listReachableSecrets } from '../../core/actions/index.ts';
+import { listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 import { programOf } from '../fragments/words.ts';
 
 /** What most containers do all day belongs to `ask-about-unsigned-image`, which only asks about unsigned images. */
@@ -21,17 +21,19 @@ export const askAboutKubernetesApi = definePlaybook(
       minSeverity: 'info',
       requires: ['pod'],
     },
-    uses: { ...answering, listReachableSecrets, deletePod },
+    uses: { ...removing, listReachableSecrets },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, ask, settle, skip } = context;
+    const { alert, containment, steps, ask, settle, skip } = context;
     const { pod } = alert;
-    if (alert.severity === 'info') skip('Recorded, and nobody is asked: every client of the API reads its token.');
+    if (alert.severity === 'info' && !containment)
+      skip('Recorded, and nobody is asked: every client of the API reads its token.');
     const { reach } = await settle({ reach: steps.listReachableSecrets({ pod }) });
     const account = reach.ok ? reach.value.output.account : undefined;
     const wide = reach.ok ? [...reach.value.output.wide, ...reach.value.output.detours] : [];
-    const answer = await askToQuarantine(context, {
+    const answer = await containOrAsk(context, {
       question: `Is ${programOf(alert)} in ${pod.name} meant to use the Kubernetes API${account ? ` as ${account}` : ''}?`,
       expected: 'Yes, it works with the cluster',
       ticket: 'A container uses the Kubernetes API',

@@ -2,7 +2,7 @@ import { blockEgress } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { answering, askToQuarantine } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const askAboutMetadataService = definePlaybook(
@@ -14,8 +14,9 @@ export const askAboutMetadataService = definePlaybook(
       minSeverity: 'low',
       requires: ['pod'],
     },
-    uses: { ...answering, blockEgress },
+    uses: { ...removing, blockEgress },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
     const { alert } = context;
@@ -25,7 +26,7 @@ export const askAboutMetadataService = definePlaybook(
       ticket: 'A container queried the metadata service',
       todo: 'It may have the credentials of the node’s role, which are valid for hours and from anywhere. Revoke that role’s sessions at the cloud, and check the cloud’s log for what they did. Give the workload its own role, and set the hop limit of the metadata service to 1.',
     };
-    await askToQuarantine(context, words, {
+    await containOrAsk(context, words, {
       // The other pods of the workload can reach it just as well.
       next: async (answer) => {
         if (answer !== 'silence') await askToBlock(context);

@@ -2,7 +2,7 @@ import { captureTraffic } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
 export const askAboutNetworkTools = definePlaybook(
@@ -33,8 +33,9 @@ export const askAboutNetworkTools = definePlaybook(
       minSeverity: 'low',
       requires: ['pod'],
     },
-    uses: { ...answering, captureTraffic },
+    uses: { ...removing, captureTraffic },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;
@@ -42,7 +43,7 @@ export const askAboutNetworkTools = definePlaybook(
     // The target of the search shows on the wire, for as long as it goes on.
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
-    await askToQuarantine(
+    await containOrAsk(
       context,
       {
         question: `Does ${programOf(alert)} in ${alert.pod.name} belong there${to.length > 0 ? `, with ${to.join(', ')}` : ''}?`,

@@ -2,7 +2,7 @@ import { snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { actsOf } from '../fragments/acts.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { programOf } from '../fragments/words.ts';
 
 /** Below critical: `contain-dropped-binary` does not wait for people. */
@@ -34,14 +34,15 @@ export const askAboutNewBinary = definePlaybook(
       minSeverity: 'low',
       requires: ['pod'],
     },
-    uses: { ...answering, snapshotFilesystem },
+    uses: { ...removing, snapshotFilesystem },
     levels: unhurried,
+    contains: 'pod',
   },
   async (context) => {
     const { alert, steps, settle } = context;
     // The file may be deleted as soon as it runs: everything written since the start is kept while people are asked.
     const keep = () => settle({ files: steps.snapshotFilesystem({ pod: alert.pod }), volatile: keepVolatile(context) });
-    await askToQuarantine(
+    await containOrAsk(
       context,
       {
         question: `Does ${programOf(alert)} belong in ${alert.pod.name}? It is not as in its image.`,

@@ -35,8 +35,9 @@ export const containProcessInjection = definePlaybook(
     contains: 'pod',
   },
   async (context) => {
-    const { alert, steps, settle, skip } = context;
-    if (alert.severity === 'info') skip('Recorded, and nobody is asked: many runtimes check where they are loaded.');
+    const { alert, containment, steps, settle, skip } = context;
+    if (alert.severity === 'info' && !containment)
+      skip('Recorded, and nobody is asked: many runtimes check where they are loaded.');
     // Memory first: it is the only evidence, and a restart destroys it.
     const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
     await containOrAsk(

@@ -126,6 +126,7 @@ const lookEveryMs = 1_000;
 /** Stamps alerts from what this cell remembers, and reports alerts again if nothing followed in time. */
 export class CellStamps implements StampSource {
   readonly #stamps: AlertStamps;
+  readonly #assessed: ((alert: Alert, nowMs: number) => Alert) | undefined;
   /** Number of counts written. */
   #writes = 0;
   readonly #written: () => Promise<unknown>;
@@ -145,10 +146,13 @@ export class CellStamps implements StampSource {
     readonly novelty?:
       | (Omit<NoveltyOptions, 'kept'> & { readonly kept: NoveltyStore; readonly raisesSeverity: boolean })
       | undefined;
+    /** Writes onto an alert what is to be done about it. Absent: nothing is said about it. */
+    readonly assessed?: (alert: Alert, nowMs: number) => Alert;
     readonly box: Box;
     readonly log: Pick<Logger, 'error'>;
   }) {
-    const { playbooks, counts, awaited, written, novelty, box, log } = parts;
+    const { playbooks, counts, awaited, written, novelty, assessed, box, log } = parts;
+    this.#assessed = assessed;
     this.#novelty = novelty && new NoveltyMemory(novelty);
     this.#raises = novelty?.raisesSeverity === true;
     this.#written = written;
@@ -175,7 +179,9 @@ export class CellStamps implements StampSource {
   stamp(...[given, now, sender]: Parameters<StampSource['stamp']>): ReturnType<StampSource['stamp']> {
     const before = this.#writes;
     const novelty = this.#novelty?.take(given, { sender, nowMs: now });
-    const alert = this.#stamps.stamp(novelty ? withNovelty(given, novelty, this.#raises) : given, now);
+    const stamped = this.#stamps.stamp(novelty ? withNovelty(given, novelty, this.#raises) : given, now);
+    // An alert that is repeated because a time is over has been assessed, and happened only once.
+    const alert = given.againFor || !this.#assessed ? stamped : this.#assessed(stamped, now);
     // In an alert storm, most alerts change nothing that is remembered.
     return this.#writes > before || alert.countedFor ? { alert, kept: this.#written() } : { alert };
   }

@@ -5,6 +5,7 @@ import { cellContainsFirst } from '../../activities/chokepoint/containment-first
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
 import type { StepListener } from '../../core/action/step.ts';
 import { namingActors } from '../../core/alert/actors.ts';
+import { ownConfidences } from '../../core/assessment/rule-confidence.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { AskingIn } from '../../core/decide/asking.ts';
 import type { NoveltyStore } from '../../core/novelty/novelty.ts';
@@ -12,6 +13,7 @@ import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import { answeredBy } from '../../core/playbook/answering.ts';
+import { readBaseline } from '../../integrations/baseline-file.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
@@ -36,6 +38,7 @@ import type { TemporalConnected } from '../temporal/link.ts';
 import { deploymentName } from '../temporal/versions.ts';
 import { hasHandsFull } from '../temporal/workers.ts';
 import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
+import { CellAssessor, policiesOf } from './assessing.ts';
 import type { BegunBuilds } from './builds/begun-builds.ts';
 import { eitherOf, IncidentVersions } from './builds/incident-versions.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
@@ -251,12 +254,24 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       stateDir: config.stateDir,
       log,
     });
+  const assessor = new CellAssessor({
+    stateDir: config.stateDir,
+    policyOf: policiesOf(config, { playbooks: versions.playbooks, view: watch.view }),
+    own: ownConfidences(config.sensors),
+    baseline: config.response.baseline === undefined ? undefined : readBaseline(config.response.baseline),
+    podsOf: runningIn(watch.view).podsOf,
+    isContained: (uid) => pods.held().has(uid),
+    cellKey: watch.cellKey,
+    box: createBox({ keys: secrets.codecKeys }),
+    log,
+  });
   const stamps = new CellStamps({
     playbooks: versions.playbooks,
     counts: knowledge.alertCounts,
     awaited: knowledge.awaited,
     novelty: noveltyOf(config, { kept: knowledge.novelty, view: watch.view }),
     written: () => knowledge.written(),
+    assessed: (alert, nowMs) => assessor.assessed(alert, nowMs),
     box: createBox({ keys: secrets.codecKeys }),
     log,
   });
@@ -318,6 +333,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   let begun: BegunBuilds | undefined;
   raise = intake.raise;
   stamps.watch(intake.tell);
+  assessor.start();
   scheduled.open(intake.tell);
   hold.start();
   effects.start();
@@ -362,6 +378,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       stopping.abort();
       await Promise.all([hold.stop(), stamps.stop(), scheduled.stop()]);
       await intake.stop();
+      await assessor.stop();
       effects.stop();
     },
     close: () => headStarts.stop(),

@@ -4,7 +4,7 @@ import type { Worker } from '@temporalio/worker';
 import type { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { CellActivities, IncidentSettings, LookActivities } from '../../core/action/step.ts';
 import { countConnections, quarantineWorkload } from '../../core/actions/index.ts';
-import { atLeast } from '../../core/alert/severity.ts';
+import { isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
@@ -199,9 +199,7 @@ function openGateway(
       client,
       taskQueue: queues.cell,
       begins: (id, start): Beginning => {
-        const contains = start.batch.alerts.some(
-          ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
-        );
+        const contains = start.batch.alerts.some((alert) => alert.pod && isContainedAtOnce(alert));
         if (contains) first.expect(incidentIdOf(start.subject));
         const chosen = versions.of(id);
         const isRamped = chosen.build.id !== build.id;

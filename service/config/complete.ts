@@ -125,7 +125,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly streams: readonly StreamConfig[];
   readonly reports: readonly ReportConfig[];
   /** With what holds if nobody has chosen a mode. */
-  readonly response: ResponseRules & { readonly isModeChosen: boolean };
+  readonly response: ResponseRules & { readonly baseline?: string; readonly isModeChosen: boolean };
   readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
@@ -335,7 +335,7 @@ export function completeConfig(options: {
     },
     streams: completeStreams(file.streams, absolute),
     reports: completeReports(file.reports, absolute),
-    response: completeResponse(file.response),
+    response: completeResponse(file.response, absolute),
     telemetry: completeTelemetry({ file: file.telemetry, env, absolute, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),

@@ -87,11 +87,20 @@ function remedyOf({ params }: z.core.$ZodIssueCustom): string {
   return typeof remedy === 'string' ? remedy : 'Correct it: see `firebreak docs configuration`.';
 }
 
+/** Keys of earlier versions, and what to write instead. */
+const replacedKeys: Readonly<Record<string, string>> = {
+  'guardrails.automaticFrom':
+    'What is cut off without people is decided by response.profile: `strict` is nearest to `automaticFrom: high`. See `firebreak docs assessment`.',
+};
+
 function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: string): Omit<ConfigProblem, 'line'> {
   const known = knownKeys(schemaAt(schema, path)?.schema ?? schema);
   const near = nearestName(key, known);
+  const at = pathText([...path, key]);
+  const instead = replacedKeys[at];
+  if (instead !== undefined) return { path: at, problem: 'no longer read', remedy: instead };
   return {
-    path: pathText([...path, key]),
+    path: at,
     problem: 'unknown key',
     remedy: near === undefined ? `Remove it, or use one of: ${known.join(', ')}.` : `Did you mean ${near}?`,
   };

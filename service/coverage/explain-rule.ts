@@ -199,7 +199,7 @@ function containmentRefused(alert: Alert, { guardrails }: RuleSettings): string 
       ...{ action: name, effect, reach, target, changes, notes: [], inputDigest: '' },
       blastRadius: [target.name],
     },
-    severity: alert.severity,
+    assessed: true,
     approved: false,
     doubt: alert.doubt,
     ownerReplicas: undefined,

@@ -124,8 +124,8 @@ describe('caps, with a hundred calls at once', () => {
   test('a refused step, and an undone one, free their place', async () => {
     setUp();
     for (let n = 0; n < 5; n += 1) {
-      const call = callOf('quarantine', { key: `step-${n}`, severity: 'low', input: { pod: { ...pod, uid: `u-${n}` } } });
-      expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_APPROVAL_INVALID');
+      const call = callOf('quarantine', { key: `step-${n}`, assessed: 'no', input: { pod: { ...pod, uid: `u-${n}` } } });
+      expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_ASK_FIRST');
     }
     world.watchLags = true;
     const steps = calls(() => ({})).slice(0, 5);

@@ -8,7 +8,8 @@ import type { StepContext } from '../../core/action/action.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Effect, Plan, Reach } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
-import type { StepCall } from '../../core/action/step.ts';
+import { podUidOf, type StepCall } from '../../core/action/step.ts';
+import { isSealedFor, sealContainment } from '../../core/assessment/containment-seal.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
 import type { EnvelopeAsking } from '../../core/decide/asking.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -188,6 +189,7 @@ export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
     ownerContained: 0,
     evidence: [],
     evidenceDeadline: deadlinePassed,
+    assessed: assessedPod(podUidOf(over.input ?? { pod }) ?? ''),
     ...over,
   };
 }
@@ -209,10 +211,16 @@ export const evidenceOf = (uid: string): EvidenceRef => ({
   artefacts: [],
 });
 
+const cellKey = new Uint8Array(32).fill(7);
+
+/** What the cell says of a pod that is to be cut off without people. */
+export function assessedPod(podUid: string, at = now, key: Uint8Array = cellKey): string {
+  return sealContainment({ podUid, alert: 'a', at: new Date(at).toISOString() }, key);
+}
+
 export const rules: GuardrailRules = {
   protectedNamespaces: ['kube-system'],
   ownNamespace: 'firebreak',
-  automaticFrom: 'critical',
   ownerShare: 0.5,
   namespaceCap: 5,
   clusterCap: 8,
@@ -229,6 +237,7 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   asking: () => ({ playbooks: [], groups: ['oncall'] }),
   incidents: new IncidentMemory(),
   votes: new VoteMemory(),
+  isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: cellKey, nowMs: now }),
 };
 
 /** A playbook `p` that uses these actions and asks whoever is on call, as the incidents do. */

@@ -14,6 +14,7 @@ import { deskKey, outsiderKey } from '../workflows/people.ts';
 import {
   action,
   approvalOf,
+  assessedPod,
   callOf,
   chokepoint,
   context,
@@ -21,6 +22,7 @@ import {
   deadlinePassed,
   evidenceOf,
   incident,
+  now,
   planOf,
   pod,
   refusal,
@@ -136,6 +138,15 @@ describe('whatever the call says', () => {
     { nil: undefined },
   );
 
+  /** What a call, which comes through Temporal, may say that the cell has said. */
+  const confirmations = {
+    own: (uid: string) => assessedPod(uid),
+    'of another pod': () => assessedPod('uid-of-another'),
+    'of another cell': (uid: string) => assessedPod(uid, now, new Uint8Array(32).fill(8)),
+    old: (uid: string) => assessedPod(uid, now - 8 * 86_400_000),
+    'made up': (uid: string) => JSON.stringify({ version: 1, podUid: uid, alert: 'a', at: new Date(now).toISOString(), mac: '' }),
+  } as const;
+
   test('nothing destructive or in a protected namespace is applied without a valid approval of exactly that plan', async () => {
     let applied = 0;
     await fc.assert(
@@ -144,9 +155,10 @@ describe('whatever the call says', () => {
         pods,
         approvals,
         fc.constantFrom(...severities),
+        fc.constantFrom<keyof typeof confirmations>('own', 'of another pod', 'of another cell', 'old', 'made up'),
         fc.constantFrom(deadlinePassed, deadlineAhead, 'never'),
         fc.integer({ min: -5, max: 5 }),
-        async (name, target, wish, severity, evidenceDeadline, ownerContained) => {
+        async (name, target, wish, severity, confirmation, evidenceDeadline, ownerContained) => {
           const asked = wish && { ...wish, about: wish.about ?? name, approvedPod: wish.approvedPod ?? target };
           setUp();
           const effectOf = (which: string): Effect => (which === 'quarantine' ? 'reversible' : 'destructive');
@@ -177,6 +189,7 @@ describe('whatever the call says', () => {
           const call = callOf(name, {
             input: { pod: target },
             severity,
+            assessed: confirmations[confirmation](target.uid),
             evidenceDeadline,
             ownerContained,
             ...(approval ? { approval } : {}),
@@ -189,7 +202,7 @@ describe('whatever the call says', () => {
           applied += 1;
           expect(target.namespace).not.toBe('firebreak');
           if (name === 'quarantine' && !asked) {
-            expect(severity).toBe('critical');
+            expect(confirmation).toBe('own');
             expect(target.namespace).toBe('shop');
             return;
           }

@@ -10,7 +10,6 @@ import { type ChangeWindow, outsideOf } from '../../core/action/change-window.ts
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
-import { atLeast, severities } from '../../core/alert/severity.ts';
 import { modes } from '../../core/assessment/response.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -167,7 +166,7 @@ const mostly = <T>(usual: T, other: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T
 
 const worlds = fc.record({
   mode: fc.constantFrom(...modes, 'contain' as const, 'contain' as const),
-  severity: mostly('critical', fc.constantFrom(...severities), 2),
+  assessed: fc.boolean(),
   namespace: mostly('shop', fc.constantFrom('shop', 'kube-system', 'firebreak')),
   node: mostly('worker-1', fc.constant('control-1'), 3),
   people: mostly([], fc.subarray(['ana', 'ben', 'lea'])),
@@ -207,7 +206,6 @@ describe('no action gets past the guardrails', () => {
             protectedNamespaces: ['kube-*'],
             protectedNodes: ['control-*'],
             ownNamespace: 'firebreak',
-            automaticFrom: 'high',
             ownerShare: 0.5,
             namespaceCap,
             namespaceReserve: world.reserve,
@@ -233,6 +231,7 @@ describe('no action gets past the guardrails', () => {
           // Long enough ago that no step waits for evidence.
           incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
           votes: new VoteMemory(),
+          isAssessed: (text) => text === 'sealed',
           now: () => now,
           policyOn: () => ({ mode: world.mode, scope: 'a scope' }),
           restraintOn: (step) => restraintOn(world.restraints, step, now),
@@ -244,7 +243,8 @@ describe('no action gets past the guardrails', () => {
           incident,
           incidentTitle: 'cart',
           playbook: 'p',
-          severity: world.severity,
+          severity: 'critical',
+          ...(world.assessed && { assessed: 'sealed' }),
           ownerContained: world.ownerContained,
           evidence: [],
           evidenceDeadline: '2026-01-01T00:00:00Z',
@@ -313,7 +313,7 @@ describe('no action gets past the guardrails', () => {
         if (declaration.effect === 'read') return;
         expect(world.mode).toBe('contain');
         expect([declaration.effect, declaration.reach]).toEqual(['reversible', 'pod']);
-        expect(atLeast(world.severity, 'high')).toBe(true);
+        expect(world.assessed || declaration.momentary === true).toBe(true);
         expect(world.doubt).toBeUndefined();
         expect(lifted || inForce.length === 0).toBe(true);
         if (declaration.contains && !lifted) {

@@ -6,6 +6,7 @@ import { ruleSets } from '../../core/rules/known-rules.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { alertOfRule } from '../../service/coverage/payloads.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
+import { assessedAs } from '../fixtures/assessed.ts';
 
 const all = ruleSets.flatMap(({ rules }) => rules);
 
@@ -65,12 +66,14 @@ function dueAlert(name: string): Alert {
 
 const { pod, workload } = alertOf('Terminal shell in container');
 
-/** Playbook (without its pack) → alerts that take different ways through it. */
-export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
+/** The same alert, of a pod that is to be cut off. */
+const contained = (alert: Alert): Alert => ({ ...alert, assessment: assessedAs('contain') });
+
+const ways: Readonly<Record<string, readonly Alert[]>> = {
   'contain-dropped-binary': [alertOf('Drop and execute new binary in container')],
-  'ask-about-shell': [alertOf('Terminal shell in container')],
+  'ask-about-shell': [alertOf('Terminal shell in container'), contained(alertOf('Terminal shell in container'))],
   'ticket-sensitive-read': [alertOf('Read sensitive file untrusted')],
-  'ask-about-new-binary': [alertOf('Execution from /dev/shm')],
+  'ask-about-new-binary': [alertOf('Execution from /dev/shm'), contained(alertOf('Execution from /dev/shm'))],
   'contain-container-escape': [
     alertOf('Detect release_agent File Container Escapes'),
     alertOf('Mount Launched in Privileged Container'),
@@ -82,7 +85,10 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('Find AWS Credentials', { severity: 'critical' }),
     alertOf('Search Private Keys or Passwords'),
   ],
-  'ask-about-metadata-service': [alertOf('Contact EC2 Instance Metadata Service From Container')],
+  'ask-about-metadata-service': [
+    alertOf('Contact EC2 Instance Metadata Service From Container'),
+    contained(alertOf('Contact EC2 Instance Metadata Service From Container')),
+  ],
   'ask-about-kubernetes-api': [alertOf('Kubernetes Client Tool Launched in Container'), alertOf('k8s_service_account_token')],
   'contain-process-injection': [
     alertOf('PTRACE attached to process', { severity: 'critical' }),
@@ -90,10 +96,14 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('aslr_inspection'),
   ],
   'stop-destruction': [alertOf('Remove Bulk Data from Disk', { severity: 'critical' }), alertOf('Remove Bulk Data from Disk')],
-  'ask-about-network-tools': [alertOf('Launch Suspicious Network Tool in Container')],
+  'ask-about-network-tools': [
+    alertOf('Launch Suspicious Network Tool in Container'),
+    contained(alertOf('Launch Suspicious Network Tool in Container')),
+  ],
   'ask-about-installed-tools': [
     alertOf('Launch Package Management Process in Container'),
     alertOf('Decoding Payload in Container'),
+    contained(alertOf('Decoding Payload in Container')),
   ],
   'ask-about-exfiltration': [
     alertOf('Launch Remote File Copy Tools in Container', { severity: 'critical' }),
@@ -142,7 +152,10 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('Run shell untrusted', { severity: 'high' }, 'node'),
     alertOf('Run shell untrusted', {}, 'node'),
   ],
-  'ask-about-unsigned-image': [alertOf('Packet socket created in container')],
+  'ask-about-unsigned-image': [
+    alertOf('Packet socket created in container'),
+    contained(alertOf('Packet socket created in container')),
+  ],
   'quarantine-on-order': [ownAlert(ownRules.quarantine, { severity: 'critical' })],
   'ask-about-started-incident': [ownAlert(ownRules.look, { severity: 'low' })],
   'ask-about-silent-sensor': [ownAlert(ownRules.silentSensor, { severity: 'critical' })],
@@ -154,6 +167,17 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' }),
   ],
 };
+
+/** Playbook (without its pack) → alerts that take different ways through it: as a cell has assessed them, not as it would assess each alone. */
+export const waysInto: Readonly<Record<string, readonly Alert[]>> = Object.fromEntries(
+  Object.entries(ways).map(([name, alerts]) => [
+    name,
+    alerts.map((alert) => ({
+      ...alert,
+      assessment: alert.assessment ?? assessedAs(alert.severity === 'critical' ? 'contain' : 'ask'),
+    })),
+  ]),
+);
 
 /**
  * Alerts from policies that people have named themselves, each with the one playbook that answers it: by the hook alone, and when a name contains words of two

@@ -199,7 +199,7 @@ describe('a backtest', () => {
     );
     const backtest = new Backtest({ playbooks: [hasty], quietMs: minute });
     await backtest.add({ alert: podAlert(1, 0, { severity: 'high' }) });
-    expect(backtest.report().playbooks[0]).toMatchObject({ stopped: 1, refused: { FB_ERR_APPROVAL_INVALID: 1 } });
+    expect(backtest.report().playbooks[0]).toMatchObject({ stopped: 1, refused: { FB_ERR_ASK_FIRST: 1 } });
     expect(backtestCondition('stopped > 0').holds(backtest.report())).toBe(true);
   });
 });

@@ -15,6 +15,7 @@ import { askAboutShell, containDroppedBinary, ticketSensitiveRead } from '../../
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { labelOf } from '../../testing/path-line.ts';
+import { assessedAs } from '../fixtures/assessed.ts';
 import { alertOf } from './alert-of.ts';
 
 const on = { match: { rule: alertOf().rule }, minSeverity: 'critical', requires: ['pod'] } as const;
@@ -29,11 +30,15 @@ const problemsOf = async (playbook: ListedPlaybook): Promise<readonly string[]> 
 
 describe('every answer of a shipped playbook', () => {
   test('is one line, which a test can pin', async () => {
-    const { answers, problems, isCut } = await everyAnswer(askAboutShell, alertOf({ rule: 'Terminal shell in container' }));
+    const { answers, problems, isCut } = await everyAnswer(
+      askAboutShell,
+      alertOf({ rule: 'Terminal shell in container', assessment: assessedAs('ask') }),
+    );
     expect(answers).toEqual([
-      'expected: snapshotPodState; benign',
-      'quarantine: snapshotPodState, quarantinePod by oncall-1, openTicket; suspicious; quarantinePod in force',
-      'silence: snapshotPodState, openTicket',
+      'expected: captureProcesses, snapshotPodState; benign',
+      'look: captureProcesses, snapshotPodState, openTicket; suspicious',
+      'quarantine: captureProcesses, snapshotPodState, quarantinePod by oncall-1, openTicket; suspicious; quarantinePod in force',
+      'silence: captureProcesses, snapshotPodState, openTicket',
     ]);
     expect(problems).toEqual([]);
     expect(isCut).toBe(false);
@@ -42,7 +47,7 @@ describe('every answer of a shipped playbook', () => {
   test('covers the outputs of actions that the body reads, and no others', async () => {
     const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
     expect(answers).toContain(
-      'remove, rotateSecret returns nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
+      'remove, rotateSecret returns nothing: quarantinePod, captureProcesses, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
     );
     const outputs = paths.flatMap(({ turns }) =>
       turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),
@@ -263,7 +268,7 @@ describe('a person should know about', () => {
       },
     );
     expect(await problemsOf(playbook)).toContain(
-      'quarantinePod is refused: quarantinePod is automatic from critical on; this is high (least severity)',
+      'it stops: quarantinePod is not automatic here: the assessment does not say that pod/shop/cart-1 is to be cut off (least severity, silence to the engine)',
     );
   });
 

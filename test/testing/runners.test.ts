@@ -42,7 +42,7 @@ import { askAboutShell } from ${room('playbooks/index.ts')};
 test('it has no problems', async () => {
   const { problems, answers } = await everyAnswer(askAboutShell, ${alert});
   assert.deepEqual(problems, []);
-  assert.equal(answers.length, 3);
+  assert.equal(answers.length, 4);
 });
 `,
     '--test',

@@ -7,6 +7,7 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { askAboutShell, containDroppedBinary, quarantineOnOrder } from '../../playbooks/index.ts';
 import { simulate } from '../../testing/simulate.ts';
 import { type Story, tellStory } from '../../testing/story.ts';
+import { assessedAs } from '../fixtures/assessed.ts';
 import { alertOf } from './alert-of.ts';
 
 const close = defineAction({
@@ -31,6 +32,7 @@ describe('a simulation', () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'release' });
     expect(stepsOf(story)).toEqual([
       'quarantinePod done',
+      'captureProcesses done',
       'snapshotPodState done',
       'openTicket done',
       'quarantinePod undone oncall-1 oncall-2',
@@ -72,7 +74,7 @@ describe('a simulation', () => {
       'rotateSecret done oncall-1',
     ]);
     const late = await simulate(askAboutShell, {
-      alert: alertOf({ rule: 'Terminal shell in container' }),
+      alert: alertOf({ rule: 'Terminal shell in container', assessment: assessedAs('ask') }),
       answer: () => ({ choice: 'expected', level: 1 }),
     });
     expect(late.questions).toMatchObject([{ answer: 'expected', by: ['leads-1', 'leads-2'] }]);
@@ -85,7 +87,10 @@ describe('a simulation', () => {
   });
 
   test('waits for evidence before anything is destroyed, and asks whether to continue without it', async () => {
-    const options = { alert: alertOf(), failures: { snapshotPodState: 'FB_ERR_REFUSED' } } as const;
+    const options = {
+      alert: alertOf(),
+      failures: { snapshotPodState: 'FB_ERR_REFUSED', captureProcesses: 'FB_ERR_REFUSED' },
+    } as const;
     const waited = await simulate(containDroppedBinary, { ...options, answer: 'remove' });
     const deleted = waited.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1');
     expect(deleted?.at).toBeGreaterThanOrEqual(30 * 60_000);
@@ -111,9 +116,9 @@ describe('a simulation', () => {
     expect(stepsOf(story).slice(0, 3)).toEqual(['quarantinePod failed', 'snapshotPodState done', 'quarantinePod done oncall-1']);
   });
 
-  test('does not act automatically below critical', async () => {
+  test('does not act automatically on what is not assessed as to be cut off', async () => {
     const story = await simulate(quarantines, { alert: alertOf({ severity: 'high' }) });
-    expect(story).toMatchObject({ end: 'failed', error: { code: 'FB_ERR_APPROVAL_INVALID' }, left: [] });
+    expect(story).toMatchObject({ end: 'failed', error: { code: 'FB_ERR_ASK_FIRST' }, left: [] });
   });
 
   test('joins what is already in force for a second alert of the same pod', async () => {

@@ -5,6 +5,7 @@ import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approva
 import type { VoteKeys } from '../../core/decide/vote-check.ts';
 import type { AlertBatch, Subject } from '../../core/incident/incident.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { assessedAs } from '../fixtures/assessed.ts';
 
 export const subject: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' };
 
@@ -36,6 +37,7 @@ export const voteKeys: VoteKeys = {
 
 export function alertOf(over: Partial<Alert> & { readonly n?: number } = {}): Alert {
   const { n = 1, ...rest } = over;
+  const { severity = 'critical' } = rest;
   return {
     id: createHash('sha256').update(JSON.stringify(over)).digest('hex').slice(0, 32),
     sensor: 'falco',
@@ -49,6 +51,7 @@ export function alertOf(over: Partial<Alert> & { readonly n?: number } = {}): Al
     observables: [],
     tags: [],
     mitre: [],
+    assessment: assessedAs(severity === 'critical' ? 'contain' : 'ask'),
     ...rest,
   };
 }

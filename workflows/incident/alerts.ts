@@ -1,6 +1,7 @@
 import type { Alert, WorkloadRef } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
+import type { Assessment } from '../../core/assessment/response.ts';
 import { storedAlerts } from '../../core/audit/alert-archive.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
 import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
@@ -36,6 +37,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const before = model.total;
   model.lastAlertAt = nowMs();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
+  for (const { pod, assessment } of fresh)
+    if (pod?.uid !== undefined && assessment?.seal !== undefined) model.assessed.set(pod.uid, assessment.seal);
   const counts = withoutSeen(batch, fresh);
   if (counts.length === 0 && batch.counts.length > 0) return nothing;
   let raised = false;
@@ -72,6 +75,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...(alert.mitre.length > 0 && { mitre: alert.mitre.slice(0, mostTagsOnRecord) }),
         ...(alert.doubt !== undefined && { doubt: alert.doubt }),
         ...(alert.facts?.novelty && { novelty: alert.facts.novelty }),
+        ...(alert.assessment && { assessment: onRecord(alert.assessment) }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
         // An alert that came too rarely starts nothing: the record says what it was counted for.
@@ -90,6 +94,11 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     return only > 0 ? [{ ...count, count: only }] : [];
   });
   return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
+}
+
+/** The seal is for the cell alone. */
+function onRecord({ seal: _, ...assessment }: Assessment): Omit<Assessment, 'seal'> {
+  return assessment;
 }
 
 /** For people who propose to hide such alerts: the workload they certainly belong to, or why they cannot be hidden. */

@@ -11,6 +11,7 @@ import { condition } from '../world.ts';
 import type { IncidentModel } from './model.ts';
 
 const commandLineLimit = 400;
+const mostReasons = 8;
 
 /** People of the levels asked so far. */
 function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 'people' | 'requesters'> {
@@ -60,6 +61,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
         ...(alert.container?.image ? { image: alert.container.image } : {}),
         ...(signature === undefined ? {} : { signature }),
+        ...(alert.assessment ? { reasons: alert.assessment.reasons.slice(0, mostReasons) } : {}),
         ...(alert.facts?.novelty ? { novelty: alert.facts.novelty.text } : {}),
         ...(tactics.length > 0 ? { tactics } : {}),
         ...(alert.rollout ? { rollout: alert.rollout } : {}),

@@ -73,6 +73,8 @@ export class IncidentModel {
   readonly followedUp = new Set<string>();
   /** Quarantines whose effect is still to be checked, by the keys of their steps. */
   readonly effects = new Map<string, PendingEffect>();
+  /** The cell's confirmations that pods are to be cut off without people, by uid. */
+  readonly assessed = new Map<string, string>();
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
   /** Ids of people who have ordered the incident by hand: at most as many as are on the roster. */

@@ -63,6 +63,7 @@ export function stepCall(
   ].join('/');
   const uid = podUidOf(order.input);
   const others = model.holdingLeases.filter((lease) => lease.target.uid !== uid && declarationOf(lease.action).contains === true);
+  const assessed = uid === undefined ? undefined : model.assessed.get(uid);
   const waiver = evidence.waiverFor({ ...order, action: declaration.name });
   return {
     key,
@@ -81,5 +82,6 @@ export function stepCall(
     ...(waiver ? { waiver } : {}),
     ...model.namedActors,
     ...(caller.doubt === undefined ? {} : { doubt: caller.doubt }),
+    ...(assessed === undefined ? {} : { assessed }),
   };
 }

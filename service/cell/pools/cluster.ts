@@ -9,6 +9,7 @@ import type { StepRegister } from '../../../activities/chokepoint/step-register.
 import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
 import { asFailure } from '../../../activities/failures.ts';
 import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
+import { isSealedFor } from '../../../core/assessment/containment-seal.ts';
 import { eventsOf, type StepOutcome } from '../../../core/cluster/object-event.ts';
 import type { AskingIn } from '../../../core/decide/asking.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
@@ -178,6 +179,7 @@ export async function createCellPool({
     log,
     left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
     actions: cellActions({ config, secrets, api: cluster.api, watch, evidence }),
+    isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: watch.cellKey, nowMs: Date.now() }),
     census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
     hasEvidence: evidence.kept,
     steps,
@@ -247,7 +249,7 @@ export async function createPacksPool(
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells' | 'writing'> &
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells' | 'writing' | 'isAssessed'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'first' | 'alsoTell' | 'listener'> & {
       /** What people are told about a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
@@ -277,6 +279,7 @@ async function poolOf(
     stepsOfCells,
     writing,
     view,
+    isAssessed,
   } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
@@ -301,6 +304,7 @@ async function poolOf(
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
     ...(stepsOfCells && { stepsOfCells }),
+    ...(isAssessed && { isAssessed }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
   const issuer = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });

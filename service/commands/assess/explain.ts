@@ -68,7 +68,7 @@ async function explain(options: ExplainOptions): Promise<void> {
     response: config.response,
     ...(namespaceLabel && { namespaceLabels: namespaceLabel }),
     ...(workloadLabel && { workloadLabels: workloadLabel }),
-    ...(baseline !== undefined && { baseline: (await import('./baseline-file.ts')).readBaseline(baseline) }),
+    ...(baseline !== undefined && { baseline: (await import('../../../integrations/baseline-file.ts')).readBaseline(baseline) }),
   };
   const explained = explainRule(question, settings, Date.now());
   if (json) printJson(explained);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { defaultGuardrails } from '../../../core/action/guardrail.ts';
-import { severities } from '../../../core/alert/severity.ts';
 import { mostLeaseHours } from '../../../core/incident/lease.ts';
 import { namespaceNames } from '../fields.ts';
 import { changeWindows } from './change-windows-section.ts';
@@ -22,11 +21,6 @@ export const guardrails = z
           'Nodes to which nothing is done, whoever approves it. `*` stands for any characters. What runs on them is protected by its namespace.',
         examples: [['control-plane-*']],
       }),
-    automaticFrom: z
-      .enum(severities)
-      .exclude(['unknown'])
-      .default(defaultGuardrails.automaticFrom)
-      .meta({ description: 'Lowest severity at which a reversible step on one pod runs without asking.' }),
     ownerShare: z
       .number()
       .min(0)

@@ -25,6 +25,15 @@ export const response = z
       description:
         'What happens to a pod if nobody answers a question about cutting it off. `contain` can be undone and ends with its lease. In the profile `strict` it is always `contain`; in `observe` nothing happens.',
     }),
+    baseline: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .meta({
+        description:
+          'File with what is normal, from `firebreak assess --learn`: the first live day then knows it. People still decide on a sure rule that the file calls normal.',
+        examples: ['/etc/firebreak/normal.json'],
+      }),
     scopes: z
       .array(
         z.strictObject({
@@ -68,8 +77,12 @@ export const response = z
   })
   .prefault({});
 
-export function completeResponse(written: z.output<typeof response>): ResponseRules & { readonly isModeChosen: boolean } {
-  return { ...written, mode: written.mode ?? defaultResponse.mode, isModeChosen: written.mode !== undefined };
+export function completeResponse(
+  { baseline, ...written }: z.output<typeof response>,
+  absolute: (path: string) => string,
+): ResponseRules & { readonly baseline?: string; readonly isModeChosen: boolean } {
+  const from = baseline === undefined ? {} : { baseline: absolute(baseline) };
+  return { ...written, ...from, mode: written.mode ?? defaultResponse.mode, isModeChosen: written.mode !== undefined };
 }
 
 /** For an installation that nobody has chosen a mode for. */

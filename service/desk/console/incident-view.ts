@@ -360,7 +360,8 @@ function sealedAlerts(record: AuditRecord, opened: () => Uint8Array): readonly A
 }
 
 function sampleOf(alert: Alert): AlertSample {
-  const { id, time, rule, severity, title, sensor, node, pod, container, process, apiRequest, doubt, facts, mitre } = alert;
+  const { id, time, rule, severity, title, sensor, node, pod, container, process, apiRequest, doubt, facts, assessment, mitre } =
+    alert;
   const unknownProcess = { name: null, exe: null, commandLine: null, user: null, pid: null };
   return {
     ...{ id, at: time, rule, severity, title, sensor, node: node ?? null },
@@ -392,6 +393,7 @@ function sampleOf(alert: Alert): AlertSample {
       : null,
     doubt: doubt ?? null,
     novelty: facts?.novelty?.text ?? null,
+    assessment: assessment ? { response: assessment.response, reasons: [...assessment.reasons] } : null,
     mitre: [...mitre],
   };
 }

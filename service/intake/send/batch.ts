@@ -35,11 +35,11 @@ const readAtOnce = 250;
 
 /**
  * Returns what makes an alert new to an incident: another rule, pod (by uid if known) or severity; a call for other playbooks than earlier alerts, by its
- * process, its time, or how often it came; or its novelty.
+ * process, its time, or how often it came; its novelty; or that something else is to be done about it.
  */
-export function kindOf({ rule, severity, pod, calls = [], facts }: Alert): string {
+export function kindOf({ rule, severity, pod, calls = [], facts, assessment }: Alert): string {
   const where = pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : '';
-  return `${rule}\n${severity}\n${where}\n${calls.join(' ')}${facts?.novelty?.state === 'novel' ? '\nnovel' : ''}`;
+  return `${rule}\n${severity}\n${where}\n${calls.join(' ')}${facts?.novelty?.state === 'novel' ? '\nnovel' : ''}\n${assessment?.response ?? ''}`;
 }
 
 /** Returns the batch of one alert that was just accepted. */

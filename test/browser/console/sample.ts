@@ -236,6 +236,10 @@ const sample: AlertSample = {
   request: null,
   doubt: null,
   novelty: 'This program has not run in cart before.',
+  assessment: {
+    response: 'contain',
+    reasons: ['critical; the rule is sure: images do not change at run time', 'new, compared with shop/cart'],
+  },
   mitre: ['TA0003', 'T1496'],
 };
 

@@ -20,7 +20,7 @@ function refusal(contained: { owner?: number; namespace?: number; cluster?: numb
     {
       declaration: quarantinePod,
       plan,
-      severity: 'critical',
+      assessed: true,
       approved: false,
       doubt: undefined,
       ownerReplicas: 3,

@@ -7,6 +7,7 @@ import { exactRules } from '../../../core/playbook/match-alert.ts';
 import { matchesOf } from '../../../core/playbook/timed-conditions.ts';
 import { sensors } from '../../../integrations/sensors/index.ts';
 import { playbooks } from '../../../playbooks/index.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 
 const receivedAt = '2026-06-01T10:00:00.000Z';
 const alert: Alert = {
@@ -23,6 +24,7 @@ const alert: Alert = {
   observables: [],
   tags: [],
   mitre: [],
+  assessment: assessedAs('contain'),
 };
 const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
 const answering = (change: Partial<Alert>): readonly string[] =>

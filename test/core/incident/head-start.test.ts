@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type HeadStartRequest, headStartOf, headStartWithinMs } from '../../../core/incident/head-start.ts';
 import { containDroppedBinary, playbooks } from '../../../playbooks/index.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 
 const receivedAt = '2026-06-01T10:00:00.000Z';
 const now = Date.parse(receivedAt) + 40;
@@ -18,6 +19,7 @@ const alert: Alert = {
   observables: [],
   tags: [],
   mitre: [],
+  assessment: assessedAs('contain'),
 };
 const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
 const stepFor = (change: Partial<Alert> = {}, more: Partial<HeadStartRequest> = {}, at = now) =>

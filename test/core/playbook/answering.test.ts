@@ -6,6 +6,7 @@ import { headStartOf } from '../../../core/incident/head-start.ts';
 import { answeredBy, answering, chosenFrom, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
 import { glob, type Match, regex } from '../../../core/playbook/match.ts';
 import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 
 const alert: Alert = {
   id: '0123456789abcdef0123456789abcdef',
@@ -61,7 +62,10 @@ describe('of several playbooks', () => {
     const starts = { ...playbook('starts', { severity: 'critical' }), contains: 'pod' } as const;
     const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
     const stepFor = (playbooks: readonly AnyPlaybook[]) =>
-      headStartOf({ alert, subject, receivedAt: alert.time }, { playbooks, now: Date.parse(alert.time) })?.playbook;
+      headStartOf(
+        { alert: { ...alert, assessment: assessedAs('contain') }, subject, receivedAt: alert.time },
+        { playbooks, now: Date.parse(alert.time) },
+      )?.playbook;
     expect(stepFor([starts, exact])).toBe('starts');
     expect(stepFor([starts, { ...exact, priority: 1, exclusive: true }])).toBeUndefined();
   });

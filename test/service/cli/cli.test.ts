@@ -354,7 +354,7 @@ describe('config check', () => {
   test('prints the effective configuration without any secret, and finally that it is valid', async () => {
     const { status, stdout, stderr } = await asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
     expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
-    expect(stdout).toContain('automaticFrom: critical');
+    expect(stdout).toContain('clusterCap: 100');
     expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');
     expect(stdout).not.toContain('hunter2');
     expect(stdout).not.toContain(Buffer.alloc(32, 1).toString('base64'));
@@ -370,13 +370,13 @@ describe('config check', () => {
       'bad.yaml',
       configText
         .replace('ada.pem.pub', 'ada.pem.pub, missing.pem.pub')
-        .replace(/$/, 'guardrails: { clusterCap: 0, automaticFrm: high }\nplaybooks: { enabled: [ask-about-shel] }\n'),
+        .replace(/$/, 'guardrails: { clusterCap: 0, ownerShre: 1 }\nplaybooks: { enabled: [ask-about-shel] }\n'),
     );
     const { status, stdout, stderr } = await firebreak(['config', 'check', '--config', path]);
     const lines = linesOf(stderr);
     expect(lines).toEqual([
       expect.stringMatching(/^line 8, guardrails\.clusterCap: /),
-      expect.stringMatching(/^line 8, guardrails\.automaticFrm: .*Did you mean automaticFrom\?/),
+      expect.stringMatching(/^line 8, guardrails\.ownerShre: .*Did you mean ownerShare\?/),
       expect.stringMatching(/^line 6, roster\.people\[0\]\.keys\[1\]: .*missing\.pem\.pub cannot be read/),
       expect.stringMatching(
         /^line 9, playbooks\.enabled\[0\]: there is no playbook ask-about-shel\. Did you mean firebreak\/ask-about-shell\?/,

@@ -40,7 +40,6 @@ describe('a minimal file', () => {
     expect(config.audit.url).toBe(`sqlite:${join(folder, 'firebreak-state/audit.db')}`);
     expect(config.guardrails).toEqual({
       protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
-      automaticFrom: 'critical',
       ownerShare: 0.5,
       protectedNodes: [],
       namespaceCap: 20,
@@ -119,8 +118,16 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
 
 describe('an invalid file', () => {
   test('reports an unknown key with its path, its line and the nearest known name', () => {
-    expect(problems(`${minimal}guardrails:\n  automaticFrm: critical\n`)).toEqual([
-      { path: 'guardrails.automaticFrm', line: 9, problem: 'unknown key', remedy: 'Did you mean automaticFrom?' },
+    expect(problems(`${minimal}guardrails:\n  clusterCp: 5\n`)).toEqual([
+      { path: 'guardrails.clusterCp', line: 9, problem: 'unknown key', remedy: 'Did you mean clusterCap?' },
+    ]);
+    expect(problems(`${minimal}guardrails:\n  automaticFrom: high\n`)).toEqual([
+      {
+        path: 'guardrails.automaticFrom',
+        line: 9,
+        problem: 'no longer read',
+        remedy: expect.stringContaining('response.profile'),
+      },
     ]);
   });
 

@@ -259,7 +259,6 @@ describe('the cell', () => {
       rules: {
         protectedNamespaces: [],
         ownNamespace: 'firebreak',
-        automaticFrom: 'critical',
         ownerShare: 1,
         namespaceCap: 1,
         clusterCap: 1,

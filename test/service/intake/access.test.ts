@@ -11,6 +11,7 @@ import { playbooks } from '../../../playbooks/index.ts';
 import { AlertBucket } from '../../../service/intake/read/alert-bucket.ts';
 import type { HeadStart } from '../../../service/intake/send/head-start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token, until } from './parts/intake-fixture.ts';
 
 const incident = 'incident/lab/shop/Deployment/web';
@@ -181,7 +182,10 @@ describe('a sender', () => {
       const gateway = new FakeIncidentGateway();
       const begun: string[] = [];
       const headStart: HeadStart = {
-        wants: (asked) => headStartOf(asked, { playbooks, now: Date.now() }) !== undefined,
+        wants: (asked) => {
+          const alert = { ...asked.alert, assessment: assessedAs('contain') };
+          return headStartOf({ ...asked, alert }, { playbooks, now: Date.now() }) !== undefined;
+        },
         begin: async ({ alert }) => {
           begun.push(alert.rule);
           return 'contained';

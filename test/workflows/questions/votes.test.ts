@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, type SignedVote } from '../../../core/decide/approval.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { eventually } from '../../eventually.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 import { type Lab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, outsiderKey, signVote } from '../people.ts';
 import { mainQuestion, recordsIn, voteOn } from '../voting.ts';
@@ -148,10 +149,13 @@ describe('people', () => {
 
   test('call it harmless for a reason, and two of them if it is critical', async () => {
     const shell = { rule: 'Terminal shell in container' } as const;
-    const incident = await lab.start([alertOf({ ...shell, severity: 'critical' })], { playbooks: ['firebreak/ask-about-shell'] });
+    const incident = await lab.start([alertOf({ ...shell, severity: 'critical', assessment: assessedAs('ask') })], {
+      playbooks: ['firebreak/ask-about-shell'],
+    });
     const asked = await incident.question();
     expect(asked.question.choices.map(({ id, harmless, quorum }) => [id, harmless === true, quorum])).toEqual([
       ['expected', true, 2],
+      ['look', false, 1],
       ['quarantine', false, 1],
     ]);
     const card = await seen(() => lab.seen.cards.find(({ questionId }) => questionId === asked.question.id));

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Baseline } from '../../../core/assessment/stories.ts';
-import { FirebreakError } from '../../../core/errors.ts';
-import { fileProblem } from '../../../core/system-error.ts';
+import type { Baseline } from '../core/assessment/stories.ts';
+import { FirebreakError } from '../core/errors.ts';
+import { fileProblem } from '../core/system-error.ts';
 
 const baseline = z.strictObject({
   version: z.literal(1),
