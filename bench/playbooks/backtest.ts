@@ -2,7 +2,7 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { exactRules } from '../../core/playbook/match-alert.ts';
 import { playbooks } from '../../playbooks/index.ts';
-import { Backtest } from '../../testing/backtest.ts';
+import { Backtest } from '../../testing/backtest/backtest.ts';
 import { type BenchResult, loadNow, printGoals, round, say, writeResult } from '../report.ts';
 
 const alerts = Number(process.env.BENCH_COUNT ?? 100_000);

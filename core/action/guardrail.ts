@@ -62,7 +62,12 @@ interface GuardrailFacts {
   readonly clusterContained: number;
 }
 
-type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
+/** What a cap counts the pods of. */
+export type CapKind = 'owner' | 'namespace' | 'cluster';
+
+type GuardrailAnswer =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: ErrorCode; readonly reason: string; readonly cap?: CapKind };
 
 /** Describes who decides on an action, by its declaration alone. */
 export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effect' | 'reach' | 'own'>): string {
@@ -144,19 +149,37 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
 function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
   const owner = ownerCap(facts.ownerReplicas, rules.ownerShare);
   const reached = [
-    { contained: facts.ownerContained, cap: owner, of: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
-    { contained: facts.namespaceContained, cap: rules.namespaceCap, of: `${podWord(facts.namespaceContained)} of its namespace` },
+    {
+      kind: 'owner' as const,
+      contained: facts.ownerContained,
+      cap: owner,
+      of: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner`,
+    },
+    {
+      kind: 'namespace' as const,
+      contained: facts.namespaceContained,
+      cap: rules.namespaceCap,
+      of: `${podWord(facts.namespaceContained)} of its namespace`,
+    },
     // Decoys elsewhere must not buy an attacker freedom here.
     ...(facts.namespaceContained < (rules.namespaceReserve ?? 0)
       ? []
-      : [{ contained: facts.clusterContained, cap: rules.clusterCap, of: `${podWord(facts.clusterContained)} of the cluster` }]),
+      : [
+          {
+            kind: 'cluster' as const,
+            contained: facts.clusterContained,
+            cap: rules.clusterCap,
+            of: `${podWord(facts.clusterContained)} of the cluster`,
+          },
+        ]),
   ].find(({ contained, cap }) => contained >= cap);
   if (!reached) return { ok: true };
-  const { contained, cap, of } = reached;
+  const { kind, contained, cap, of } = reached;
   const elsewhere = (rules.cells ?? 1) > 1 ? ', or may be by another cell' : '';
   return {
     ok: false,
     code: 'FB_ERR_CAP_REACHED',
+    cap: kind,
     reason: `${contained} ${of} ${isOrAre(contained)} already contained${elsewhere}, and no more than ${cap} ${isOrAre(cap)} contained without people`,
   };
 }

@@ -1,5 +1,5 @@
-import { checkGuardrails, type GuardrailRules } from '../../core/action/guardrail.ts';
-import { quarantinePod } from '../../core/actions/index.ts';
+import { checkContainment } from '../../core/action/containment-check.ts';
+import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type SeverityOverrides, withConfiguredSeverity } from '../../core/alert/sensor.ts';
 import type { Severity } from '../../core/alert/severity.ts';
@@ -190,24 +190,7 @@ function effectOf(
 function containmentRefused(alert: Alert, { guardrails }: RuleSettings): string | undefined {
   const { pod } = alert;
   if (!pod) return 'it is not about a pod';
-  const target = { name: `pod/${pod.namespace}/${pod.name}`, ...(pod.uid !== undefined && { uid: pod.uid }) };
-  const changes = [{ target: target.name, what: 'cuts it off' }];
-  const { effect, reach, name } = quarantinePod;
-  const answer = checkGuardrails(guardrails, {
-    declaration: quarantinePod,
-    plan: {
-      ...{ action: name, effect, reach, target, changes, notes: [], inputDigest: '' },
-      blastRadius: [target.name],
-    },
-    assessed: true,
-    approved: false,
-    doubt: alert.doubt,
-    ownerReplicas: undefined,
-    held: false,
-    ownerContained: 0,
-    namespaceContained: 0,
-    clusterContained: 0,
-  });
+  const answer = checkContainment(guardrails, { alert, pod, counts: { owner: 0, namespace: 0, cluster: 0 } });
   return answer.ok ? undefined : answer.reason;
 }
 

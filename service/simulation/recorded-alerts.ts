@@ -16,7 +16,7 @@ import { type Box, createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
-import type { RecordedAlert } from '../../testing/backtest.ts';
+import type { RecordedAlert } from '../../testing/backtest/backtest.ts';
 import type { Environment } from '../config/fields.ts';
 import type { Config } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';

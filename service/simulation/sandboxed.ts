@@ -5,7 +5,7 @@ import { type ErrorCode, FirebreakError, isErrorCode } from '../../core/errors.t
 import { isObject } from '../../core/text/plain-json.ts';
 import { visibleLine } from '../../core/text/visible-text.ts';
 import { playbooks as shipped } from '../../playbooks/index.ts';
-import type { RecordedAlert } from '../../testing/backtest.ts';
+import type { RecordedAlert } from '../../testing/backtest/backtest.ts';
 import { readPackAt } from '../packs/pack-files.ts';
 import { type PackProgram, startPackProgram } from '../packs/pack-program.ts';
 import { packFaults } from '../packs/pack-rules.ts';

@@ -3,7 +3,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
-import { Backtest, type BacktestOptions, type BacktestReport, type RecordedAlert } from '../../testing/backtest.ts';
+import { Backtest, type BacktestOptions, type BacktestReport, type RecordedAlert } from '../../testing/backtest/backtest.ts';
 import type { SimulateOptions } from '../../testing/chooser.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert, inTime, timedText } from '../../testing/example-alert.ts';

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { ownConfidences } from '../../../core/assessment/rule-confidence.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { noveltyHours } from '../../../core/novelty/novelty.ts';
 import {
@@ -9,13 +10,13 @@ import {
   backtestCondition,
   backtestMeasures,
   type RecordedAlert,
-} from '../../../testing/backtest.ts';
+} from '../../../testing/backtest/backtest.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { rulesOf } from '../../process/rules.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { Simulations } from '../../simulation/simulations.ts';
-import { type ConfiguredOptions, durationOption, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, durationOption, positive, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
@@ -26,6 +27,7 @@ interface BacktestOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly pack?: string;
   readonly against?: string;
   readonly playbook?: readonly string[];
+  readonly replicas?: number;
   readonly failOn: readonly BacktestCondition[];
 }
 
@@ -41,6 +43,7 @@ export function registerBacktestCommand(program: Command): void {
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--against <path>', 'another version of the pack, to compare with')
         .option('--playbook <id...>', 'only these playbooks')
+        .option('--replicas <count>', 'pods of each workload, for the owner’s cap (default: those that alerts name)', positive)
         .addOption(durationOption('--quiet <duration>', 'an incident counts as over after this long without alerts', '1h'))
         .option(
           '--fail-on <condition>',
@@ -82,7 +85,7 @@ async function runOn(
   paths: readonly string[],
   options: BacktestOptions,
 ): Promise<void> {
-  const { playbook: only, quiet: quietMs, failOn, json } = options;
+  const { playbook: only, quiet: quietMs, failOn, json, replicas } = options;
   // Files need no configuration: if there is one, it determines who would have been asked and what would have been refused.
   const config = existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
   if (!config && paths.length === 0)
@@ -98,7 +101,12 @@ async function runOn(
   for (const one of [chosen, against])
     await one?.beginBacktest({
       only,
-      options: { quietMs, ...(judgesNovelty && { judgesNovelty }), ...(config && configuredBy(config)) },
+      options: {
+        quietMs,
+        ...(replicas !== undefined && { replicas }),
+        ...(judgesNovelty && { judgesNovelty }),
+        ...(config && configuredBy(config)),
+      },
     });
   const lacking = await eachAlert(paths, config, options, async (alert) => {
     await chosen.backtestOn({ alerts: [alert] });
@@ -134,7 +142,9 @@ async function eachAlert(
 }
 
 /** The relevant parts of the configuration. The sandbox gets no names, keys or accounts of people. */
-function configuredBy(config: Config): Pick<Backtested, 'roster' | 'levels' | 'guardrails' | 'params'> {
+function configuredBy(
+  config: Config,
+): Pick<Backtested, 'roster' | 'levels' | 'guardrails' | 'capWindowMinutes' | 'response' | 'own' | 'params'> {
   const { roster, incidents, playbooks } = config;
   const { people, groups, schedules, delegations } = roster;
   return {
@@ -146,6 +156,9 @@ function configuredBy(config: Config): Pick<Backtested, 'roster' | 'levels' | 'g
     },
     levels: incidents.levels.map(({ group }) => group),
     guardrails: rulesOf(config),
+    capWindowMinutes: config.guardrails.capWindowMinutes,
+    response: config.response,
+    own: ownConfidences(config.sensors),
     params: playbooks.params,
   };
 }
@@ -161,6 +174,7 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
   printFacts([
     ['alerts', `${now.alerts}${now.from === undefined ? '' : `, from ${now.from} to ${now.to}`}`],
     ['answered', compared(({ answered }) => answered)],
+    ...podFacts(now),
     ['pods touched without asking', compared(({ touched }) => touched.all)],
     ['  of harmless incidents', compared(({ touched }) => touched.benign)],
     ['  of attacks', compared(({ touched }) => touched.true_positive + touched.suspicious)],
@@ -192,6 +206,18 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
     ]);
   }
   for (const text of failed) print(styled('red', `fails: ${printable(text)}`));
+}
+
+/** What would have been done about the pod of each answered alert. */
+function podFacts({ pods }: BacktestReport): readonly (readonly [string, string])[] {
+  const { contained, held, asked, paged, filed, watched, refused } = pods;
+  const refusals = Object.entries(refused);
+  return [
+    ['  pod cut off', `${contained}; ${held} about a pod that was cut off already`],
+    ...(refusals.length === 0 ? [] : [['  not cut off', refusals.map(([by, times]) => `${by}: ${times}`).join(', ')] as const]),
+    ['  people asked', `${asked + paged}, of which ${paged} wake somebody`],
+    ['  filed, only recorded', `${filed}, ${watched}`],
+  ];
 }
 
 /** By person, if the roster says who is asked. */

@@ -1,17 +1,19 @@
-import { defaultGuardrails, type GuardrailRules } from '../core/action/guardrail.ts';
-import type { Alert } from '../core/alert/alert.ts';
-import { subjectOf } from '../core/alert/subject.ts';
-import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
-import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../core/novelty/novelty.ts';
-import { type AskedRoster, type ShiftLoad, ShiftLoads } from '../core/people/shift-load.ts';
-import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
-import { subjectKeyOf } from '../core/playbook/answering.ts';
-import type { ListedPlaybook } from '../core/playbook/pack.ts';
-import type { ParamValue } from '../core/playbook/params.ts';
-import { matchesAnyName } from '../core/text/name-pattern.ts';
-import type { Chooser } from './chooser.ts';
-import { runStory } from './simulate.ts';
-import type { Story } from './story.ts';
+import type { GuardrailRules } from '../../core/action/guardrail.ts';
+import { quarantinePod } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { subjectOf } from '../../core/alert/subject.ts';
+import type { ResponseRules } from '../../core/assessment/policy.ts';
+import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
+import type { Baseline } from '../../core/assessment/stories.ts';
+import { incidentIdOf, type Verdict } from '../../core/incident/incident.ts';
+import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../../core/novelty/novelty.ts';
+import { type AskedRoster, type ShiftLoad, ShiftLoads } from '../../core/people/shift-load.ts';
+import { AlertStamps, unstamped } from '../../core/playbook/alert-stamps.ts';
+import { subjectKeyOf } from '../../core/playbook/answering.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import type { ParamValue } from '../../core/playbook/params.ts';
+import { AssessedPods, capKinds, type PodOutcome, type PodsDone, PodTally } from './assessed-pods.ts';
+import { StoryMemory } from './stories.ts';
 
 /** A past alert, and the verdict of its incident if known. */
 export interface RecordedAlert {
@@ -33,6 +35,8 @@ interface PlaybookBacktest {
   readonly refused: Readonly<Record<string, number>>;
   /** Times that the body would have failed or never ended. */
   readonly stopped: number;
+  /** What would have been done about the pods of alerts that join a run. */
+  readonly joined: PodsDone;
 }
 
 export interface BacktestReport {
@@ -43,6 +47,8 @@ export interface BacktestReport {
   readonly playbooks: readonly PlaybookBacktest[];
   /** Rule → alerts that nothing answers, most frequent first. */
   readonly unanswered: readonly { readonly rule: string; readonly severity: string; readonly alerts: number }[];
+  /** What would have been done about the pod of each answered alert, after the assessment, the guardrails and the caps. */
+  readonly pods: PodsDone;
   /** Pods that would have been contained without asking, by the verdict of their incident. */
   readonly touched: Readonly<Record<Verdict, number>> & { readonly all: number };
   /** Group that is asked first → its questions. */
@@ -64,25 +70,24 @@ export interface BacktestOptions {
   readonly levels?: readonly string[];
   /** As configured; absent: the shipped defaults. */
   readonly guardrails?: GuardrailRules;
+  /** As configured; absent: 60. */
+  readonly capWindowMinutes?: number;
+  /** Mode, profile and scopes as configured; absent: `contain`, balanced. */
+  readonly response?: ResponseRules;
+  /** How sure rules are, as configured. */
+  readonly own?: readonly OwnConfidence[];
+  /** What is normal, from `firebreak assess --learn`. */
+  readonly baseline?: Baseline;
+  /** Number of pods of each workload. Absent: as many as alerts have named. */
+  readonly replicas?: number;
   /** Playbook → its parameters, as the configuration sets them; defaults for those not set. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
 
 /** Maximum number of bodies remembered as running: beyond that, the oldest counts as over. */
 const mostOpen = 50_000;
-/** Maximum number of alert kinds whose story is remembered, and of rules that are counted. */
-const mostStories = 5_000;
+/** Maximum number of rules that are counted. */
 const mostRules = 2_000;
-
-/** The countable result of a story. */
-interface Outcome {
-  readonly contained: number;
-  readonly automatic: readonly string[];
-  readonly refused: readonly string[];
-  /** For each question its groups, in the order in which they are asked. */
-  readonly asked: readonly (readonly string[])[];
-  readonly stopped: boolean;
-}
 
 interface Counted {
   alerts: number;
@@ -91,10 +96,12 @@ interface Counted {
   stopped: number;
   readonly automatic: Map<string, number>;
   readonly refused: Map<string, number>;
+  readonly joined: PodTally;
 }
 
 /**
- * Determines what playbooks would have done about past alerts, one after another, in constant memory. Each body runs in the simulation with the real engine,
+ * Determines what playbooks would have done about past alerts, one after another, in constant memory. Each alert is assessed and checked against guardrails and
+ * caps as in a cell, also if it joins a run. Each body runs in the simulation with the real engine,
  * with silence to every question: nobody knows what people would have answered. Alerts that differ only in names, times and titles, and in what their playbook
  * does not look at, have the same result and are simulated once; and if ten of one rule and severity had the same result whatever else they said, the others
  * are assumed to have it too.
@@ -104,6 +111,8 @@ export class Backtest {
   readonly #stories: StoryMemory;
   readonly #stamps: AlertStamps;
   readonly #novelty: NoveltyMemory | undefined;
+  readonly #pods: AssessedPods;
+  readonly #done = new PodTally();
   readonly #byId: ReadonlyMap<string, ListedPlaybook>;
   /** Playbook and subject → time of its last alert. */
   readonly #open = new Map<string, number>();
@@ -120,11 +129,20 @@ export class Backtest {
     this.#options = options;
     this.#stories = new StoryMemory(options);
     this.#loads = new ShiftLoads(options.roster);
+    this.#pods = new AssessedPods(options);
     this.#stamps = new AlertStamps({ playbooks: options.playbooks });
     this.#novelty = options.judgesNovelty && new NoveltyMemory({ ...options.judgesNovelty, imageOf: imageInAlert });
     this.#byId = new Map(options.playbooks.map((playbook) => [playbook.id, playbook]));
     for (const { id } of options.playbooks)
-      this.#counted.set(id, { alerts: 0, runs: 0, questions: 0, stopped: 0, automatic: new Map(), refused: new Map() });
+      this.#counted.set(id, {
+        alerts: 0,
+        runs: 0,
+        questions: 0,
+        stopped: 0,
+        automatic: new Map(),
+        refused: new Map(),
+        joined: new PodTally(),
+      });
   }
 
   /** Alerts must come in chronological order: conditions on frequency, or on nothing following, depend on it. */
@@ -134,14 +152,14 @@ export class Backtest {
     const at = Date.parse(given.receivedAt ?? given.time) || 0;
     for (const { alert, condition, of } of this.#stamps.over(at)) {
       this.#stamps.told(condition, of);
-      await this.#answerAll(this.#stamps.stamp(alert, at), at, 'unknown');
+      await this.#answerAll(this.#pods.repeated(this.#stamps.stamp(alert, at)), at, 'unknown');
     }
     this.#alerts += 1;
     this.#from = Math.min(this.#from, at);
     this.#to = Math.max(this.#to, at);
     const came = this.#judged(unstamped(given), at);
     this.#stamps.heard(came);
-    const alert = this.#stamps.stamp(came, at);
+    const alert = this.#pods.assessed(this.#stamps.stamp(came, at), at);
     if (await this.#answerAll(alert, at, verdict)) this.#answered += 1;
     else countRule(this.#unanswered, alert);
   }
@@ -157,29 +175,48 @@ export class Backtest {
 
   async #answerAll(alert: Alert, at: number, verdict: Verdict): Promise<boolean> {
     const answers = (alert.calls ?? []).flatMap((id) => this.#byId.get(id) ?? []);
-    for (const playbook of answers) await this.#answer(playbook, alert, at, verdict);
-    return answers.length > 0;
+    if (answers.length === 0) return false;
+    const pod = this.#pods.take(alert, { at, mayContain: answers.some(({ contains }) => contains === 'pod') });
+    this.#done.add(pod);
+    let touches = pod.done === 'contained';
+    for (const playbook of answers) {
+      const contained = await this.#answer(playbook, alert, at, pod);
+      // A body that contains the pod by itself.
+      if (contained > 0 && pod.done !== 'held') touches = true;
+    }
+    if (touches) {
+      this.#pods.hold(alert, at);
+      this.#touched.all += 1;
+      this.#touched[verdict] += 1;
+    }
+    return true;
   }
 
-  async #answer(playbook: ListedPlaybook, alert: Alert, at: number, verdict: Verdict): Promise<void> {
+  /** Returns how many of its steps would have changed something without people. */
+  async #answer(playbook: ListedPlaybook, alert: Alert, at: number, pod: PodOutcome): Promise<number> {
     const counted = this.#counted.get(playbook.id);
-    if (!counted) return;
+    if (!counted) return 0;
     counted.alerts += 1;
     const key = `${playbook.id} ${incidentIdOf(subjectOf(alert))} ${subjectKeyOf(playbook, alert)}`;
     const before = this.#open.get(key);
     this.#open.delete(key);
     this.#open.set(key, at);
     if (this.#open.size > mostOpen) for (const oldest of this.#open.keys()) if (this.#open.delete(oldest)) break;
-    if (before !== undefined && Math.abs(at - before) < this.#options.quietMs) return;
+    if (before !== undefined && Math.abs(at - before) < this.#options.quietMs) {
+      counted.joined.add(pod);
+      if (playbook.contains !== 'pod') return 0;
+      if (pod.done === 'contained') count(counted.automatic, quarantinePod.name);
+      if (pod.done === 'refused') count(counted.refused, pod.code);
+      return 0;
+    }
     counted.runs += 1;
-    const outcome = await this.#stories.outcomeOf(playbook, alert);
+    const outcome = await this.#stories.outcomeOf(playbook, alert, pod.done === 'refused' && pod.code === 'FB_ERR_CAP_REACHED');
     for (const action of outcome.automatic) count(counted.automatic, action);
     for (const code of outcome.refused) count(counted.refused, code);
     if (outcome.stopped) counted.stopped += 1;
-    this.#touched.all += outcome.contained;
-    this.#touched[verdict] += outcome.contained;
     counted.questions += outcome.asked.length;
     for (const groups of outcome.asked) this.#loads.ask(groups, at);
+    return outcome.contained;
   }
 
   report(): BacktestReport {
@@ -190,14 +227,16 @@ export class Backtest {
       answered: this.#answered,
       ...(!isEmpty && { from: new Date(this.#from).toISOString(), to: new Date(this.#to).toISOString() }),
       playbooks: [...this.#counted]
-        .map(([id, { automatic, refused, ...numbers }]) => ({
+        .map(([id, { automatic, refused, joined, ...numbers }]) => ({
           id,
           ...numbers,
+          joined: joined.done(),
           automatic: Object.fromEntries(automatic),
           refused: Object.fromEntries(refused),
         }))
         .sort((a, b) => b.alerts - a.alerts),
       unanswered: [...this.#unanswered.values()].sort((a, b) => b.alerts - a.alerts),
+      pods: this.#done.done(),
       touched: { ...this.#touched },
       questions: groups,
       ...(people && { people, askedNobody: nobody }),
@@ -226,108 +265,6 @@ function countRule(
   else counts.set(key, { rule, severity, alerts: 1 });
 }
 
-/** Everybody is silent, nothing fails, and each action returns its plainest output. */
-const inSilence: Chooser = { answer: () => undefined, failure: () => undefined, output: (_, [plainest]) => plainest?.() };
-
-/** Fields that identify an individual alert and not its kind. */
-const names: ReadonlySet<string> = new Set(['id', 'time', 'receivedAt', 'title', 'pod', 'node', 'cluster']);
-
-/** After this many different alerts of one rule and severity with the same result, the others are assumed to have it too. */
-const sureAfter = 10;
-
-/** The oldest entry is dropped first. */
-function remember<Value>(all: Map<string, Value>, key: string, value: Value): void {
-  all.set(key, value);
-  if (all.size > mostStories) for (const oldest of all.keys()) if (all.delete(oldest)) return;
-}
-
-/** What a playbook does about each kind of alert; the kind consists of everything its body looks at. */
-class StoryMemory {
-  readonly #options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>;
-  /** Namespaces in which the same alert has another result. */
-  readonly #protected: readonly string[];
-  readonly #outcomes = new Map<string, Outcome>();
-  /** Playbook, rule and severity → how often the result was the same, whatever else the alert said; no longer used after the first difference. */
-  readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
-  /** Playbook → alert fields that its body has read so far. */
-  readonly #looked = new Map<string, Set<string>>();
-
-  constructor(options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>) {
-    this.#options = options;
-    const { protectedNamespaces, ownNamespace } = options.guardrails ?? defaultGuardrails;
-    this.#protected = [...protectedNamespaces, ownNamespace];
-  }
-
-  async outcomeOf(playbook: ListedPlaybook, alert: Alert): Promise<Outcome> {
-    const { rule, severity, sensor, doubt, pod } = alert;
-    const isProtected = pod !== undefined && matchesAnyName(this.#protected, pod.namespace);
-    const kind = JSON.stringify([playbook.id, rule, severity, sensor, doubt, pod?.uid !== undefined, isProtected]);
-    const alike = this.#alike.get(kind);
-    if (alike && alike.times >= sureAfter) return alike.outcome;
-    const known = this.#outcomes.get(this.#keyOf(playbook, alert));
-    if (known) return known;
-    const looked = this.#looked.get(playbook.id) ?? new Set<string>();
-    this.#looked.set(playbook.id, looked);
-    const { guardrails, levels, params } = this.#options;
-    const options = {
-      alert,
-      params: params?.[playbook.id] ?? {},
-      ...(guardrails && { guardrails }),
-      ...(levels && { levels: levels.map((group) => ({ group, within: '1h' as const })) }),
-    };
-    const story = await runStory([seen(playbook, looked)], options, inSilence);
-    const outcome = outcomeOf(story);
-    const isSame = alike && JSON.stringify(alike.outcome) === JSON.stringify(outcome);
-    remember(this.#alike, kind, {
-      outcome,
-      times: alike === undefined ? 1 : isSame ? alike.times + 1 : Number.NEGATIVE_INFINITY,
-    });
-    // Stored by everything it has read so far.
-    remember(this.#outcomes, this.#keyOf(playbook, alert), outcome);
-    return outcome;
-  }
-
-  #keyOf({ id }: ListedPlaybook, alert: Alert): string {
-    const { rule, severity, sensor, doubt, pod, workload } = alert;
-    const looked = [...(this.#looked.get(id) ?? [])].filter((field) => !names.has(field)).sort();
-    const values = looked.map((field) => [field, (alert as unknown as Readonly<Record<string, unknown>>)[field]]);
-    return JSON.stringify([id, rule, severity, sensor, doubt, pod?.namespace, pod?.uid !== undefined, workload?.kind, values]);
-  }
-}
-
-/** The same playbook, recording which fields of the alert its body reads. */
-function seen(playbook: ListedPlaybook, looked: Set<string>): ListedPlaybook {
-  const run = (context: { readonly alert: Alert }): Promise<void> => {
-    const alert = new Proxy(context.alert, {
-      get: (target, field) => {
-        if (typeof field === 'string') looked.add(field);
-        return Reflect.get(target, field);
-      },
-      has: (target, field) => {
-        if (typeof field === 'string') looked.add(field);
-        return Reflect.has(target, field);
-      },
-      ownKeys: (target) => {
-        for (const field of Object.keys(target)) looked.add(field);
-        return Reflect.ownKeys(target);
-      },
-    });
-    return playbook.run(Object.create(context, { alert: { value: alert, enumerable: true } }) as never);
-  };
-  return { ...playbook, run };
-}
-
-function outcomeOf({ steps, questions, end }: Story): Outcome {
-  const automatic = steps.filter(({ state, approvedBy }) => state === 'done' && approvedBy.length === 0);
-  return {
-    contained: automatic.filter(({ effect }) => effect !== 'read').length,
-    automatic: automatic.map(({ action }) => action),
-    refused: steps.flatMap(({ state, code }) => (state === 'failed' && code !== undefined ? [code] : [])),
-    asked: questions.map(({ groups }) => groups),
-    stopped: end === 'failed' || end === 'endless',
-  };
-}
-
 /** A condition on a report: `touched benign > 0`. */
 export interface BacktestCondition {
   readonly text: string;
@@ -341,6 +278,7 @@ export const backtestMeasures = {
   runs: ({ playbooks }) => playbooks.reduce((sum, { runs }) => sum + runs, 0),
   stopped: ({ playbooks }) => playbooks.reduce((sum, { stopped }) => sum + stopped, 0),
   refused: ({ playbooks }) => playbooks.reduce((sum, { refused }) => sum + Object.values(refused).reduce((a, b) => a + b, 0), 0),
+  capped: ({ pods }) => capKinds.reduce((sum, kind) => sum + (pods.refused[kind] ?? 0), 0),
   questions: ({ questions }) => Object.values(questions).reduce((sum, { all }) => sum + all, 0),
   // For one person, or for a group if no roster says who is in it.
   'questions a shift': ({ questions, people = questions }) =>

@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { defaultGuardrails } from '../../core/action/guardrail.ts';
-import { openTicket, quarantinePod } from '../../core/actions/index.ts';
-import type { Alert } from '../../core/alert/alert.ts';
-import type { Match } from '../../core/playbook/match.ts';
-import { param } from '../../core/playbook/params.ts';
-import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
-import { Backtest, type BacktestReport, backtestCondition } from '../../testing/backtest.ts';
-import { alertOf } from './alert-of.ts';
+import { defaultGuardrails } from '../../../core/action/guardrail.ts';
+import { openTicket, quarantinePod } from '../../../core/actions/index.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { defaultResponse } from '../../../core/assessment/policy.ts';
+import type { Match } from '../../../core/playbook/match.ts';
+import { param } from '../../../core/playbook/params.ts';
+import { definePlaybook } from '../../../core/playbook/playbook.ts';
+import { playbooks } from '../../../playbooks/index.ts';
+import { Backtest, type BacktestReport, backtestCondition } from '../../../testing/backtest/backtest.ts';
+import { alertOf } from '../alert-of.ts';
 
 const minute = 60_000;
 const at = (ms: number): string => new Date(Date.parse('2026-11-24T00:00:00Z') + ms).toISOString();
@@ -21,7 +22,7 @@ const podAlert = (nth: number, ms: number, over: Partial<Alert> = {}): Alert =>
 
 describe('a backtest', () => {
   test('counts runs once per pod, questions and affected objects, by the verdict of the incidents', async () => {
-    const backtest = new Backtest({ playbooks, quietMs: 60 * minute });
+    const backtest = new Backtest({ playbooks, quietMs: 60 * minute, replicas: 4 });
     for (let n = 0; n < 5; n += 1) await backtest.add({ alert: podAlert(1, n * minute), verdict: 'benign' });
     await backtest.add({ alert: podAlert(2, 6 * minute), verdict: 'true_positive' });
     await backtest.add({ alert: podAlert(1, 300 * minute) });
@@ -32,7 +33,8 @@ describe('a backtest', () => {
       answered: 7,
       from: at(0),
       to: at(301 * minute),
-      touched: { all: 3, benign: 1, true_positive: 1, suspicious: 0, unknown: 1 },
+      // At last it is not new: another pod of the workload has done it.
+      touched: { all: 2, benign: 1, true_positive: 1, suspicious: 0, unknown: 0 },
       questions: { oncall: { all: 3, shifts: 1, usualShift: 3, worstShift: 3 } },
       unanswered: [{ rule: 'Nobody knows it', severity: 'low', alerts: 1 }],
     });
@@ -42,7 +44,7 @@ describe('a backtest', () => {
       runs: 3,
       questions: 3,
       stopped: 0,
-      automatic: { quarantinePod: 3, snapshotPodState: 3, openTicket: 3 },
+      automatic: { quarantinePod: 2, snapshotPodState: 3, openTicket: 3 },
     });
   });
 
@@ -99,6 +101,7 @@ describe('a backtest', () => {
       playbooks: [quarantines],
       quietMs: minute,
       guardrails,
+      replicas: 100,
       params: { 'by-group': { greeting: 'said' } },
     });
     for (let nth = 0; nth < 12; nth += 1)
@@ -185,6 +188,56 @@ describe('a backtest', () => {
       ['often', 1],
     ]);
     expect([alerts, answered]).toEqual([8, 1]);
+  });
+
+  test('says what is done about the pod of an alert that joins a run, and does not call it handled', async () => {
+    const backtest = new Backtest({ playbooks, quietMs: 60 * minute });
+    const unshare = { rule: 'Change namespace privileges via unshare', severity: 'low' } as const;
+    const grave = { rule: 'Detect release_agent File Container Escapes', severity: 'critical' } as const;
+    await backtest.add({ alert: podAlert(1, 0, unshare), verdict: 'true_positive' });
+    await backtest.add({ alert: podAlert(1, 24_000, grave), verdict: 'true_positive' });
+    await backtest.add({ alert: podAlert(1, 30_000, grave), verdict: 'true_positive' });
+    const report = backtest.report();
+    expect(report.touched).toMatchObject({ all: 1, true_positive: 1 });
+    expect(report.pods).toMatchObject({ contained: 1, held: 1 });
+    expect(report.playbooks.find(({ id }) => id === 'firebreak/contain-container-escape')).toMatchObject({
+      ...{ alerts: 3, runs: 1 },
+      joined: { contained: 1, held: 1 },
+      automatic: { quarantinePod: 1 },
+    });
+  });
+
+  test('counts each containment against the caps, and names the cap that refuses one', async () => {
+    const caps = { ...defaultGuardrails, namespaceCap: 2, namespaceReserve: 1, clusterCap: 3 };
+    const backtest = new Backtest({ playbooks, quietMs: 60 * minute, guardrails: caps, replicas: 4 });
+    const of = (namespace: string, owner: string, nth: number, ms: number) =>
+      podAlert(nth, ms, {
+        pod: { namespace, name: `${owner}-${nth}`, uid: `${namespace}-${owner}-${nth}` },
+        workload: { kind: 'Deployment', namespace, name: owner },
+      });
+    // Of four pods of an owner, two; of a namespace, two; of the cluster, three, and one more where nothing is contained yet.
+    for (let nth = 0; nth < 3; nth += 1) await backtest.add({ alert: of('shop', 'cart', nth, nth * 1_000) });
+    await backtest.add({ alert: of('shop', 'web', 1, 4_000) });
+    await backtest.add({ alert: of('bank', 'web', 1, 5_000) });
+    await backtest.add({ alert: of('bank', 'api', 1, 6_000) });
+    await backtest.add({ alert: of('mail', 'web', 1, 7_000) });
+    expect(backtest.report().pods).toMatchObject({
+      contained: 4,
+      refused: { 'cap of the owner': 1, 'cap of the namespace': 1, 'cap of the cluster': 1 },
+    });
+    expect(backtestCondition('capped = 3').holds(backtest.report())).toBe(true);
+    // The window is over: the caps are free again.
+    await backtest.add({ alert: of('shop', 'pay', 1, 61 * minute + 7_000) });
+    expect(backtest.report().pods.contained).toBe(5);
+    expect(backtest.report().playbooks[0]).toMatchObject({ refused: { FB_ERR_CAP_REACHED: 3 } });
+  });
+
+  test('goes by mode, profile and scopes', async () => {
+    const response = { ...defaultResponse, mode: 'observe', scopes: [{ namespaces: ['shop'], mode: 'ask' }] } as const;
+    const backtest = new Backtest({ playbooks, quietMs: minute, response });
+    await backtest.add({ alert: podAlert(1, 0) });
+    await backtest.add({ alert: podAlert(2, 0, { pod: { namespace: 'bank', name: 'a', uid: 'a' } }) });
+    expect(backtest.report()).toMatchObject({ pods: { contained: 0, paged: 1, filed: 1 }, touched: { all: 0 } });
   });
 
   test('reports where steps would be refused and bodies stop', async () => {
