@@ -1,7 +1,7 @@
+import { captureProcesses, deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { actsOf } from './fragments/acts.ts';
-import { urgent } from './fragments/asked.ts';
-import { containOrAsk, removing } from './fragments/pod.ts';
+import { containOrAsk, releaseOrRemove } from './fragments/pod.ts';
 
 export const containDroppedBinary = definePlaybook(
   {
@@ -17,16 +17,37 @@ export const containDroppedBinary = definePlaybook(
       minSeverity: 'critical',
       requires: ['pod'],
     },
-    uses: removing,
-    levels: urgent,
+    uses: { quarantinePod, snapshotPodState, captureProcesses, rotateSecret, deletePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '15m', page: true },
+      { group: 'leads', within: '1h', page: true },
+    ],
     contains: 'pod',
   },
   async (context) => {
-    await containOrAsk(context, {
-      question: `Is the new binary in ${context.alert.pod.name} expected?`,
-      expected: 'Yes, one of our tools or builds',
-      ticket: 'A new binary ran',
-      todo: 'Look the program up by its hash, and find out how it got there: by which process, from which address.',
+    const { alert, steps, settle, containment } = context;
+    if (!containment) {
+      await containOrAsk(context, {
+        question: `Is the new binary in ${alert.pod.name} expected?`,
+        expected: 'Yes, one of our tools or builds',
+        ticket: 'A new binary ran',
+        todo: 'Look the program up by its hash, and find out how it got there: by which process, from which address.',
+      });
+      return;
+    }
+    // Keeps evidence that may be gone in a minute while the pod is cut off, even if that takes long or is refused.
+    const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    const quarantine = await containment;
+    // The ticket system may be down for hours: people are asked anyway.
+    const filed = settle({
+      ticket: steps.openTicket({
+        title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether to release it, or to delete it and rotate its secrets as far as possible.`,
+        labels: ['firebreak', alert.severity],
+      }),
     });
+    await kept;
+    await releaseOrRemove(context, `Is the new binary in ${alert.pod.name} expected?`, quarantine, kept);
+    await filed;
   },
 );

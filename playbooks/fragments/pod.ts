@@ -154,7 +154,7 @@ export async function askOnceContained(
 }
 
 /** Asks the question after containment. Anything that cannot be planned is not offered; people are asked about the rest. */
-async function releaseOrRemove(
+export async function releaseOrRemove(
   context: Deciding,
   question: string,
   quarantine: Quarantine,

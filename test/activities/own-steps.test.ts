@@ -42,6 +42,8 @@ function seen(stamp: string | undefined, over: Record<string, unknown> = {}): Al
     user: { username: poolAccount },
     userAgent: `${stampPrefix}${stamp}`,
     objectRef: { resource: 'secrets', namespace: 'shop', name: 'db', apiVersion: 'v1' },
+    // Elsewhere each time: a Secret that the same caller reads again is no alert.
+    sourceIPs: [`192.0.2.${events}`],
     responseStatus: { code: 200 },
     requestReceivedTimestamp: new Date(now).toISOString(),
     ...over,

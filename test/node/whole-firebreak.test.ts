@@ -48,10 +48,14 @@ function writePackThatLooks(folder: string): string {
     readFileSync(join(projectRoot(), 'playbooks', file), 'utf8')
       .replaceAll(/'(\.\.\/)+core\/actions\/index\.ts'/g, "'firebreak/actions'")
       .replaceAll(/'(\.\.\/)+core\/(playbook\/playbook|alert\/alert)\.ts'/g, "'firebreak/playbook'");
-  const names = Object.keys(looks);
+  // The playbook itself uses the first.
+  const names = Object.keys(looks).filter((name) => name !== 'captureProcesses');
   const looking = Object.entries(looks).map(([action, input]) => `${action}: steps.${action}(${input})`);
   const changes = {
-    'import { deletePod': `import { ${names.join(', ')}, deletePod`,
+    'import { captureProcesses, deletePod': `import { captureProcesses, ${names.join(', ')}, deletePod`,
+    // What a pack cannot import.
+    "import { actsOf } from './fragments/acts.ts';\n": '',
+    "          actsOf('new-binary'),\n": '',
     'openTicket },': `openTicket, ${names.join(', ')} },`,
     "contains: 'pod',": "contains: 'pod',\n    priority: 100,\n    exclusive: true,",
     'await kept;': `await kept;\n    await settle({ ${looking.join(', ')} });`,

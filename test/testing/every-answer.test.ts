@@ -47,7 +47,7 @@ describe('every answer of a shipped playbook', () => {
   test('covers the outputs of actions that the body reads, and no others', async () => {
     const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
     expect(answers).toContain(
-      'remove, rotateSecret returns nothing: quarantinePod, captureProcesses, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
+      'remove, rotateSecret returns nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
     );
     const outputs = paths.flatMap(({ turns }) =>
       turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),

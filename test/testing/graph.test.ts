@@ -35,7 +35,7 @@ test('people see titles of actions, names of undo steps, and what is still in fo
   const texts = graphForPeople(containDroppedBinary, graphOf(paths)).nodes.map(({ text }) => text);
   expect(texts).toEqual(
     expect.arrayContaining([
-      'Quarantine the pod\nKeep the container’s processes, open files and sockets\nKeep the pod’s state as evidence\nOpen a ticket',
+      'Quarantine the pod\nKeep the pod’s state as evidence\nOpen a ticket',
       'Release pod',
       'harmless',
       'nobody has answered\nstill quarantined',

@@ -32,7 +32,6 @@ describe('a simulation', () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'release' });
     expect(stepsOf(story)).toEqual([
       'quarantinePod done',
-      'captureProcesses done',
       'snapshotPodState done',
       'openTicket done',
       'quarantinePod undone oncall-1 oncall-2',
@@ -89,7 +88,7 @@ describe('a simulation', () => {
   test('waits for evidence before anything is destroyed, and asks whether to continue without it', async () => {
     const options = {
       alert: alertOf(),
-      failures: { snapshotPodState: 'FB_ERR_REFUSED', captureProcesses: 'FB_ERR_REFUSED' },
+      failures: { snapshotPodState: 'FB_ERR_REFUSED' },
     } as const;
     const waited = await simulate(containDroppedBinary, { ...options, answer: 'remove' });
     const deleted = waited.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1');

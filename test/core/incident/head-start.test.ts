@@ -39,9 +39,9 @@ describe('a head start', () => {
   });
 
   test.each<[string, Partial<Alert>]>([
-    ['below the severity of the playbook', { severity: 'high' }],
+    ['that is not assessed as to be cut off', { assessment: assessedAs('ask') }],
     ['of an unknown severity', { severity: 'unknown' }],
-    ['of a rule that no playbook answers with containment', { rule: 'Terminal shell in container' }],
+    ['of a rule that no playbook answers with containment', { rule: 'Read sensitive file untrusted' }],
     ['whose pod has no uid', { pod: { namespace: 'shop', name: 'cart-1' } }],
     ['whose workload is a guess', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } }],
     ['in doubt', { doubt: 'the sender sees only node a' }],

@@ -272,7 +272,7 @@ describe('firebreak playbooks graph', () => {
   test('draws steps, questions and ends, as Mermaid, as a picture and as data', async () => {
     const { stdout } = await firebreak(['playbooks', 'graph', 'ask-about-shell']);
     expect(stdout).toMatch(/^flowchart TD\n/);
-    expect(stdout).toMatch(/-->\|"expected"\| n\d+$/m);
+    expect(stdout).toMatch(/-->\|"release"\| n\d+$/m);
     const svg = (await firebreak(['playbooks', 'graph', 'ask-about-shell', '--svg'])).stdout;
     expect(svg).toMatch(/^<svg [^>]*>\n<title>Ask whether an interactive shell in a container is expected<\/title>/);
     const { nodes } = JSON.parse((await firebreak(['playbooks', 'graph', 'ask-about-shell', '--json'])).stdout) as {

@@ -36,14 +36,7 @@ describe('an incident about a dropped binary', () => {
     const end = await incident.result();
     const mine = lab.seen.applied.filter((call) => call.incident.id === incident.id).map((call) => call.action);
     expect(mine.indexOf('quarantinePod')).toBeLessThan(mine.indexOf('openTicket'));
-    expect([...mine].sort()).toEqual([
-      'captureProcesses',
-      'deletePod',
-      'openTicket',
-      'quarantinePod',
-      'rotateSecret',
-      'snapshotPodState',
-    ]);
+    expect([...mine].sort()).toEqual(['deletePod', 'openTicket', 'quarantinePod', 'rotateSecret', 'snapshotPodState']);
     expect(mine.indexOf('snapshotPodState')).toBeLessThan(mine.indexOf('deletePod'));
     expect(end).toMatchObject({ verdict: 'true_positive', reached: 'eradicated', open: false });
     expect(end.leases).toMatchObject([{ state: 'gone', detail: 'the target is gone', endedAt: expect.any(Number) }]);

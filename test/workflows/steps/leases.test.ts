@@ -31,6 +31,13 @@ function asksOnCards({ questions }: IncidentState): { readonly question: string;
   return asked && { question: asked.question.id, questionDigest: asked.digest };
 }
 
+/** What the playbooks ask about the pod once it is contained. */
+function openOnPod({ questions }: IncidentState) {
+  return questions.filter(
+    ({ question, status }) => status.state === 'open' && question.choices.some(({ id }) => id === 'remove'),
+  );
+}
+
 function votesOnLease({ questions }: IncidentState) {
   return questions.filter(({ question }) => question.id.startsWith('lease:')).flatMap(({ votes }) => votes);
 }
@@ -105,13 +112,10 @@ describe('the end of a lease', () => {
   test('is not caused by another playbook that found its own case harmless', async () => {
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     await contained(incident);
-    const asked = await incident.until(
-      (state) => state.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 2,
-      'both questions',
-    );
-    const about = asked.questions.find((one) => one.question.text.startsWith('Is the shell'));
+    const asked = await incident.until((state) => openOnPod(state).length === 2, 'both questions');
+    const about = openOnPod(asked).find((one) => one.question.text.startsWith('Is the shell'));
     const onIt = { question: about?.question.id ?? '', questionDigest: about?.digest ?? '' };
-    for (const person of ['ana', 'ben']) await incident.vote('expected', person, onIt);
+    for (const person of ['ana', 'ben']) await incident.vote('release', person, onIt);
     await incident.until((state) => state.bodies.some((body) => body.verdict === 'benign'), 'the harmless shell');
     await lab.env.sleep('10h');
     const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 2, 'renewals');
@@ -310,16 +314,12 @@ describe('people decide on a lease', () => {
 
   test('what two playbooks hold is released when the last lets go', async () => {
     const incident = await lab.start([alertOf(), alertOf(shell)]);
-    const both = await incident.until(
-      (state) => state.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 2,
-      'both questions',
-    );
+    const both = await incident.until((state) => openOnPod(state).length === 2, 'both questions');
     const of = (start: string) => {
-      const found = both.questions.find((one) => one.question.text.startsWith(start));
+      const found = openOnPod(both).find((one) => one.question.text.startsWith(start));
       return { question: found?.question.id ?? '', questionDigest: found?.digest ?? '' };
     };
-    await incident.vote('quarantine', 'ana', of('Is the shell'));
-    await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');
+    expect(both.leases[0]?.holders).toHaveLength(2);
     expect(applied(incident, 'quarantinePod')).toHaveLength(1);
     await incident.vote('release', 'ana', of('Is the new binary'));
     await incident.vote('release', 'ben', of('Is the new binary'));
@@ -331,8 +331,8 @@ describe('people decide on a lease', () => {
       'Still contained: cart-1 quarantined. It was due to be released, but firebreak/ask-about-shell also holds it. Answer its question, or release it with firebreak lease release.';
     expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));
     await eventually('the thread', () => lab.seen.threads.includes(told));
-    await incident.vote('release', 'ana', {}, true);
-    await incident.vote('release', 'ben', {}, true);
+    await incident.vote('release', 'ana', of('Is the shell'));
+    await incident.vote('release', 'ben', of('Is the shell'));
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
     expect(undone(incident)).toHaveLength(1);
   });

@@ -19,6 +19,7 @@ import { podRecord } from '../../../../integrations/kubernetes/watch/projection.
 import { playbooks } from '../../../../playbooks/index.ts';
 import { ContainedPods } from '../../../../service/cell/contained-pods.ts';
 import { HeadStarts } from '../../../../service/cell/head-starts.ts';
+import { assessedAs } from '../../../fixtures/assessed.ts';
 import { testPlatform } from '../../../platform.ts';
 import { ownNode } from '../../actions/eradication-table.ts';
 import { cellKey, openCluster, resolved, stepContext } from '../parts/cluster.ts';
@@ -102,6 +103,7 @@ describe('the quarantine label that a tenant writes', () => {
       mitre: [],
       pod,
       workload: { kind: 'Pod', namespace, name: 'cart' },
+      assessment: assessedAs('contain'),
     };
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-beforehand-'));
     const headStarts = new HeadStarts({
