@@ -30,7 +30,12 @@ export function unknownRules(
   sets: readonly Pick<KnownRule, 'name' | 'sensor'>[] = publicRules,
 ): readonly UnknownRule[] {
   const names = [
-    ...new Set([...auditRules.flatMap(({ name }) => [name, `${name} (refused)`]), ...sets.map(({ name }) => name), ...Object.values(ownRules), ...own]),
+    ...new Set([
+      ...auditRules.flatMap(({ name }) => [name, `${name} (refused)`]),
+      ...sets.map(({ name }) => name),
+      ...Object.values(ownRules),
+      ...own,
+    ]),
   ];
   const known = new Set(names);
   const sensors = new Set(sets.map(({ sensor }) => sensor));
