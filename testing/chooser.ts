@@ -1,6 +1,8 @@
 import type { GuardrailRules } from '../core/action/guardrail.ts';
 import type { Plan } from '../core/action/plan.ts';
 import type { Alert } from '../core/alert/alert.ts';
+import type { ResponseRules } from '../core/assessment/policy.ts';
+import type { OwnConfidence } from '../core/assessment/rule-confidence.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Duration } from '../core/playbook/duration.ts';
 import type { ParamValue } from '../core/playbook/params.ts';
@@ -30,6 +32,10 @@ export interface SimulateOptions {
   readonly params?: Readonly<Record<string, ParamValue>>;
   /** Only what differs from the shipped configuration. */
   readonly guardrails?: Partial<GuardrailRules>;
+  /** Mode, profile and scopes, as `response` of a configuration; what is absent is as in the shipped configuration, in mode `contain`. Labels of namespaces are not known. */
+  readonly response?: Partial<ResponseRules>;
+  /** How sure rules are, as `sensors.NAME.rules` of a configuration. */
+  readonly own?: readonly OwnConfidence[];
   /** Number of pods of the alert's workload. Absent: unknown. */
   readonly replicas?: number;
   /** Ids of people that forms may name in addition to `oncall-1` and the others: they are in each group. */

@@ -28,7 +28,7 @@ export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], o
 
 /** Runs it with this chooser. A caller that passes the same list again has it searched for alerts only once. */
 export async function runStory(playbooks: readonly ListedPlaybook[], options: SimulateOptions, chooser: Chooser): Promise<Story> {
-  const all = alertsOf(options);
+  const all = alertsOf(playbooks, options);
   if (!all.some((one) => answering(playbooks, one.alert).length > 0)) return unmatched;
   return new Simulation(playbooks, options, chooser).run(all);
 }

@@ -1,5 +1,6 @@
 import { type Chokepoint, createChokepoint } from '../activities/chokepoint/chokepoint.ts';
 import { countedIn } from '../activities/chokepoint/reservations.ts';
+import { type PolicyView, policyOfStep } from '../activities/chokepoint/step-policy.ts';
 import { IncidentMemory } from '../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../activities/memory/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../core/action/action.ts';
@@ -7,7 +8,9 @@ import { defaultGuardrails, type GuardrailRules } from '../core/action/guardrail
 import type { Plan } from '../core/action/plan.ts';
 import type { AppliedStep, CellActivities, DeskActivities, StepCall, WarrantActivities } from '../core/action/step.ts';
 import { quarantinePod } from '../core/actions/index.ts';
+import type { Alert } from '../core/alert/alert.ts';
 import { isSealedFor } from '../core/assessment/containment-seal.ts';
+import type { ResponseRules } from '../core/assessment/policy.ts';
 import type { Level } from '../core/decide/approval.ts';
 import { type EnvelopeAsking, groupsAskedBy } from '../core/decide/asking.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
@@ -56,11 +59,14 @@ export class SimulatedCell {
     readonly levels: readonly Level[];
     readonly cluster: SimulatedCluster;
     readonly guardrails: Partial<GuardrailRules> | undefined;
+    readonly response: ResponseRules;
+    /** The first alert: what else is known of the cluster is what it says. */
+    readonly alert: Alert;
     /** Pods of the alert's workload. */
     readonly replicas: number | undefined;
     readonly events: CellEvents;
   }) {
-    const { playbooks, roster, levels, cluster, guardrails, replicas, events } = options;
+    const { playbooks, roster, levels, cluster, guardrails, response, alert, replicas, events } = options;
     this.#cluster = cluster;
     this.#events = events;
     this.#mostLeaseHours = guardrails?.longestLeaseHours ?? mostLeaseHours;
@@ -81,6 +87,7 @@ export class SimulatedCell {
           new Set([...cluster.contained].flatMap(([uid, where]) => (where === namespace ? [uid] : []))),
       },
       isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: simulatedCellKey, nowMs: cluster.now() }),
+      policyOn: policyOfStep({ cluster: alert.cluster, response }, { view: labelsIn(alert), incidents: this.#incidents }),
       hasEvidence: async () => true,
       evidenceWait: { ms: evidenceDeadlineMs },
       asking: () => this.#asking,
@@ -196,6 +203,17 @@ export class SimulatedCell {
     const { effect = 'read', reach = 'pod' } = this.#declarations.get(call.action) ?? {};
     this.#events.stepped({ action: call.action, target: targetText(call.input), effect, reach, approvedBy: [], ...what });
   }
+}
+
+/** Scopes that ask for labels of namespaces hold for none here, as in the assessment. */
+function labelsIn({ pod, facts }: Alert): PolicyView {
+  const labels = Object.fromEntries(
+    Object.entries(facts?.labels ?? {}).filter((entry): entry is [string, string] => entry[1] !== null),
+  );
+  return {
+    podByUid: (uid) => (pod?.uid === uid ? { namespace: pod.namespace, labels } : undefined),
+    namespaceLabels: () => ({}),
+  };
 }
 
 function simulatedWarrant({ key, action, incident, severity }: StepCall): SignedWarrant {

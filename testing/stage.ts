@@ -2,11 +2,13 @@ import type { IncidentSettings } from '../core/action/step.ts';
 import type { Alert } from '../core/alert/alert.ts';
 import { Assessor } from '../core/assessment/assessor.ts';
 import { sealContainment } from '../core/assessment/containment-seal.ts';
+import { defaultResponse, mayBeWritten, policyFor } from '../core/assessment/policy.ts';
 import type { Assessment } from '../core/assessment/response.ts';
-import { PodStories } from '../core/assessment/stories.ts';
+import { type PodFacts, PodStories } from '../core/assessment/stories.ts';
 import type { Level } from '../core/decide/approval.ts';
 import type { AlertBatch } from '../core/incident/incident.ts';
 import type { Roster } from '../core/people/roster.ts';
+import { answering } from '../core/playbook/answering.ts';
 import { durationMs } from '../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import type { Chooser, SimulateOptions } from './chooser.ts';
@@ -44,7 +46,8 @@ export function createStage(parts: {
   readonly queue: string;
 }): Stage {
   const { playbooks, options, chooser, teller, now, takes, outside, queue } = parts;
-  const { levels: given, guardrails, replicas, params = {}, plans = {}, named = [] } = options;
+  const { alert, levels: given, guardrails, replicas, params = {}, plans = {}, named = [] } = options;
+  const response = { ...defaultResponse, ...options.response };
   const levels = given?.map(({ within, ...level }) => ({ ...level, withinMs: durationMs(within) })) ?? shippedLevels;
   const roster = rosterFor(playbooks, levels, named);
   const injected = new Set<string>();
@@ -60,6 +63,8 @@ export function createStage(parts: {
     roster,
     levels,
     guardrails,
+    response,
+    alert,
     replicas,
     cluster: {
       now,
@@ -94,20 +99,43 @@ export function createStage(parts: {
       lingerMs: 0,
       maxBodies: 8,
       params: Object.fromEntries(playbooks.map(({ id }) => [id, params])),
+      ...(!mayBeWritten(response, { cluster: alert.cluster, namespace: alert.pod?.namespace, namespaceLabels: {} }) && {
+        observed: true as const,
+      }),
     },
   };
 }
 
 /** All alerts that come, each this many milliseconds after the first, and assessed as a cell does. An assessment that is given stays. */
-export function alertsOf({ alert, more = [] }: SimulateOptions): readonly { readonly alert: Alert; readonly after: number }[] {
+export function alertsOf(
+  playbooks: readonly ListedPlaybook[],
+  { alert, more = [], own, response }: SimulateOptions,
+): readonly { readonly alert: Alert; readonly after: number }[] {
   const all = [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
   const began = Date.parse(alert.receivedAt ?? alert.time);
-  const policy = { mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'every pod' } as const;
-  const assessor = new Assessor({ stories: new PodStories(), policyOf: () => policy, key: simulatedCellKey });
+  const rules = { ...defaultResponse, ...response };
+  const assessor = new Assessor({
+    stories: new PodStories(own && { own }),
+    policyOf: (one) =>
+      policyFor(rules, {
+        cluster: one.cluster,
+        namespace: one.pod?.namespace,
+        workloadLabels: one.facts?.labels,
+        playbooks: answering(playbooks, one).map(({ id }) => id),
+      }),
+    key: simulatedCellKey,
+  });
   return all.map(({ alert: one, after }) => {
-    const assessed = assessor.assessed(one, { nowMs: began + after, facts: {} });
+    const assessed = assessor.assessed(one, { nowMs: began + after, facts: factsOf(one) });
     return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment) } : assessed, after };
   });
+}
+
+function factsOf({ facts, workload }: Alert): PodFacts {
+  return {
+    ...(facts?.privileged !== undefined && { privileged: facts.privileged }),
+    ...(workload && { ownerKind: workload.kind }),
+  };
 }
 
 /** Another cell's confirmation counts for nothing here. */

@@ -7,6 +7,7 @@ import { guessWorkload } from '../../core/alert/subject.ts';
 import { assess, type ResponsePolicy } from '../../core/assessment/assessment.ts';
 import { policyFor, type ResponseRules } from '../../core/assessment/policy.ts';
 import type { Assessment } from '../../core/assessment/response.ts';
+import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../core/assessment/rules/tables.ts';
 import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -43,6 +44,8 @@ export interface RuleSettings {
   readonly namespaceLabels?: Readonly<Record<string, string>>;
   readonly workloadLabels?: Readonly<Record<string, string>>;
   readonly baseline?: Baseline;
+  /** How sure rules are, as configured. */
+  readonly own?: readonly OwnConfidence[];
 }
 
 /** What would be done in one situation. */
@@ -137,7 +140,8 @@ function caseOf(
   now: number,
   apartMs = secondAfterMs,
 ): ExplainedCase {
-  const stories = new PodStories(settings.baseline && { baseline: settings.baseline });
+  const { baseline, own } = settings;
+  const stories = new PodStories({ ...(baseline && { baseline }), ...(own && { own }) });
   const told = alerts.map((alert, place) => ({
     alert,
     story: stories.hear(alert, { nowMs: now - (alerts.length - 1 - place) * apartMs }),

@@ -30,6 +30,9 @@ interface ExampleOf {
   readonly alert?: Alert;
 }
 
+/** What a configuration says about responses. */
+export type ConfiguredResponse = Pick<SimulateOptions, 'guardrails' | 'response' | 'own'>;
+
 /** What is printed of an `EveryAnswer`. */
 export type EveryAnswerOf = Pick<EveryAnswer, 'problems' | 'notices' | 'answers' | 'isCut'> & {
   readonly playbook: string;
@@ -59,6 +62,7 @@ export interface Simulations {
     /** Given one after another, each to the first question that offers it. */
     readonly answers: readonly string[];
     readonly failures?: Readonly<Record<string, ErrorCode>> | undefined;
+    readonly configured?: ConfiguredResponse | undefined;
   }): Promise<Story>;
   /** For an alert that nothing answers as it is: playbooks that count such alerts, or wait for something that does not come. */
   wouldAnswer(asked: { readonly alert: Alert; readonly only: Ids }): Promise<readonly WouldAnswer[]>;
@@ -118,7 +122,7 @@ export class LocalSimulations implements Simulations {
     });
   }
 
-  story({ alert, only, answers, failures }: Parameters<Simulations['story']>[0]): Promise<Story> {
+  story({ alert, only, answers, failures, configured }: Parameters<Simulations['story']>[0]): Promise<Story> {
     const chosen = this.#chosen(only);
     const plans = this.#plan && plansOf(chosen, this.#plan);
     return simulate(withCalled(chosen, this.#all), {
@@ -126,6 +130,7 @@ export class LocalSimulations implements Simulations {
       answer: inTurn(answers),
       ...(failures && { failures }),
       ...(plans && { plans }),
+      ...configured,
     });
   }
 

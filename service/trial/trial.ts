@@ -65,7 +65,7 @@ export function hearErrorsAlone(): void {
  * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING
  */
 export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<TemporalTrial | undefined> {
-  if (!alertsOf(options).some(({ alert }) => answering(playbooks, alert).length > 0)) return undefined;
+  if (!alertsOf(playbooks, options).some(({ alert }) => answering(playbooks, alert).length > 0)) return undefined;
   const speaker = trialSpeaker(options.alert.cluster);
   const path = await timeSkippingServerPath();
   hearErrorsAlone();
@@ -178,7 +178,7 @@ class TrialIncident {
       queue,
     });
     this.#begun = { stage, teller };
-    const [first, ...more] = alertsOf(this.#options);
+    const [first, ...more] = alertsOf(this.#playbooks, this.#options);
     this.#toCome = more.length;
     const batch = batchOf(first?.alert ?? alert, 0);
     stage.cell.hears({ id: this.#id, run: '' }, batch);

@@ -40,6 +40,31 @@ describe('a simulation', () => {
     expect(story.questions).toMatchObject([{ answer: 'release', by: ['oncall-1', 'oncall-2'], groups: ['oncall', 'leads'] }]);
   });
 
+  test('does what mode, profile, scopes and own rules of the configuration let it do', async () => {
+    const { assessment: _, ...alert } = alertOf();
+    const contains = async (options: Omit<Parameters<typeof simulate>[1], 'alert'>) => {
+      const { steps, questions, events } = await simulate(containDroppedBinary, { alert, ...options });
+      return {
+        cutOff: steps.some(({ action, state }) => action === 'quarantinePod' && state === 'done'),
+        asked: questions.length > 0,
+        withheld: events.some(({ kind }) => kind === 'question.withheld'),
+      };
+    };
+    const cutOff = { cutOff: true, asked: true, withheld: false };
+    const asked = { cutOff: false, asked: true, withheld: false };
+    const observed = { cutOff: false, asked: false, withheld: true };
+    expect(await contains({})).toEqual(cutOff);
+    expect(await contains({ response: { mode: 'ask' } })).toEqual(asked);
+    expect(await contains({ response: { mode: 'observe' } })).toEqual(observed);
+    expect(await contains({ response: { profile: 'cautious' } })).toEqual(asked);
+    expect(await contains({ own: [{ rule: alert.rule, confidence: 'weak' }] })).toMatchObject({ cutOff: false });
+    const shops = { namespaces: ['shop*'], mode: 'contain' as const };
+    expect(await contains({ response: { mode: 'observe', scopes: [shops] } })).toEqual(cutOff);
+    expect(await contains({ response: { mode: 'observe', scopes: [{ ...shops, namespaces: ['bank'] }] } })).toEqual(observed);
+    const byPlaybook = { playbooks: [containDroppedBinary.id], mode: 'ask' as const };
+    expect(await contains({ response: { scopes: [byPlaybook] } })).toEqual(asked);
+  });
+
   test('skips the waiting time of silence, and says what stays in force', async () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf() });
     expect(story.questions).toMatchObject([{ answer: 'silence', by: [] }]);

@@ -5,6 +5,7 @@ import { type Chokepoint, createChokepoint } from '../../../activities/chokepoin
 import type { ContainmentFirst } from '../../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import type { ChokepointParts, WriteBarrier } from '../../../activities/chokepoint/parts.ts';
+import { type PolicyView, policyOfStep } from '../../../activities/chokepoint/step-policy.ts';
 import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
 import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
 import { asFailure } from '../../../activities/failures.ts';
@@ -49,7 +50,7 @@ import { packsActions } from './packs-actions.ts';
 import { rotationRules } from './rotation.ts';
 import { secretsActions } from './secrets-actions.ts';
 import { openDoor } from './upload-door.ts';
-import { mayWriteIn, ObservedPlaces, type PolicyView, policyOfStep } from './write-barrier.ts';
+import { mayWriteIn, ObservedPlaces } from './write-barrier.ts';
 
 const firstListsMs = 10_000;
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
+import { ownConfidences } from '../../../core/assessment/rule-confidence.ts';
 import type { ExplainedRule, RuleQuestion } from '../../coverage/explain-rule.ts';
 import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, severityText, styled } from '../output.ts';
@@ -66,6 +67,7 @@ async function explain(options: ExplainOptions): Promise<void> {
     capWindowMinutes: config.guardrails.capWindowMinutes,
     severities: config.sensors,
     response: config.response,
+    own: ownConfidences(config.sensors),
     ...(namespaceLabel && { namespaceLabels: namespaceLabel }),
     ...(workloadLabel && { workloadLabels: workloadLabel }),
     ...(baseline !== undefined && { baseline: (await import('../../../integrations/baseline-file.ts')).readBaseline(baseline) }),

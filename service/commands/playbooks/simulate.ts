@@ -1,17 +1,20 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Plan } from '../../../core/action/plan.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
+import { ownConfidences } from '../../../core/assessment/rule-confidence.ts';
 import { type ErrorCode, FirebreakError, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { incidentOfChain } from '../../../core/incident/similar.ts';
 import { outcomeOf } from '../../../testing/path-line.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
+import { rulesOf } from '../../process/rules.ts';
 import { tellProgress } from '../../process/working-line.ts';
 import { asFound, readAlerts } from '../../simulation/read-alerts.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
-import { type EveryAnswerOf, everyInTurns, type Simulations } from '../../simulation/simulations.ts';
+import { type ConfiguredResponse, type EveryAnswerOf, everyInTurns, type Simulations } from '../../simulation/simulations.ts';
 import { type WhichCluster, withCluster } from '../cluster.ts';
 import { type CommonOptions, type ConfiguredOptions, durationOption, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
@@ -156,10 +159,11 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
     for await (const one of everyInTurns(simulations, { alerts, only: options.playbook }, share)) printEvery(one, options);
     return;
   }
+  const configured = configuredIn(options.config);
   const table: TableRow[] = [];
   const offered = new Set<string>();
   const tell = async ({ alert, only }: Asked): Promise<void> => {
-    const story = await simulations.story({ alert, only, answers: options.answer ?? [], failures: options.fail });
+    const story = await simulations.story({ alert, only, answers: options.answer ?? [], failures: options.fail, configured });
     if (story.end === 'failed' || story.end === 'endless') process.exitCode = 1;
     for (const { choices } of story.questions) for (const { id } of choices) offered.add(id);
     if (options.json) printJson({ alert, playbooks: story.playbooks, story });
@@ -181,6 +185,13 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
       complain(
         `no question was asked that has the answer “${answer}”${offered.size === 0 ? '' : `: use one of ${[...offered].join(', ')}`}`,
       );
+}
+
+/** Files need no configuration: if there is one, it decides what is done and asked. */
+function configuredIn(path: string): ConfiguredResponse | undefined {
+  if (!existsSync(path)) return undefined;
+  const config = loadConfig({ path, env: process.env });
+  return { guardrails: rulesOf(config), response: config.response, own: ownConfidences(config.sensors) };
 }
 
 /** One at a time: there may be more than fit into memory. */

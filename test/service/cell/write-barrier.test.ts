@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { policyOfStep } from '../../../activities/chokepoint/step-policy.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { defaultResponse, type ResponseScope } from '../../../core/assessment/policy.ts';
 import type { Mode } from '../../../core/assessment/response.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { guardedApi } from '../../../integrations/kubernetes/guarded-api.ts';
-import { ObservedPlaces, policyOfStep } from '../../../service/cell/pools/write-barrier.ts';
+import { ObservedPlaces } from '../../../service/cell/pools/write-barrier.ts';
 
 const what = 'a call of the test';
 const labels: Readonly<Record<string, Readonly<Record<string, string>>>> = { shop: { stage: 'prod' }, bank: {} };

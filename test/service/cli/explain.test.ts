@@ -10,7 +10,9 @@ beforeAll(() => {
   writeConfiguration(folder);
   const path = join(folder, 'firebreak.yaml');
   const scopes = '{ mode: observe, scopes: [{ name: shops, namespaces: [shop-*], mode: contain }] }';
-  writeFileSync(path, `${readFileSync(path, 'utf8')}response: ${scopes}\n`);
+  const own =
+    '{ falco: { rules: { Our backup: { confidence: weak, why: it does that } }, severities: { Our backup: critical } } }';
+  writeFileSync(path, `${readFileSync(path, 'utf8')}response: ${scopes}\nsensors: ${own}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -26,6 +28,11 @@ test('explain says what would happen by the configuration alone, as text and as 
     policy: { mode: 'observe' },
     cases: [{ done: 'filed', assessment: { would: 'contain' } }, {}, {}],
   });
+});
+
+test('explain believes what the configuration says of a rule of its own', async () => {
+  const { stdout } = await firebreakHere(['explain', '-n', 'shop-eu', '--rule', 'Our backup'], { folder });
+  expect(stdout).toContain('the rule is weak: it does that');
 });
 
 test('explain names the rules that were probably meant', async () => {

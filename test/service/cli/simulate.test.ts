@@ -8,6 +8,7 @@ import { packOf } from '../../../service/packs/pack-files.ts';
 import { startPackProgram } from '../../../service/packs/pack-program.ts';
 import { everyInTurns, LocalSimulations } from '../../../service/simulation/simulations.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
+import { writeConfiguration } from '../../suites/signed-records.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const samples = join(root, 'integrations/sensors/samples');
@@ -39,6 +40,19 @@ describe('firebreak simulate', () => {
       status: 1,
       stderr: expect.stringMatching(/no question was asked that has the answer “yes”: use one of release, remove/),
     });
+  });
+
+  test('does what the configuration lets it do, if there is one', async () => {
+    const configured = mkdtempSync(join(tmpdir(), 'firebreak-simulate-configured-'));
+    writeConfiguration(configured);
+    const path = join(configured, 'firebreak.yaml');
+    const scopes = '{ mode: observe, scopes: [{ namespaces: [none], mode: contain }] }';
+    writeFileSync(path, `${readFileSync(path, 'utf8')}response: ${scopes}\n`);
+    const args = ['simulate', '--playbook', 'contain-dropped-binary', '--story'];
+    const { stdout } = await firebreakHere(args, { folder: configured });
+    expect(stdout).toContain('in mode contain this would have been asked');
+    expect(stdout).not.toMatch(/step\.applied +Quarantine the pod/);
+    rmSync(configured, { recursive: true });
   });
 
   test('reads alerts from standard input, as a sensor sends them and as alerts parse prints them', async () => {

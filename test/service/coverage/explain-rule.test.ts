@@ -41,6 +41,13 @@ describe('explain', () => {
     ]);
   });
 
+  test('believes what the configuration says of a rule', () => {
+    const own = [{ sensor: 'falco', rule: graveRule, confidence: 'weak' as const, why: 'our backup does it' }];
+    const [first] = explained({}, { own }).cases;
+    expect(first).toMatchObject({ done: 'filed' });
+    expect(first?.assessment.reasons.join('\n')).toContain('the rule is weak: our backup does it');
+  });
+
   test('takes mode and profile of the scope that holds', () => {
     const scopes = [{ name: 'shops', namespaces: ['shop*'], mode: 'contain' as const }];
     const rules = response({ mode: 'observe', scopes });
