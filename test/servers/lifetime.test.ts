@@ -96,6 +96,7 @@ describe('firebreak dev', () => {
       expect(await survivors(pids, 500)).toEqual(pids);
       const again = await dev('up');
       expect(Object.values(JSON.parse(again.stdout).pids)).toEqual(pids);
+      expect(again.stderr).toContain(`Nothing was started: the platform in ${folder}`);
       const status = await dev('status');
       expect(status.code).toBe(0);
       expect(JSON.parse(status.stdout).servers).toHaveLength(6);
@@ -111,6 +112,35 @@ describe('firebreak dev', () => {
     const removed = data.map((name) => join(folder, name));
     expect(JSON.parse((await dev('down', '--remove-data')).stdout)).toEqual({ ended: 0, removed });
     expect(readdirSync(folder)).toEqual(['ours']);
+  });
+
+  test('gives a second folder a platform with data and ports of its own, next to the first', async () => {
+    const [first, second] = [freshFolder(), freshFolder()];
+    const dev = (...args: readonly string[]) =>
+      runCommand({ command: process.execPath, args: [join(import.meta.dirname, 'dev-command.ts'), 'dev', ...args, '--json'] });
+    const up = async (state: string) => {
+      const { code, stdout, stderr } = await dev('up', '--nodes', '0', '--state', state);
+      expect({ state, code, started: !stderr.includes('Nothing was started') }).toEqual({ state, code: 0, started: true });
+      return JSON.parse(stdout);
+    };
+    try {
+      const [one, other] = [await up(first), await up(second)];
+      expect([one.stateDir, other.stateDir]).toEqual([first, second]);
+      expect(one.temporal.address).not.toBe(other.temporal.address);
+      expect(one.kubernetes.server).not.toBe(other.kubernetes.server);
+      // A port that the first one has is refused with its folder, and nothing of the second is touched.
+      const port = one.temporal.address.split(':')[1];
+      const refused = await dev('up', '--state', freshFolder(), '--port', port);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr + refused.stdout).toContain(`the local platform in ${first}`);
+      expect(JSON.parse((await dev('down', '--state', first)).stdout).ended).toBe(Object.keys(one.pids).length);
+      const states: readonly { readonly running: boolean }[] = JSON.parse(
+        (await dev('status', '--state', second)).stdout,
+      ).servers;
+      expect(states.every(({ running }) => running)).toBe(true);
+    } finally {
+      for (const state of [first, second]) await dev('down', '--state', state);
+    }
   });
 });
 

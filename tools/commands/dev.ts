@@ -25,6 +25,12 @@ import {
 import { temporalPorts } from '../platform/temporal-server.ts';
 import { runPack } from './dev-pack.ts';
 
+const stateOption = ['--state <dir>', 'folder for their data, logs and kubeconfig'] as const;
+
+function defaultState(): string {
+  return `${cacheFolder()}/dev`;
+}
+
 interface DevOptions {
   readonly state: string;
   readonly json?: true;
@@ -59,13 +65,20 @@ export function register(program: Command): void {
     .command('dev')
     .description('Temporal and Kubernetes on this machine, for development')
     .option('--pack <folder>', 'run Firebreak on them with a pack under development: saved changes are live')
-    .addHelpText('after', '\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks')
-    .action(({ pack }: { readonly pack?: string }) => (pack === undefined ? dev.help({ error: true }) : withPack(pack)));
+    .addHelpText(
+      'after',
+      '\nAll folders of yours share one platform, unless --state names another folder: that one has data and ports of its own.\n\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks\n  $ firebreak dev --pack our-playbooks --state ./platform',
+    )
+    .option(...stateOption)
+    .action(({ pack, state = defaultState() }: { readonly pack?: string; readonly state?: string }) =>
+      pack === undefined ? dev.help({ error: true }) : withPack(pack, state),
+    );
+  // `dev` takes what is written after a subcommand, too: both have it, so that the help of both shows it.
   const subcommand = (name: string, description: string) =>
     dev
       .command(name)
       .description(description)
-      .option('--state <dir>', 'folder for their data, logs and kubeconfig', `${cacheFolder()}/dev`)
+      .option(...stateOption, defaultState())
       .option('--json', 'print JSON');
   subcommand('up', 'start them, and leave them running')
     .option('--nodes <number>', 'how many nodes to simulate (default: 2, or none if there are real ones)', count)
@@ -81,13 +94,13 @@ export function register(program: Command): void {
       'after',
       '\nExample:\n  $ firebreak dev up --port 7233 --shop\n  $ firebreak dev up --nodes 3\n  $ firebreak dev up --real-nodes 1\n  $ firebreak dev status --json',
     )
-    .action((options: UpOptions) => up(options));
-  subcommand('status', 'show addresses and processes; exits with 1 unless all are running').action((options: DevOptions) =>
-    status(options),
+    .action((_, command: Command) => up(command.optsWithGlobals<UpOptions>()));
+  subcommand('status', 'show addresses and processes; exits with 1 unless all are running').action((_, command: Command) =>
+    status(command.optsWithGlobals<DevOptions>()),
   );
   subcommand('down', 'stop them; their data stays in the folder')
     .option('--remove-data', 'also remove their data: the next start begins from scratch')
-    .action((options: DownOptions) => down(options));
+    .action((_, command: Command) => down(command.optsWithGlobals<DownOptions>()));
   const partsCommand = dev
     .command('parts')
     .description(`list what is cached in ${cacheFolder()}, or remove it; what is needed again is installed again`)
@@ -108,10 +121,9 @@ export function register(program: Command): void {
     .action((options: PartsOptions) => parts(options));
 }
 
-async function withPack(folder: string): Promise<void> {
-  const state = `${cacheFolder()}/dev`;
+async function withPack(folder: string, state: string): Promise<void> {
   await up({ state, realNodes: 0, audit: 'Metadata' });
-  const record = readRecord(state);
+  const record = readRecord(resolve(state));
   if (record) await runPack(folder, record);
 }
 
@@ -155,6 +167,7 @@ async function up(options: UpOptions): Promise<void> {
       if (options.port !== undefined && !before.temporal.address.endsWith(`:${options.port}`))
         throw new FirebreakError('FB_ERR_PLATFORM_BUSY', `${running(before)} with Temporal at ${before.temporal.address}`);
       if (options.shop) await makeShop(before);
+      process.stderr.write(`${joinedText(before)}\n`);
       return printPlatform(options, before, states);
     }
     // Some have died: the remaining ones would hold the ports and the data.
@@ -186,6 +199,20 @@ async function up(options: UpOptions): Promise<void> {
 
 function running({ stateDir, startedAt }: PlatformRecord): string {
   return `the platform in ${stateDir} (its logs are there, in temporal and kubernetes) has run since ${startedAt.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** For somebody in another folder, who might take it for a new one. */
+function joinedText(record: PlatformRecord): string {
+  const isShared = record.stateDir === resolve(defaultState());
+  return [
+    `Nothing was started: ${printable(running(record))}.`,
+    ...(isShared
+      ? [
+          'All your folders share it, with its incidents and pods. For one with data and ports of its own: firebreak dev up --state FOLDER',
+          'To begin from scratch: firebreak dev down --remove-data',
+        ]
+      : []),
+  ].join('\n');
 }
 
 /** Runs once: existing objects are left unchanged. */
