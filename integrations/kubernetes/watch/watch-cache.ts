@@ -321,7 +321,7 @@ export class WatchCache implements ClusterView {
 
   /** A policy of the whole cluster affects every namespace. */
   #changedPolicies(namespace: string): void {
-    const where = namespace === '' ? this.#namespaces.keys() : [namespace];
+    const where = namespace === '' ? this.namespaces() : [namespace];
     for (const listener of this.#onPolicies) for (const one of where) listener(one);
   }
 

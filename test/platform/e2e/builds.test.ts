@@ -20,7 +20,7 @@ const shell = 'No: quarantine pod';
 const shortLeases: Changes = {
   // What Firebreak contains by itself has the default.
   'const defaultLeaseMs = 4 * 3_600_000;': `const defaultLeaseMs = ${leaseMs};`,
-  "await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
+  "await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
   'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
 };
 /** A completely different playbook: it neither knows the old one’s steps nor asks its question. */

@@ -46,6 +46,9 @@ function typed(line: string | undefined, id = ''): readonly string[] {
   return args.map((word, at) => (word === 'ID' ? id : args[at - 1] === '--key' ? join(service.folder, word) : word));
 }
 
+/** An alert of a rule of their own, whose tags are no technique that a shipped playbook answers. */
+const ownAlert = (about: Workload, rule: string): object => ({ ...alertAbout(about), rule, tags: [] });
+
 /** Writes a second pack, to be put in the store; `changed` changes its body. */
 function writeBeta(version: string, changed: (body: string) => string = (body) => body): string {
   return writePackFolder(join(packFolder, `beta-${version}`), {
@@ -71,7 +74,7 @@ const startsAre = (count: number) => until('the service at work', 300_000, () =>
 
 /** The outcome of an alert about it: the playbook that ran, and what its body says of its parameter. */
 async function answered(about: Workload, rule: string): Promise<{ readonly playbook: string; readonly says: readonly string[] }> {
-  await service.post([{ ...alertAbout(about), rule }]);
+  await service.post([ownAlert(about, rule)]);
   await service.contained(about, 120_000);
   const { bodies, timeline } = await service.stateWhen('the end of the body', about, 120_000, (state) =>
     state.bodies.some(({ state: stands }) => stands === 'done'),
@@ -139,7 +142,7 @@ afterAll(async () => {
 });
 
 test('a playbook of a pack runs in the service as configured, and reports what is new about its alert', async () => {
-  await service.post([{ ...alertAbout(workload), rule: 'Detect crypto miners' }]);
+  await service.post([ownAlert(workload, 'Detect crypto miners')]);
   await service.contained(workload, 120_000);
   const done = await service.stateWhen('the end of the body', workload, 120_000, ({ bodies }) =>
     bodies.some(({ state }) => state === 'done'),
@@ -337,12 +340,12 @@ test('an observed version gets the results of steps and people’s answers in th
   };
   const given =
     'With nobody answering and quarantinePod and verifyImage returning what it returned here, beta/miner would result in: quarantinePod, verifyImage; suspicious';
-  await service.post([{ ...alertAbout(fifth), rule: 'Detect watched miners' }]);
+  await service.post([ownAlert(fifth, 'Detect watched miners')]);
   const before = await saying(given, 0);
 
   await service.kill();
   await service.start();
-  await service.post([{ ...alertAbout(fifth), rule: 'Detect late miners' }]);
+  await service.post([ownAlert(fifth, 'Detect late miners')]);
   // At once: the previous process has already heard the step's result.
   expect(await saying(given, before.length)).toHaveLength(before.length + 1);
 });
