@@ -106,13 +106,16 @@ export function createStage(parts: {
   };
 }
 
-/** All alerts that come, each this many milliseconds after the first, and assessed as a cell does. An assessment that is given stays. */
+/**
+ * All alerts that come, each this many milliseconds after the first, and assessed as a cell does. An assessment that is given stays.
+ * @param beganMs when the first arrives by the clock of the cell, milliseconds since 1970
+ */
 export function alertsOf(
   playbooks: readonly ListedPlaybook[],
   { alert, more = [], own, response }: SimulateOptions,
+  beganMs = Date.parse(alert.receivedAt ?? alert.time),
 ): readonly { readonly alert: Alert; readonly after: number }[] {
   const all = [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
-  const began = Date.parse(alert.receivedAt ?? alert.time);
   const rules = { ...defaultResponse, ...response };
   const assessor = new Assessor({
     stories: new PodStories(own && { own }),
@@ -126,8 +129,8 @@ export function alertsOf(
     key: simulatedCellKey,
   });
   return all.map(({ alert: one, after }) => {
-    const assessed = assessor.assessed(one, { nowMs: began + after, facts: factsOf(one) });
-    return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment) } : assessed, after };
+    const assessed = assessor.assessed(one, { nowMs: beganMs + after, facts: factsOf(one) });
+    return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment, beganMs) } : assessed, after };
   });
 }
 
@@ -139,9 +142,9 @@ function factsOf({ facts, workload }: Alert): PodFacts {
 }
 
 /** Another cell's confirmation counts for nothing here. */
-function resealed({ id, pod, time }: Alert, assessment: Assessment): Assessment {
+function resealed({ id, pod }: Alert, assessment: Assessment, atMs: number): Assessment {
   if (assessment.response !== 'contain' || pod?.uid === undefined) return assessment;
-  return { ...assessment, seal: sealContainment({ podUid: pod.uid, alert: id, at: time }, simulatedCellKey) };
+  return { ...assessment, seal: sealContainment({ podUid: pod.uid, alert: id, at: new Date(atMs).toISOString() }, simulatedCellKey) };
 }
 
 export function batchOf(alert: Alert, index: number): AlertBatch {

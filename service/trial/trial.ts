@@ -178,7 +178,7 @@ class TrialIncident {
       queue,
     });
     this.#begun = { stage, teller };
-    const [first, ...more] = alertsOf(this.#playbooks, this.#options);
+    const [first, ...more] = alertsOf(this.#playbooks, this.#options, startsAt);
     this.#toCome = more.length;
     const batch = batchOf(first?.alert ?? alert, 0);
     stage.cell.hears({ id: this.#id, run: '' }, batch);
