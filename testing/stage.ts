@@ -144,7 +144,10 @@ function factsOf({ facts, workload }: Alert): PodFacts {
 /** Another cell's confirmation counts for nothing here. */
 function resealed({ id, pod }: Alert, assessment: Assessment, atMs: number): Assessment {
   if (assessment.response !== 'contain' || pod?.uid === undefined) return assessment;
-  return { ...assessment, seal: sealContainment({ podUid: pod.uid, alert: id, at: new Date(atMs).toISOString() }, simulatedCellKey) };
+  return {
+    ...assessment,
+    seal: sealContainment({ podUid: pod.uid, alert: id, at: new Date(atMs).toISOString() }, simulatedCellKey),
+  };
 }
 
 export function batchOf(alert: Alert, index: number): AlertBatch {
