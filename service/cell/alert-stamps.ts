@@ -103,7 +103,7 @@ export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 
   };
 }
 
-/** Raises by one level, and never to critical: head starts are for alerts that a sensor calls critical. */
+/** Raises by one level, and never to critical: that is the sensor's word. */
 const raisedTo: Partial<Readonly<Record<Severity, Severity>>> = { info: 'low', low: 'medium', medium: 'high' };
 
 /** Returns the alert with its novelty. */

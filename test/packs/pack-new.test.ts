@@ -33,7 +33,7 @@ describe('firebreak pack new', () => {
     expect(devDependencies.firebreak).toBe(`file:${relative(folder, tarball)}`);
     expect(scripts).toEqual({ test: 'node --test "test/**/*.test.ts"', check: 'tsc -p . && firebreak pack check' });
     const tested = await runNode(folder, '--test', 'test/**/*.test.ts');
-    expect(tested.stdout).toContain('pass 2');
+    expect(tested.stdout).toContain('pass 4');
     expect(tested).toMatchObject({ code: 0 });
     expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
     const checked = await firebreakIn(folder, 'pack', 'check');
@@ -60,7 +60,7 @@ describe('firebreak pack new', () => {
     expect(Object.keys(devDependencies)).toContain('vitest');
     expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
     const tested = await runNode(folder, 'node_modules/vitest/vitest.mjs', 'run', '--no-color');
-    expect(tested.stdout).toMatch(/Tests +2 passed/);
+    expect(tested.stdout).toMatch(/Tests +4 passed/);
     expect(tested).toMatchObject({ code: 0 });
   });
 
@@ -82,8 +82,8 @@ test('firebreak pack check names file, line and what to do', async () => {
   writeFileSync(
     file,
     text.replace(
-      '    const quarantine = contained.value;\n',
-      '    const quarantine = contained.value;\n    settle({ again: steps.snapshotPodState({ pod }) });\n',
+      '    let quarantine =',
+      '    settle({ again: steps.snapshotPodState({ pod }) });\n    let quarantine =',
     ),
   );
   const forgotten = await firebreakIn(folder, 'pack', 'check');
@@ -130,7 +130,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   const file = join(folder, 'playbooks/miner.ts');
   const worded = readFileSync(file, 'utf8')
     .replace('Cut off a pod that mines', 'Cut off a miner')
-    .replace(/question: .*/, "question: 'May it mine?',")
+    .replace(/const question = .*/, "const question = 'May it mine?';")
     .replace('The pod stays quarantined.', 'It stays cut off.')
     .replace('} mines', '} is mining');
   writeFileSync(file, worded);
@@ -144,14 +144,14 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     code: 0,
     stdout: 'Every history replays.\n',
   });
-  writeFileSync(file, worded.replace("duration('4h'", "duration('8h'"));
+  writeFileSync(file, worded.replace("labels: ['firebreak']", "labels: ['miners']"));
   expect((await firebreakIn(folder, 'pack', 'histories', '--check')).stdout).toMatch(
-    /takes another path than before \(keep\): the step quarantinePod \(lease \{"durationMs":28800000.*where it was the step quarantinePod \(lease \{"durationMs":14400000/,
+    /takes another path than before \(keep\): the step openTicket \(.*miners.*where it was the step openTicket \(.*firebreak/,
   );
 
   writeFileSync(
     file,
-    worded.replace('const { contained } =', 'await steps.snapshotPodState({ pod });\n    const { contained } ='),
+    worded.replace('let quarantine =', 'await settle({ again: steps.snapshotPodState({ pod }) });\n    let quarantine ='),
   );
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(

@@ -170,13 +170,14 @@ function fragmentsText(): string {
 export function playbooksPage(): string {
   return [
     '# The shipped playbooks',
-    'They are the pack `firebreak`. On its own a playbook contains one pod, on critical only, and what it does can be undone. Before anything wider or destructive, people are asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
+    'They are the pack `firebreak`. Without people, only the alert’s pod is contained, if the [assessment](../assessment.md) says so and a playbook that answers it *may contain*: also while Temporal is down. That can be undone. Before anything wider or destructive, people are asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
     table(
-      ['playbook', 'what it does', 'from', 'rules of the public sets', 'changes noticed'],
+      ['playbook', 'what it does', 'from', 'may contain', 'rules of the public sets', 'changes noticed'],
       playbooks.map((playbook) => [
         `[${pageName(playbook)}](${pageName(playbook)}.md)`,
         playbook.title,
         playbook.on.minSeverity,
+        playbook.contains === 'pod' ? 'yes' : '',
         String(
           coverage().flatMap(({ rules }) =>
             rules.filter(({ answers }) => answers.some(({ playbooks: ids }) => ids.includes(playbook.id))),

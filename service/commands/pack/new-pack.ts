@@ -149,43 +149,60 @@ export const miner = definePlaybook(
     title: 'Cut off a pod that mines, and ask what it is',
     on: {
       match: { rule: 'Detect outbound connections to common miner pool ports' },
-      // Automatic steps run from severity critical on.
-      minSeverity: 'critical',
+      minSeverity: 'low',
       requires: ['pod'],
     },
-    params: { lease: param.duration('4h', { about: 'How long the pod is cut off before people are asked again.' }) },
+    // Whether the pod is cut off at once, Firebreak decides for each alert, and does it: see \`firebreak docs assessment\`.
+    contains: 'pod',
+    params: { lease: param.duration('4h', { about: 'How long a pod that people cut off stays so before they are asked again.' }) },
     uses: { quarantinePod, snapshotPodState, openTicket },
     levels: [{ group: 'oncall', within: '15m' }],
   },
-  async ({ alert, steps, ask, settle, verdict, params }) => {
+  async ({ alert, containment, steps, ask, settle, verdict, params }) => {
     const { pod, title } = alert;
-    // A settled step is awaited and throws nothing. Evidence that may be gone in a minute is saved while the pod is being cut off.
+    const question = \`Is \${pod.name} meant to mine?\`;
+    // Evidence is kept while the pod is being cut off: it may be gone in a minute. What is settled throws nothing, so people are asked
+    // also where the pod could not be cut off.
     const { contained } = await settle({
-      contained: steps.quarantinePod({ pod, lease: params.lease }),
+      contained: containment ?? Promise.resolve(undefined),
       evidence: steps.snapshotPodState({ pod }),
     });
-    await settle({ ticket: steps.openTicket({ title: \`\${pod.name} mines\`, body: title, labels: ['firebreak'] }) });
-    if (!contained.ok) {
-      await ask({
-        question: \`\${pod.name} mines and could not be cut off: \${contained.reason}. Who takes care of it?\`,
-        choices: { taken: 'I do' },
-        onSilence: 'The pod goes on running.',
+    let quarantine = contained.ok ? contained.value : undefined;
+    if (!quarantine) {
+      const answer = await ask({
+        question,
+        choices: { expected: 'Yes', quarantine: 'No, cut it off' },
+        plan: { quarantine: await steps.quarantinePod.plan({ pod }) },
+        harmless: ['expected'],
+        onSilence: 'The pod goes on running. A ticket is opened.',
+        // A worse alert may have the pod cut off meanwhile: then another question is the right one.
+        untilContained: true,
       });
-      return;
+      if (answer.choice === 'expected') {
+        verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
+        return;
+      }
+      if (answer.choice === 'quarantine') {
+        verdict('true_positive', \`not expected, said \${answer.by.join(' and ')}\`);
+        await steps.quarantinePod({ pod, lease: params.lease }, answer.approval);
+      }
+      if (answer.choice === 'contained') quarantine = answer.containment;
     }
-    const quarantine = contained.value;
-    const answer = await ask({
-      question: \`Is \${pod.name} meant to mine?\`,
-      choices: { release: 'Yes', keep: 'No, leave it cut off' },
-      plan: { release: await steps.quarantinePod.undo.plan(quarantine) },
-      onSilence: 'The pod stays quarantined.',
-    });
-    if (answer.choice === 'release') {
-      await steps.quarantinePod.undo(quarantine, answer.approval);
-      verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
-    } else if (answer.choice === 'keep') {
-      verdict('true_positive', \`not expected, said \${answer.by.join(' and ')}\`);
+    if (quarantine) {
+      const answer = await ask({
+        question,
+        choices: { release: 'Yes', keep: 'No, leave it cut off' },
+        plan: { release: await steps.quarantinePod.undo.plan(quarantine) },
+        onSilence: 'The pod stays quarantined. A ticket is opened.',
+      });
+      if (answer.choice === 'release') {
+        await steps.quarantinePod.undo(quarantine, answer.approval);
+        verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
+        return;
+      }
+      if (answer.choice === 'keep') verdict('true_positive', \`not expected, said \${answer.by.join(' and ')}\`);
     }
+    await steps.openTicket({ title: \`\${pod.name} mines\`, body: title, labels: ['firebreak'] });
   },
 );
 `;
@@ -206,15 +223,36 @@ import { miner } from '../playbooks/miner.ts';
 
 const alerts = decodeAlerts(readFileSync(new URL('../alerts/miner.json', import.meta.url), 'utf8'));
 
-test('a pod that mines is cut off, and whatever people answer, nothing is left open', async () => {
+test('a pod that is cut off at once: whatever people answer, nothing is left open', async () => {
   for (const alert of alerts) {
     const { answers, problems } = await everyAnswer(miner, alert);
     assert.deepEqual(problems, []);
     assert.deepEqual(answers, [
-      'release: quarantinePod, snapshotPodState, openTicket, quarantinePod undone by oncall-1 and oncall-2; benign',
+      'release: quarantinePod, snapshotPodState, quarantinePod undone by oncall-1 and oncall-2; benign',
       'keep: quarantinePod, snapshotPodState, openTicket; true_positive; quarantinePod in force',
       'silence: quarantinePod, snapshotPodState, openTicket; quarantinePod in force',
     ]);
+  }
+});
+
+test('a pod that is not cut off at once: people are asked first', async () => {
+  for (const alert of alerts) {
+    const { answers, problems } = await everyAnswer(miner, { ...alert, severity: 'medium' });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(answers, [
+      'expected: snapshotPodState; benign',
+      'quarantine: snapshotPodState, quarantinePod by oncall-1, openTicket; true_positive; quarantinePod in force',
+      'silence: snapshotPodState, openTicket',
+    ]);
+  }
+});
+
+test('cut off while people are asked: then they are asked what becomes of it', async () => {
+  for (const alert of alerts) {
+    const more = [{ after: '1m', alert: { ...alert, id: 'second' } }] as const;
+    const { questions, steps } = await simulate(miner, { alert: { ...alert, severity: 'medium' }, more, answer: () => undefined });
+    assert.deepEqual(questions.map(({ answer }) => answer), ['void', 'silence']);
+    assert.ok(steps.some(({ action }) => action === 'quarantinePod'));
   }
 });
 
