@@ -81,10 +81,7 @@ test('firebreak pack check names file, line and what to do', async () => {
   expect(stdout).toMatch(/^playbooks\/miner\.ts:\d+: Date\.now reads the clock, which differs at each replay\. Use alert\.time/);
   writeFileSync(
     file,
-    text.replace(
-      '    let quarantine =',
-      '    settle({ again: steps.snapshotPodState({ pod }) });\n    let quarantine =',
-    ),
+    text.replace('    let quarantine =', '    settle({ again: steps.snapshotPodState({ pod }) });\n    let quarantine ='),
   );
   const forgotten = await firebreakIn(folder, 'pack', 'check');
   expect(forgotten.stdout).toMatch(
