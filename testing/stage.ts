@@ -4,7 +4,7 @@ import { Assessor } from '../core/assessment/assessor.ts';
 import { sealContainment } from '../core/assessment/containment-seal.ts';
 import { defaultResponse, mayBeWritten, policyFor } from '../core/assessment/policy.ts';
 import type { Assessment } from '../core/assessment/response.ts';
-import { type PodFacts, PodStories } from '../core/assessment/stories.ts';
+import { factsIn, PodStories } from '../core/assessment/stories.ts';
 import type { Level } from '../core/decide/approval.ts';
 import type { AlertBatch } from '../core/incident/incident.ts';
 import type { Roster } from '../core/people/roster.ts';
@@ -129,16 +129,9 @@ export function alertsOf(
     key: simulatedCellKey,
   });
   return all.map(({ alert: one, after }) => {
-    const assessed = assessor.assessed(one, { nowMs: beganMs + after, facts: factsOf(one) });
+    const assessed = assessor.assessed(one, { nowMs: beganMs + after, facts: factsIn(one) });
     return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment, beganMs) } : assessed, after };
   });
-}
-
-function factsOf({ facts, workload }: Alert): PodFacts {
-  return {
-    ...(facts?.privileged !== undefined && { privileged: facts.privileged }),
-    ...(workload && { ownerKind: workload.kind }),
-  };
 }
 
 /** Another cell's confirmation counts for nothing here. */

@@ -68,6 +68,8 @@ export interface AlertFacts {
   readonly hasAllLabels?: true;
   /** Some container of its pod runs privileged. */
   readonly privileged?: boolean;
+  /** Its pod shares a namespace of its node, or mounts one of its paths. */
+  readonly hostAccess?: boolean;
   /** How its pod can be reached; empty: not at all. */
   readonly exposure?: readonly Exposure[];
   /** How often such alerts came, by the condition that counts them, including this one. */

@@ -17,6 +17,15 @@ export type PodFacts = Omit<
   'alert' | 'confidence' | 'confidenceWhy' | 'isDebugging' | 'acts' | 'novelty' | 'together' | 'isRepeated'
 >;
 
+/** What the alert itself says of its pod: the cell has written it onto it. */
+export function factsIn({ facts, workload }: Pick<Alert, 'facts' | 'workload'>): PodFacts {
+  return {
+    ...(facts?.privileged !== undefined && { privileged: facts.privileged }),
+    ...(facts?.hostAccess !== undefined && { hostAccess: facts.hostAccess }),
+    ...(workload && { ownerKind: workload.kind }),
+  };
+}
+
 export interface Heard {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -56,7 +65,8 @@ export class PodStories {
     const { confidence, why, isDebugging = false } = judgement;
     const act = actOf(alert, nowMs, judgement);
     const pod = podKey(alert);
-    const acts = this.#actsOf(pod, act);
+    const isBelieved = alert.doubt === undefined;
+    const acts = this.#actsOf(pod, act, isBelieved);
     const places = placesOf(alert);
     const single = this.#compare(places, { act: act.key, pod, nowMs, pods: 1 });
     const first = Math.min(
@@ -75,7 +85,7 @@ export class PodStories {
       return usual === 'baseline' && (act.isSession || acts.some((one) => one.isSession)) ? 'others' : usual;
     });
     // Alerts in doubt teach nothing: whoever sends them could name any pod.
-    if (alert.doubt === undefined) {
+    if (isBelieved) {
       for (const place of places) this.#familiar.add(`${place} | ${act.key}`, { pod, nowMs });
       for (const place of narrow) for (const { key } of pairs) this.#familiar.add(`${place} | ${key}`, { pod, nowMs });
     }
@@ -121,13 +131,15 @@ export class PodStories {
   }
 
   /** The distinct acts of the last five minutes, with the newest last. */
-  #actsOf(pod: string, act: Act): readonly Act[] {
+  #actsOf(pod: string, act: Act, isBelieved: boolean): readonly Act[] {
     const before = (this.#pods.get(pod) ?? []).filter(({ atMs }) => Math.abs(act.atMs - atMs) <= togetherMs);
     const distinct = before.filter((one) => !isSameAct(one, act));
     const same = before.find((one) => isSameAct(one, act));
     // A process that two rules report keeps the surer one.
     const newest = same && same.confidence === 'likely' && act.confidence === 'weak' ? { ...same, atMs: act.atMs } : act;
     const acts = [...distinct.slice(-(mostActs - 1)), newest];
+    // Alerts in doubt would push out what is known of other pods, and make second acts of nothing.
+    if (!isBelieved) return acts;
     this.#pods.delete(pod);
     this.#pods.set(pod, acts);
     if (this.#pods.size > mostPods)
@@ -170,9 +182,31 @@ function workloadKey({ cluster, workload, pod }: Alert): string {
   return `${cluster} ${pod?.namespace ?? ''}/Pod/${pod?.name ?? ''}`;
 }
 
-/** Without tag and digest: a new release of the same image is no stranger. */
 function imageOf({ container }: Alert): string | undefined {
-  return container?.image?.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  return container?.image === undefined ? undefined : repositoryOf(container.image);
+}
+
+/** Without tag and digest: a new release of the same image is no stranger. */
+function repositoryOf(image: string): string {
+  return image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+}
+
+/**
+ * What people's answers about an alert are remembered by: rule, program, image and owner. Undefined if one of them is not known.
+ * @param image as the cluster says: a sensor's claim could borrow the answers of another one
+ */
+export function answerKeyOf(alert: Alert, image: string | undefined): string | undefined {
+  const { process, workload, doubt } = alert;
+  if (
+    image === undefined ||
+    !workload ||
+    workload.guessed ||
+    doubt !== undefined ||
+    (process?.name ?? process?.exe) === undefined
+  )
+    return undefined;
+  const { key } = actOf(alert, 0, { confidence: 'weak', why: '', source: '' });
+  return `${workloadKey(alert)} | image ${repositoryOf(image)} | ${key}`;
 }
 
 function pairKey(one: string, other: string): string {

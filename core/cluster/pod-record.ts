@@ -22,6 +22,8 @@ export interface PodRecord {
   readonly serviceAccount?: string;
   /** Some container of it runs privileged. */
   readonly privileged?: true;
+  /** It shares a namespace of its node, or mounts one of its paths: what the baseline level forbids. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+  readonly hostAccess?: true;
   /** Its spec names an AppArmor profile: if it runs, its node has AppArmor. */
   readonly appArmor?: true;
   /** Total over all its containers. Absent: none. */

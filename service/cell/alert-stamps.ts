@@ -49,6 +49,7 @@ function ownFacts(pod: PodRecord, asked: AskedFacts['labels']): AlertFacts {
     labels: Object.fromEntries([...all.slice(0, mostLabels), ...lacking]),
     ...(all.length <= mostLabels && { hasAllLabels: true as const }),
     privileged: pod.privileged === true,
+    hostAccess: pod.hostAccess === true,
   };
 }
 
@@ -100,6 +101,42 @@ export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 
       counted.set(key, count);
       return count;
     },
+  };
+}
+
+type ViewOfRollouts = Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf' | 'rolloutOf'>;
+
+/** A rollout that takes longer is no excuse for what happens in its pods. */
+const rolloutMs = 10 * 60_000;
+
+/**
+ * Whether the alert's pod belongs to the newest revision of a Deployment, which began at most ten minutes ago, while pods of another revision are left. By the
+ * times of the API server. Whoever may edit the Deployment can begin one. Nothing is known of other kinds, so it is false there.
+ */
+export function rollingOutIn(view: ViewOfRollouts): (alert: Alert, nowMs: number) => boolean {
+  const revisionOf = ({ owners }: PodRecord): string | undefined =>
+    owners.find(({ kind, controller }) => controller && kind === 'ReplicaSet')?.name;
+  return ({ pod: { uid } = {} }, nowMs) => {
+    const pod = uid === undefined ? undefined : view.podByUid(uid);
+    const revision = pod && revisionOf(pod);
+    if (!pod || revision === undefined) return false;
+    const began = Date.parse(view.rolloutOf(pod.namespace, revision)?.at ?? '');
+    if (Number.isNaN(began) || nowMs - began > rolloutMs) return false;
+    const top = topOwnerOf({ pod, view }).workload;
+    if (top?.kind !== 'Deployment') return false;
+    return [...view.pods(pod.namespace)].some(
+      (other) =>
+        (revisionOf(other) ?? revision) !== revision && isOfWorkload(other, topOwnerOf({ pod: other, view }).workload, top),
+    );
+  };
+}
+
+/** The image of the container that an alert is about: a sensor's claim would not be trusted. */
+export function imageIn(view: Pick<ClusterView, 'podByUid'>): (alert: Alert) => string | undefined {
+  return ({ pod, container }) => {
+    const { containers = [] } = (pod?.uid === undefined ? undefined : view.podByUid(pod.uid)) ?? {};
+    return (containers.find(({ name }) => name === container?.name) ?? (containers.length === 1 ? containers[0] : undefined))
+      ?.image;
   };
 }
 

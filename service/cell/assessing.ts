@@ -5,7 +5,7 @@ import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
 import { Assessor } from '../../core/assessment/assessor.ts';
 import { policyFor } from '../../core/assessment/policy.ts';
 import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
-import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
+import { type Baseline, factsIn, PodStories } from '../../core/assessment/stories.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
@@ -44,18 +44,26 @@ export class CellAssessor {
 
   assessed(alert: Alert, nowMs: number): Alert {
     this.#isChanged = true;
-    const { facts, workload, pod } = alert;
-    const replicas = this.#parts.podsOf(alert);
-    const isContained = pod?.uid !== undefined && this.#parts.isContained(pod.uid);
+    const { pod } = alert;
+    const { podsOf, isContained, isRollingOut, answeredHarmless } = this.#parts;
+    const replicas = podsOf(alert);
+    const answers = answeredHarmless(alert);
     return this.#assessor.assessed(alert, {
       nowMs,
       facts: {
-        ...(facts?.privileged !== undefined && { privileged: facts.privileged }),
-        ...(workload && { ownerKind: workload.kind }),
+        ...factsIn(alert),
         ...(replicas !== undefined && { replicas }),
-        ...(isContained && { contained: true }),
+        ...(isRollingOut(alert, nowMs) && { rolloutUnderWay: true }),
+        ...(answers > 0 && { answeredHarmless: answers }),
+        ...(pod?.uid !== undefined && isContained(pod.uid) && { contained: true }),
       },
     });
+  }
+
+  /** People have not called these harmless: what was seen on their pods is new again everywhere. */
+  unlearn(alerts: readonly Alert[]): void {
+    for (const { pod, cluster } of alerts) if (pod) this.#stories.unlearn(pod, cluster);
+    this.#isChanged = true;
   }
 
   start(): void {
@@ -101,6 +109,10 @@ interface Parts {
   /** Number of pods of the alert's workload, if known. */
   readonly podsOf: (alert: Alert) => number | undefined;
   readonly isContained: (uid: string) => boolean;
+  /** Whether a rollout of the alert's workload is under way, in the pod's own revision. */
+  readonly isRollingOut: (alert: Alert, nowMs: number) => boolean;
+  /** How often people answered "harmless" for such alerts. */
+  readonly answeredHarmless: (alert: Alert) => number;
   readonly cellKey: CellKey;
   readonly box: Box;
   readonly log: Pick<Logger, 'error'>;

@@ -37,7 +37,7 @@ import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { deploymentName } from '../temporal/versions.ts';
 import { hasHandsFull } from '../temporal/workers.ts';
-import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
+import { CellStamps, imageIn, rollingOutIn, runningIn, tellingFacts } from './alert-stamps.ts';
 import { CellAssessor, policiesOf } from './assessing.ts';
 import type { BegunBuilds } from './builds/begun-builds.ts';
 import { eitherOf, IncidentVersions } from './builds/incident-versions.ts';
@@ -48,6 +48,7 @@ import { createCellControl, expectedSensors } from './control/control.ts';
 import { Pace } from './control/follow.ts';
 import type { PromotedPacks } from './control/promoted-packs.ts';
 import { EffectBook } from './effect-book.ts';
+import { HarmlessAnswers } from './harmless-answers.ts';
 import { HeadStarts } from './head-starts.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { OpenIncidents, remembering } from './open/open-incidents.ts';
@@ -141,7 +142,10 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const asking: AskingIn = (incident) => versions.asking(incident);
   let observed: ObservedPacks | undefined;
   const listener: IncidentListener = {
-    decided: (question, answer) => observed?.decided(question, answer),
+    decided: (question, answer) => {
+      observed?.decided(question, answer);
+      answers.decided(question, answer);
+    },
     failed: (call, what, code) => observed?.failed(call, what, code),
     done: (call, output) => observed?.done(call, output),
   };
@@ -223,6 +227,12 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     asDecided: (alert) => withDecided(alert, pods),
     log,
   });
+  const answers = new HarmlessAnswers({
+    keeper: knowledge.harmlessAnswers,
+    alertsOf: (incident, run) => open.alertsOf(incident, run),
+    imageOf: imageIn(watch.view),
+    onAttack: (alerts) => assessor.unlearn(alerts),
+  });
   const runs = new RunWatch({
     kept: knowledge.open,
     open,
@@ -261,6 +271,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     baseline: config.response.baseline === undefined ? undefined : readBaseline(config.response.baseline),
     podsOf: runningIn(watch.view).podsOf,
     isContained: (uid) => pods.held().has(uid),
+    isRollingOut: rollingOutIn(watch.view),
+    answeredHarmless: (alert) => answers.of(alert),
     cellKey: watch.cellKey,
     box: createBox({ keys: secrets.codecKeys }),
     log,

@@ -5,7 +5,7 @@ import { subjectOf } from '../../core/alert/subject.ts';
 import { Assessor } from '../../core/assessment/assessor.ts';
 import { defaultResponse, policyFor, type ResponseRules } from '../../core/assessment/policy.ts';
 import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
-import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
+import { type Baseline, factsIn, PodStories } from '../../core/assessment/stories.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { incidentIdOf } from '../../core/incident/incident.ts';
 import { simulatedCellKey } from '../simulated-cell.ts';
@@ -98,14 +98,13 @@ export class AssessedPods {
 
   /** The alert with its assessment. @param at milliseconds since 1970 */
   assessed(alert: Alert, at: number): Alert {
-    const { facts, workload, pod } = alert;
+    const { pod } = alert;
     this.#note(alert, at);
     const contained = pod !== undefined && this.#openOf(alert, at).held.has(keyOf(pod));
     return this.#assessor.assessed(alert, {
       nowMs: at,
       facts: {
-        ...(facts?.privileged !== undefined && { privileged: facts.privileged }),
-        ...(workload && { ownerKind: workload.kind }),
+        ...factsIn(alert),
         // How many pods alerts have named says nothing about a workload with only one.
         ...(this.#replicas !== undefined && { replicas: this.#replicas }),
         ...(contained && { contained }),

@@ -65,6 +65,7 @@ export function podRecord(pod: PodJson): PodRecord {
     hostNetwork: spec?.hostNetwork === true,
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
     ...(containers.some(({ securityContext }) => securityContext?.privileged === true) && { privileged: true }),
+    ...(hasHostAccess(spec) && { hostAccess: true }),
     ...(namesAppArmor(spec) && { appArmor: true }),
     ...(restarts > 0 && { restarts }),
     ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
@@ -84,6 +85,11 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(claims.length > 0 && { claims }),
     ...(otherNetworks.length > 0 && { otherNetworks }),
   };
+}
+
+function hasHostAccess(spec: PodJson['spec']): boolean {
+  const { hostNetwork, hostPID, hostIPC, volumes = [] } = spec ?? {};
+  return hostNetwork === true || hostPID === true || hostIPC === true || volumes.some(({ hostPath }) => hostPath !== undefined);
 }
 
 /** https://github.com/k8snetworkplumbingwg/multus-cni/blob/master/docs/how-to-use.md, and the standard that it follows. */

@@ -106,6 +106,13 @@ export class OpenIncidents {
     kept.put(id, { ...rest, ...rulesOf(rules, earlier) });
   }
 
+  /** One alert of each kind that this run was told. Undefined: it is not open, or there may be more. */
+  alertsOf(id: string, run: string): readonly Alert[] | undefined {
+    const known = this.#parts.kept.get(id);
+    if (!known || known.first !== run || known.kinds.length >= mostKinds) return undefined;
+    return this.#alertsOf(id, known);
+  }
+
   /** What to tell a run that has not received anything yet. `batch` is the id under which the run accepts it once. */
   batchOf(id: string, known: Pick<OpenIncident, 'alerts' | 'actors' | 'requesters'>, batch: string): AlertBatch {
     const alerts = this.#alertsOf(id, known).map((alert) => this.#parts.asDecided(alert));

@@ -185,6 +185,8 @@ export interface OwnKnowledge {
   /** Quarantines whose effect will be asked for, and the alerts of their pods since. */
   readonly watchedQuarantines: MemoryKeeper<WatchedQuarantine>;
   readonly alertsOfPods: MemoryKeeper<AlertsOfPod>;
+  /** Digests of the questions that people have answered with "harmless", by what they were about. */
+  readonly harmlessAnswers: MemoryKeeper<readonly string[]>;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
   /** Records that the audit store does not have yet. */
@@ -235,6 +237,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     alertKinds: stored.keeper('alert-kinds'),
     watchedQuarantines: stored.keeper('watched-quarantines'),
     alertsOfPods: stored.keeper('alerts-of-pods'),
+    harmlessAnswers: stored.keeper('harmless-answers'),
     starts: new StartMemory({ keeper: stored.keeper('starts') }),
     judgements: new JudgementMemory({
       counted: stored.groups<CountedPayload>('counted-payloads'),

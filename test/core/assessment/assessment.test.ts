@@ -184,6 +184,24 @@ describe('who could lower it', () => {
     expect(judge(stories, alert(dropped), 20 * minute).response).toBe('contain');
   });
 
+  it('a flood of a sensor that is not believed pushes out no act of the attacked pod, and makes no second act', () => {
+    const stories = new PodStories();
+    judge(stories, alert(shell), 0);
+    for (let nth = 0; nth < 25_000; nth += 1)
+      stories.hear({ ...alert(calls, `made-up-${nth}`), doubt: 'another node' }, { nowMs: nth });
+    expect(judge(stories, alert(reverse), 60_000).response).toBe('contain');
+    const other = 'web-7c9f9f7ff7-bbbbb';
+    stories.hear({ ...alert(apk, other), doubt: 'another node' }, { nowMs: 60_000 });
+    expect(judge(stories, alert(shell, other), 61_000).response).not.toBe('contain');
+  });
+
+  it('what people have answered about one act lowers no other act on the pod', () => {
+    const stories = new PodStories();
+    judge(stories, alert(apk), 0, { facts: { answeredHarmless: 3 } });
+    expect(judge(stories, alert(reverse), 5_000).response).toBe('contain');
+    expect(judge(stories, alert(escapes), 10_000).response).toBe('contain');
+  });
+
   it('what people have called an attack teaches nothing', () => {
     const stories = new PodStories();
     const bad = alert(dropped, 'web-7c9f9f7ff7-bbbbb');

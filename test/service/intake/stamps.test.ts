@@ -167,6 +167,7 @@ describe('what a playbook asks about the cluster', () => {
       labels: { app: 'web', team: 'shop', tier: null },
       hasAllLabels: true,
       privileged: true,
+      hostAccess: false,
       exposure: ['service', 'external', 'ingress'],
     });
     expect(factsOf(pod, ['other'])).toMatchObject({ exposure: ['service', 'external'] });
@@ -175,7 +176,7 @@ describe('what a playbook asks about the cluster', () => {
 
   test('is unknown if nobody knows it, and costly facts are only looked up if asked for', () => {
     expect(factsOf(undefined, ['web'])).toBeUndefined();
-    const cheap = { labels: { app: 'web', team: 'shop', tier: null }, hasAllLabels: true, privileged: true };
+    const cheap = { labels: { app: 'web', team: 'shop', tier: null }, hasAllLabels: true, privileged: true, hostAccess: false };
     expect(factsOf(pod, undefined)).toEqual(cheap);
     expect(factsOf(pod, ['web'], askedFacts([often]))).toEqual({ ...cheap, labels: { app: 'web', team: 'shop' } });
   });
