@@ -2,7 +2,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
 import { isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
-import type { AlertCount } from '../../core/incident/incident.ts';
+import { type AlertCount, shortIncidentId } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, chosenFrom, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
@@ -314,9 +314,10 @@ export class Bodies {
     body.state = { ...body.state, state: 'failed', detail };
     this.#model.record('playbook.failed', `playbook/${playbook}`, detail, { code, ...(at !== undefined && { at }) });
     // For its author, who reads what the service prints.
-    const { subjectKey: subject } = body.state;
-    logLine(`the playbook stopped: ${detail}`, { firebreakPlaybook: { playbook, subject, stopped: true } });
-    this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
+    const { subjectKey } = body.state;
+    logLine(`the playbook stopped: ${detail}`, { firebreakPlaybook: { playbook, subject: subjectKey, stopped: true } });
+    const { ref, subject } = this.#model;
+    this.#parts.questions.page(stoppedText({ playbook, detail, incident: shortIncidentId(ref.id, subject.cluster) }));
   }
 
   /** A promise that the body did not await has failed: the body goes on, and people are told as if a body had failed. */
@@ -343,6 +344,16 @@ export class Bodies {
     if (!uncovered || !atLeast(uncovered.severity, asksAgainFrom) || this.#isHeld(uncovered)) return;
     this.#anew(bodyKey(playbook.id, body.state.subjectKey), playbook, uncovered);
   }
+}
+
+/** What the people of the incident are told: what happened, what still holds, and what they can do. */
+function stoppedText(stopped: { readonly playbook: string; readonly detail: string; readonly incident: string }): string {
+  const { playbook, detail, incident } = stopped;
+  return (
+    `Playbook ${playbook} stopped: ${detail}. What it has contained stays contained. It asks nothing more. ` +
+    'When it is corrected, anyone on the roster can begin this incident again while it is open: ' +
+    `firebreak incidents rerun ${incident} --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.`
+  );
 }
 
 /** Whether a body waits for another, directly or indirectly. */

@@ -9,6 +9,12 @@ import { useLab } from '../use-lab.ts';
 const workflowsPath = join(import.meta.dirname, '../../playbooks/mistaken-playbooks.ts');
 const { lab, script } = useLab(workflowsPath);
 
+/** People are told what still holds, and the command that begins the incident again. */
+function stoppedText(playbook: string, detail: string, id: string): string {
+  const short = id.split('/').slice(2).join('/');
+  return `Playbook ${playbook} stopped: ${detail}. What it has contained stays contained. It asks nothing more. When it is corrected, anyone on the roster can begin this incident again while it is open: firebreak incidents rerun ${short} --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.`;
+}
+
 describe('a playbook that never waits', () => {
   test.each([
     ['forgot-to-count', 'Spin', 13],
@@ -26,7 +32,7 @@ describe('a playbook that never waits', () => {
     await incident.result();
     const record = lab.seen.records.find(({ kind, actor }) => kind === 'playbook.failed' && actor === `playbook/${id}`);
     expect(record?.body).toMatchObject({ code: 'FB_ERR_PLAYBOOK_LOOPS' });
-    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${reason}`);
+    expect(lab.seen.threads).toContainEqual(expect.stringContaining(`Playbook ${id} stopped: ${reason}. `));
   });
 
   test('is stopped at the same turn when its history is replayed', async () => {
@@ -85,7 +91,7 @@ describe('a playbook that throws', () => {
     expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail: `${reason}, at ${place}` }]);
     const record = lab.seen.records.find(({ kind, actor }) => kind === 'playbook.failed' && actor === `playbook/${id}`);
     expect(record?.body).toMatchObject({ at: place });
-    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${reason}, at ${place}`);
+    expect(lab.seen.threads).toContainEqual(stoppedText(id, `${reason}, at ${place}`, incident.id));
   });
 });
 
@@ -98,7 +104,7 @@ describe('a playbook that throws something other than an error', () => {
     const { bodies } = await incident.result();
     const detail = `something was thrown that is not an Error: ${thrown}. Write throw new Error('…'), which records where`;
     expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail }]);
-    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${detail}`);
+    expect(lab.seen.threads).toContainEqual(expect.stringContaining(`Playbook ${id} stopped: ${detail}. `));
   });
 });
 
