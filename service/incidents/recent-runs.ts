@@ -1,7 +1,7 @@
 import type proto from '@temporalio/proto';
 import { hasCode } from '../../core/errors.ts';
 import { listedRuns } from './rows.ts';
-import { incidentState, type Session } from './session.ts';
+import { controlState, incidentState, type Session } from './session.ts';
 
 /** A cell answers within milliseconds. One that reads an incident again after a start takes longer: the publisher is told. */
 const answerMs = 5_000;
@@ -23,6 +23,27 @@ interface RecentRuns {
 }
 
 /**
+ * Whether open incidents can be read: a publisher should not hear after minutes of other work that no cell runs. True also if none is open.
+ * @throws FB_ERR_UNAVAILABLE if Temporal does not list them
+ */
+export async function canReadOpen(session: Session): Promise<boolean> {
+  if ((await listedRuns(session, 1, 'running')).length === 0) return true;
+  try {
+    // Anybody who reaches Temporal can begin an incident that answers nothing, so none of them is asked.
+    await controlState(briefly(session));
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return false;
+    throw error;
+  }
+}
+
+function briefly(session: Session): Session {
+  const { onCatchingUp: _, onSlow: __, ...rest } = session;
+  return { ...rest, withinMs: answerMs };
+}
+
+/**
  * The newest runs of incidents in which a playbook of this pack ran, and none of any other pack that is not shipped.
  *
  * @param limit maximum number of runs that are examined.
@@ -33,14 +54,13 @@ export async function recentRunsOf(
   { pack, limit, untilMs }: { readonly pack: string; readonly limit: number; readonly untilMs: number },
 ): Promise<RecentRuns> {
   const rows = await listedRuns(session, limit);
-  const { onCatchingUp: _, ...brief } = { ...session, withinMs: answerMs };
   const runs: StoredRun[] = [];
   let [looked, unread] = [0, 0];
   for (const { incident, run } of rows) {
     if (Date.now() >= untilMs) break;
     looked += 1;
     try {
-      const { bodies } = await incidentState(brief, { id: incident, run });
+      const { bodies } = await incidentState(briefly(session), { id: incident, run });
       const packs = new Set(bodies.map(({ playbook }) => playbook.split('/')[0]));
       // The shipped playbooks are in every build.
       packs.delete('firebreak');

@@ -143,8 +143,12 @@ export async function listedIds(session: Session, { all, limit }: ListedIncident
 }
 
 /** Runs that Temporal lists, including closed ones, newest first. @throws FB_ERR_UNAVAILABLE. */
-export function listedRuns(session: Session, limit: number): Promise<readonly Pick<IncidentRow, 'incident' | 'run'>[]> {
-  return listedBy(session, { status: 'any', most: limit });
+export function listedRuns(
+  session: Session,
+  limit: number,
+  status: 'any' | 'running' = 'any',
+): Promise<readonly Pick<IncidentRow, 'incident' | 'run'>[]> {
+  return listedBy(session, { status, most: limit });
 }
 
 /** Incidents that a cell knows to be open come first: there can be any number that only Temporal lists. */

@@ -17,7 +17,7 @@ import { type CommonOptions, durationOption, positive, withConfig, withExamples 
 import { counted, print, printable, printJson, printTable } from '../output.ts';
 import { findingText } from '../playbooks/check.ts';
 import { namedPack } from './promote.ts';
-import { type ReplayOptions, replayAll } from './replay.ts';
+import { type ReplayOptions, replayAll, whyNotReplayed } from './replay.ts';
 
 interface StoreOptions extends CommonOptions {
   readonly config: string;
@@ -103,10 +103,12 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   const pack = packOf(files, where);
   if (options.store !== undefined) mustTakeFiles(resolve(options.store));
   const store = await storeIn(options);
+  // Each before what takes longer: the check, then the build and the replay.
+  const inTheWay = await whyNotReplayed(options);
+  acceptedIn(inTheWay === undefined ? [] : [inTheWay], options.despite);
   const found = await foundIn(where, options);
-  // Before the build and the replay, which take longer.
   acceptedIn(found, options.despite);
-  const statement = await statementOf(pack, where, options, found);
+  const statement = await statementOf({ pack, where, found, inTheWay }, options);
   // Only needed to publish or list.
   const { personalSigner } = await import('../../incidents/orders.ts');
   const release = await signedRelease(statement, pack, await personalSigner(options.key));
@@ -133,10 +135,18 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
 
 /** @throws FB_ERR_REFUSED if the pack cannot be published. */
 async function statementOf(
-  pack: PackFiles,
-  where: string,
+  {
+    pack,
+    where,
+    found,
+    inTheWay,
+  }: {
+    readonly pack: PackFiles;
+    readonly where: string;
+    readonly found: readonly string[];
+    readonly inTheWay: string | undefined;
+  },
   options: PublishOptions,
-  found: readonly string[],
 ): Promise<ReleaseStatement> {
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
@@ -144,7 +154,7 @@ async function statementOf(
   try {
     const { integrity } = pack;
     const { id, path: bundle } = await workflowBuild({ packs: [{ name, integrity, source: { release: pack } }], stateDir });
-    const { notReplayed, ...replayed } = await replayAll({ name, where, bundle, playbooks }, options);
+    const { notReplayed, ...replayed } = await replayAll({ name, where, bundle, playbooks }, options, inTheWay);
     return {
       format: 1,
       pack: name,

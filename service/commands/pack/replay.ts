@@ -27,10 +27,33 @@ interface Built {
 /** What was replayed, and which incidents were not. */
 type Replayed = Pick<ReleaseStatement, 'replayed' | 'changed'> & { readonly notReplayed: readonly string[] };
 
-/** @throws FB_ERR_REFUSED if a history takes another path and nobody has allowed that. */
-export async function replayAll(built: Built, options: ReplayOptions): Promise<Replayed> {
+/** Why no incident could be replayed. Known within seconds: the checks and the build before the replay take minutes. Undefined if nothing is in the way. */
+export async function whyNotReplayed({ config, store }: Pick<ReplayOptions, 'config' | 'store'>): Promise<string | undefined> {
+  if (store !== undefined) return undefined;
+  const { withSession } = await import('../session.ts');
+  const { canReadOpen } = await import('../../incidents/recent-runs.ts');
+  try {
+    if (await withSession({ config }, canReadOpen)) return undefined;
+    return 'no incident was replayed: incidents are open, and no Firebreak with the role cell answers about them.';
+  } catch (error) {
+    return notReplayedFor(error);
+  }
+}
+
+/** A publisher may lack what is needed to read incidents: the payload key and access to Temporal. */
+function notReplayedFor(error: unknown): string {
+  if (!hasCode(error, 'FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID')) throw error;
+  return `no incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`;
+}
+
+/**
+ * @param inTheWay why no incident can be replayed, if that is known (`whyNotReplayed`)
+ * @throws FB_ERR_REFUSED if a history takes another path and nobody has allowed that
+ */
+export async function replayAll(built: Built, options: ReplayOptions, inTheWay: string | undefined): Promise<Replayed> {
   const own = await replayOwn(built);
-  const real = options.store === undefined ? await replayIncidents(built, options) : { count: 0, faults: [], notReplayed: [] };
+  const none = { count: 0, faults: [], notReplayed: inTheWay === undefined ? [] : [inTheWay] };
+  const real = options.store === undefined && inTheWay === undefined ? await replayIncidents(built, options) : none;
   const { notReplayed } = real;
   const faults = [...own.faults, ...real.faults];
   const replayed = { golden: own.count, incidents: real.count };
@@ -90,9 +113,7 @@ async function replayIncidents(
       return { count: runs.length, faults, notReplayed };
     });
   } catch (error) {
-    // A publisher may lack what is needed to read incidents: the payload key and access to Temporal.
-    if (!hasCode(error, 'FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID')) throw error;
-    return { count: 0, faults: [], notReplayed: [`no incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`] };
+    return { count: 0, faults: [], notReplayed: [notReplayedFor(error)] };
   }
 }
 

@@ -1,9 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { firebreakHere } from '../../command-line.ts';
-import { writePackFolder } from '../../pack-folder.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,6 +31,32 @@ test('a missing store is reported with the remedy, before anything is built or r
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toMatch(/^FB_ERR_INCOMPLETE: .*no store of releases is named, and there is no firebreak\.yaml that names one$/m);
   expect(stderr).not.toContain('replayed');
+});
+
+test('incidents that cannot be replayed are reported before anything is checked or built', async () => {
+  const home = join(folder, 'no-cell');
+  const pack = writePackFolder(join(home, 'broken'), { ...acmeFiles, 'saying.ts': 'no code at all' });
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(home, 'us.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(join(home, 'us.pem.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+  const people = '{ people: [{ id: ada, name: Ada, keys: [us.pem.pub] }], groups: { oncall: [ada], leads: [ada] } }';
+  // Nothing listens there.
+  const lines = [
+    'cluster: no-cell',
+    "temporal: { address: '127.0.0.1:1' }",
+    'intake: { tokens: [{ name: falco, token: { env: T } }] }',
+    `roster: ${people}`,
+    'releases: { folder: releases, publishers: [{ name: us, key: us.pem.pub }] }',
+  ];
+  writeFileSync(join(home, 'firebreak.yaml'), lines.join('\n'));
+  const publish = (...more: readonly string[]) =>
+    firebreakHere(['pack', 'publish', pack, '--key', 'us.pem', ...more], { folder: home, env: { T: 'x'.repeat(32) } });
+  const refused = await publish();
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(/FB_ERR_REFUSED: .*1 finding against it: no incident was replayed: .*--despite/);
+  expect(refused.stderr).not.toContain('saying.ts');
+  // A reason makes up for that, not for code that could not run.
+  expect((await publish('--despite', 'no cell runs here')).stderr).toMatch(/FB_ERR_REFUSED.*saying\.ts/);
 });
 
 test.each([
