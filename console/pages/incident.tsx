@@ -4,6 +4,7 @@ import { type ConsoleRouteName, consoleRoutes } from '../../core/console/routes.
 import { targetText, wholeTargetText } from '../../core/text/plain-text.ts';
 import { addressOf, ask, type RequestFault, useAsked } from '../api.ts';
 import { Alerts } from '../parts/alerts.tsx';
+import { Assessments } from '../parts/assessments.tsx';
 import { BlastRadius } from '../parts/blast-radius.tsx';
 import { Countdown, Empty, Fact, Problem, Severity, Sheet, Tag, Time, useNow, usePage, Waiting } from '../parts/common.tsx';
 import { Question } from '../parts/question.tsx';
@@ -91,6 +92,9 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
         <div>
           <Story shown={shown} />
           <Steps shown={shown} />
+          <Sheet title="Assessment" none={shown.assessments.length === 0 ? 'No alert has been assessed.' : undefined}>
+            <Assessments assessments={shown.assessments} />
+          </Sheet>
           <Sheet title="Alerts" none={shown.alerts.length === 0 ? 'No alerts are on record yet.' : undefined}>
             <Alerts alerts={shown.alerts} samples={shown.samples} />
           </Sheet>

@@ -3,14 +3,6 @@ import { lastPart, shortName } from '../../core/text/object-name.ts';
 import { countText } from '../words.ts';
 import { Fact, Severity, Tag, Time } from './common.tsx';
 
-/** What is done about an alert, in words. */
-const assessedAs = {
-  contain: 'cut off at once',
-  ask: 'people are asked',
-  file: 'filed for later',
-  watch: 'recorded only',
-} as const;
-
 /** Rules with their number of alerts, and for each alert that is kept the processes that led to it. All of it may be an attacker's words. */
 export function Alerts({
   alerts,
@@ -49,7 +41,7 @@ export function Alerts({
 }
 
 function Sample({ sample }: { readonly sample: AlertSample }) {
-  const { at, rule, sensor, node, container, image, processes, request, doubt, novelty, assessment, mitre } = sample;
+  const { at, rule, sensor, node, container, image, processes, request, doubt, novelty, mitre } = sample;
   return (
     <details>
       <summary>
@@ -72,11 +64,6 @@ function Sample({ sample }: { readonly sample: AlertSample }) {
           {container !== null && <Fact name="Container">{container}</Fact>}
           {image !== null && <Fact name="Image">{image}</Fact>}
           {node !== null && <Fact name="Node">{node}</Fact>}
-          {assessment !== null && (
-            <Fact name="Assessed">
-              {assessedAs[assessment.response]}: {assessment.reasons.join('; ')}
-            </Fact>
-          )}
           {novelty !== null && <Fact name="New here">{novelty}</Fact>}
           {mitre.length > 0 && <Fact name="ATT&CK">{mitre.join(', ')}</Fact>}
         </dl>

@@ -54,16 +54,17 @@ export function assess(story: PodStory, policy: ResponsePolicy): Assessment {
   const { mode, profile, scope } = policy;
   const would = wouldDo(story, profile);
   const response = underMode(would, mode);
-  const wakes = response === 'ask' && (would === 'contain' || wouldDo(story, 'strict') === 'contain');
+  const isGrave = would === 'contain' || wouldDo(story, 'strict') === 'contain';
   return {
     response,
-    pages: wakes,
+    pages: response === 'ask' && isGrave,
     would,
+    wouldPage: would === 'ask' && isGrave,
     mode,
     profile,
     scope,
     onSilence: profile === 'strict' ? 'contain' : policy.onSilence,
-    reasons: [...reasonsFor(story), ...modeReasons(would, mode)],
+    reasons: reasonsFor(story),
   };
 }
 
@@ -71,11 +72,6 @@ function underMode(would: Response, mode: Mode): Response {
   if (mode === 'contain') return would;
   if (mode === 'ask') return would === 'contain' ? 'ask' : would;
   return would === 'contain' || would === 'ask' ? 'file' : would;
-}
-
-function modeReasons(would: Response, mode: Mode): readonly string[] {
-  if (mode === 'contain' || would === 'watch' || would === 'file' || (mode === 'ask' && would === 'ask')) return [];
-  return [`mode ${mode}: mode contain would ${would === 'contain' ? 'cut the pod off' : 'ask'}`];
 }
 
 /** What mode `contain` does. */

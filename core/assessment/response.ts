@@ -17,6 +17,8 @@ export interface Assessment {
   readonly pages: boolean;
   /** What mode `contain` would do. */
   readonly would: Response;
+  /** Whether that would wake somebody. */
+  readonly wouldPage: boolean;
   readonly mode: Mode;
   readonly profile: Profile;
   readonly scope: string;
@@ -25,4 +27,23 @@ export interface Assessment {
   readonly reasons: readonly string[];
   /** The cell's confirmation that it has assessed the pod as to be cut off: see `sealContainment`. Without it nothing is done to a pod without people. */
   readonly seal?: string;
+}
+
+const modeDoes: Readonly<Record<Mode, string>> = {
+  observe: 'mode observe only records it',
+  ask: 'mode ask asks people first',
+  contain: 'mode contain',
+};
+
+/** What mode `contain` would have done, for people. Undefined: the same. */
+export function wouldHaveText({
+  response,
+  would,
+  wouldPage,
+  mode,
+  scope,
+}: Pick<Assessment, 'response' | 'would' | 'wouldPage' | 'mode' | 'scope'>): string | undefined {
+  if (mode === 'contain' || response === would) return undefined;
+  const done = would === 'contain' ? 'contained the pod' : `asked people${wouldPage ? ' and paged' : ''}`;
+  return `Would have ${done}: ${modeDoes[mode]} (${scope})`;
 }

@@ -83,6 +83,8 @@ export interface QuestionCard {
     readonly image?: string;
     /** `signed by …`, `unsigned: …`, `unknown: …`; absent if nobody has checked. */
     readonly signature?: string;
+    /** What mode `contain` would have done, in words. Absent: the same. */
+    readonly wouldHave?: string;
     /** Why it is handled as it is: the reasons of the assessment, worst first. They may contain the attacker's words. */
     readonly reasons?: readonly string[];
     /** What was not seen before for its workload, in one sentence. */

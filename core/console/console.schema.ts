@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
-import { responses } from '../assessment/response.ts';
+import { modes, profiles, responses } from '../assessment/response.ts';
 import { consoleRoles } from './routes.ts';
 
 // Messages between the console's server and the browser. Texts are as they were recorded, unescaped: whoever shows them must escape them. Times are ISO 8601,
@@ -214,11 +214,27 @@ const alertSample = z.object({
     .nullable(),
   doubt: text.nullable(),
   novelty: text.nullable(),
-  /** What is done about it, and the reasons. Null: its cell has not assessed it. */
-  assessment: z.object({ response: z.enum(responses), reasons: z.array(text) }).nullable(),
   mitre: z.array(text),
 });
 export type AlertSample = z.output<typeof alertSample>;
+
+/** What was decided about a pod, or about a subject that is no pod, and why. */
+const shownAssessment = z.object({
+  rule: text,
+  severity: z.enum(severities),
+  pod: text.nullable(),
+  response: z.enum(responses),
+  /** Whether it woke somebody. */
+  pages: z.boolean(),
+  mode: z.enum(modes),
+  profile: z.enum(profiles),
+  /** Which scope of the configuration decided, in words. */
+  scope: text,
+  /** What mode `contain` would have done. Null: the same. */
+  wouldHave: text.nullable(),
+  reasons: z.array(text),
+});
+export type ShownAssessment = z.output<typeof shownAssessment>;
 
 /** What an incident touches, as data for a picture. */
 export const blastRadius = z.object({
@@ -388,6 +404,8 @@ export const shownIncident = z.object({
   steps: z.array(shownStep),
   leases: z.array(shownLease),
   alerts: z.array(shownAlerts),
+  /** The strongest response for each pod, strongest first. */
+  assessments: z.array(shownAssessment),
   samples: z.array(alertSample),
   blastRadius,
   evidence: z.array(shownEvidence),

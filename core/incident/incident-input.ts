@@ -32,6 +32,8 @@ export interface FollowUpState {
   readonly calls: number;
   /** Number of the call with which the current or last page began. */
   readonly pageBegan: number;
+  /** What mode `contain` would have done about the worst alert so far, in words. Absent: the same. */
+  readonly wouldHave?: string;
   /** The last ticket or page event that was read, and its text. Absent: none yet. */
   readonly news?: { readonly number: number; readonly words: string };
 }

@@ -6,7 +6,7 @@ import type { Severity } from '../../core/alert/severity.ts';
 import { guessWorkload } from '../../core/alert/subject.ts';
 import { assess, type ResponsePolicy } from '../../core/assessment/assessment.ts';
 import { policyFor, type ResponseRules } from '../../core/assessment/policy.ts';
-import type { Assessment } from '../../core/assessment/response.ts';
+import { type Assessment, wouldHaveText } from '../../core/assessment/response.ts';
 import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../core/assessment/rules/tables.ts';
 import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
@@ -167,10 +167,11 @@ function caseOf(
 
 function effectOf(
   alert: Alert,
-  { response, would, mode, pages }: Assessment,
+  assessment: Assessment,
   playbooks: ExplainedCase['playbooks'],
   settings: RuleSettings,
 ): Pick<ExplainedCase, 'done' | 'effect'> {
+  const { response, would, mode, pages } = assessment;
   const then =
     playbooks.length === 0
       ? 'no playbook answers it'
@@ -182,7 +183,18 @@ function effectOf(
       return { done: 'not contained', effect: `the pod is not cut off: no playbook that answers may contain it; ${then}` };
     return { done: 'contained', effect: `the pod is cut off at once; ${then}` };
   }
-  const instead = mode !== 'contain' && refused !== undefined ? ` (and mode contain would not cut it off: ${refused})` : '';
+  const wouldNot =
+    refused ??
+    (would === 'contain' && !playbooks.some(({ mayContain }) => mayContain)
+      ? 'no playbook that answers may contain it'
+      : undefined);
+  const wouldHave = wouldHaveText(assessment);
+  const instead =
+    mode !== 'contain' && wouldNot !== undefined
+      ? ` (and mode contain would not cut it off: ${wouldNot})`
+      : wouldHave === undefined
+        ? ''
+        : `. ${wouldHave}`;
   if (response === 'ask')
     return { done: 'asked', effect: `people are asked${pages ? ', and somebody is woken' : ''}${instead}; ${then}` };
   return response === 'file'

@@ -115,7 +115,10 @@ export class AssessedPods {
   /** An alert that comes again because a time is over has been assessed before: it contains nothing. */
   repeated(alert: Alert): Alert {
     const policy = { mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'repeated' } as const;
-    return { ...alert, assessment: { response: 'file', would: 'file', pages: false, ...policy, reasons: ['a time is over'] } };
+    return {
+      ...alert,
+      assessment: { response: 'file', would: 'file', pages: false, wouldPage: false, ...policy, reasons: ['a time is over'] },
+    };
   }
 
   /** What would have been done about its pod. @param mayContain whether a playbook that answers lets the pod be contained */

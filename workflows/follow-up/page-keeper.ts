@@ -1,4 +1,6 @@
 import type { FollowUpActivities } from '../../core/action/step.ts';
+import { assessedAlertsIn } from '../../core/assessment/assessed-alerts.ts';
+import { wouldHaveText } from '../../core/assessment/response.ts';
 import { containmentText } from '../../core/cards/card-words.ts';
 import type { Level } from '../../core/decide/approval.ts';
 import { shortIncidentId } from '../../core/incident/incident.ts';
@@ -47,6 +49,7 @@ export class PageKeeper {
   }
 
   hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
+    if (kind === 'incident.opened' || kind === 'alert.joined') this.#assessed(body);
     if (kind === 'question.asked') this.#atLevel(idOf(body.question), 0);
     if ((kind === 'question.escalated' || kind === 'question.handed-over') && typeof body.level === 'number')
       this.#atLevel(idOf(body.question), body.level);
@@ -83,6 +86,16 @@ export class PageKeeper {
       this.#waiting = [...this.#waiting, 'end'];
     }
     await condition(() => this.idle);
+  }
+
+  /** A question of an incident is about its worst alert. */
+  #assessed(body: Readonly<Record<string, unknown>>): void {
+    const told = assessedAlertsIn(body).flatMap(({ assessment }) => {
+      const text = wouldHaveText(assessment);
+      return text === undefined ? [] : [{ text, contains: assessment.would === 'contain' }];
+    });
+    const worst = told.find(({ contains }) => contains) ?? told[0];
+    if (worst && (worst.contains || this.#state.wouldHave === undefined)) this.#set({ wouldHave: worst.text });
   }
 
   #atLevel(question: string, level: number): void {
@@ -178,6 +191,7 @@ export class PageKeeper {
       summary: call.summary,
       details: {
         alerts: `${total} × ${rules}`,
+        ...(this.#state.wouldHave !== undefined && { 'mode contain': this.#state.wouldHave }),
         contained: held.length > 0 ? held.join(', ') : 'nothing',
         answer: `in Slack, or: firebreak incidents show ${shortIncidentId(ref.id, subject.cluster)}`,
         ...(this.#state.tickets[0]?.url ? { ticket: this.#state.tickets[0].url } : {}),

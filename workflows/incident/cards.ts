@@ -1,6 +1,7 @@
 import { imagesLine, signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
+import { wouldHaveText } from '../../core/assessment/response.ts';
 import { endedEffects, heldEffects, type QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
 import { postureLines } from '../../core/cluster/posture.ts';
@@ -47,6 +48,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
   const leases = [...model.leases.values()];
   const ended = leases.flatMap(endedEffects);
   const signature = signatureOfAlert(model.images, alert);
+  const wouldHave = alert.assessment && wouldHaveText(alert.assessment);
   const tactics = alert.mitre.filter((id) => id.startsWith('TA'));
   return {
     question: state.question,
@@ -61,6 +63,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
         ...(alert.container?.image ? { image: alert.container.image } : {}),
         ...(signature === undefined ? {} : { signature }),
+        ...(wouldHave === undefined ? {} : { wouldHave }),
         ...(alert.assessment ? { reasons: alert.assessment.reasons.slice(0, mostReasons) } : {}),
         ...(alert.facts?.novelty ? { novelty: alert.facts.novelty.text } : {}),
         ...(tactics.length > 0 ? { tactics } : {}),

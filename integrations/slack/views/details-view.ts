@@ -74,6 +74,7 @@ function happened({ happened: of }: QuestionCard): string {
     `*What happened*\n${inline(ruleText(of.rule), 300)} (${inline(of.sensor, 40)}), ${localTime(of.at)}${times}`,
     ...(of.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(of.doubt, 500)}`]),
     ...(of.novelty === undefined ? [] : [inline(of.novelty, 500)]),
+    ...(of.wouldHave === undefined ? [] : [`*${inline(of.wouldHave, 300)}*`]),
     ...(of.reasons === undefined ? [] : ['Why:', ...of.reasons.map((reason) => `•  ${inline(reason, 300)}`)]),
     ...line('Pod', of.pod),
     ...line('Image', of.image),

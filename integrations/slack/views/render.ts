@@ -135,6 +135,7 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
   const always = [
     `*${inline(happenedText(card), size(200))}*`,
     ...line(happened.doubt, () => `⚠️ *In doubt*: ${inline(happened.doubt ?? '', size(120))}`),
+    ...line(happened.wouldHave, () => `*${inline(happened.wouldHave ?? '', size(160))}*`),
     // A proposal has no separate details, so its terms and its reason are shown here.
     ...(isIncident ? heldLines(card) : termLines(card, size)),
   ];

@@ -20,6 +20,7 @@ import type {
   TimelineRecord,
 } from '../../../core/console/console.schema.ts';
 import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/incident-summary.ts';
+import { assessmentsOf } from '../../../core/console/shown-assessments.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { isOver, silenceOnLease } from '../../../core/incident/lease.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
@@ -129,6 +130,7 @@ export function shownIncidentOf(parts: {
       };
     }),
     alerts: alertsOf(records, state),
+    assessments: assessmentsOf(records),
     samples: [...samples],
     blastRadius: blastRadiusOf(steps, state, questions),
     posture: postureOf(records),
@@ -360,8 +362,7 @@ function sealedAlerts(record: AuditRecord, opened: () => Uint8Array): readonly A
 }
 
 function sampleOf(alert: Alert): AlertSample {
-  const { id, time, rule, severity, title, sensor, node, pod, container, process, apiRequest, doubt, facts, assessment, mitre } =
-    alert;
+  const { id, time, rule, severity, title, sensor, node, pod, container, process, apiRequest, doubt, facts, mitre } = alert;
   const unknownProcess = { name: null, exe: null, commandLine: null, user: null, pid: null };
   return {
     ...{ id, at: time, rule, severity, title, sensor, node: node ?? null },
@@ -393,7 +394,6 @@ function sampleOf(alert: Alert): AlertSample {
       : null,
     doubt: doubt ?? null,
     novelty: facts?.novelty?.text ?? null,
-    assessment: assessment ? { response: assessment.response, reasons: [...assessment.reasons] } : null,
     mitre: [...mitre],
   };
 }

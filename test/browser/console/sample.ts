@@ -236,10 +236,6 @@ const sample: AlertSample = {
   request: null,
   doubt: null,
   novelty: 'This program has not run in cart before.',
-  assessment: {
-    response: 'contain',
-    reasons: ['critical; the rule is sure: images do not change at run time', 'new, compared with shop/cart'],
-  },
   mitre: ['TA0003', 'T1496'],
 };
 
@@ -331,6 +327,24 @@ export const shownIncident: ShownIncident = {
       count: 2,
       firstSeen: at(-3),
       lastSeen: at(-2),
+    },
+  ],
+  assessments: [
+    {
+      rule: sample.rule,
+      severity: 'critical',
+      pod: sample.pod,
+      response: 'contain',
+      pages: false,
+      mode: 'contain',
+      profile: 'balanced',
+      scope: 'scope shops',
+      wouldHave: null,
+      reasons: [
+        'critical; the rule is sure: images do not change at run time',
+        'new, compared with shop/cart and its 11 peers',
+        'second act within 5 minutes: a shell, then a new binary',
+      ],
     },
   ],
   samples: [sample],

@@ -4,7 +4,15 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { guessWorkload } from '../../../core/alert/subject.ts';
 import { assess } from '../../../core/assessment/assessment.ts';
-import { type Assessment, type Profile, profiles, type Response, responses } from '../../../core/assessment/response.ts';
+import {
+  type Assessment,
+  modes,
+  type Profile,
+  profiles,
+  type Response,
+  responses,
+  wouldHaveText,
+} from '../../../core/assessment/response.ts';
 import { ruleConfidence } from '../../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../../core/assessment/rules/tables.ts';
 import { type Baseline, type PodFacts, PodStories } from '../../../core/assessment/stories.ts';
@@ -83,8 +91,21 @@ describe('what each profile does', () => {
   it('does nothing in mode observe, and asks in mode ask, and says what it would have done', () => {
     const story = new PodStories().hear(alert(escapes), { nowMs: 0 });
     const policy = { profile: 'balanced', onSilence: 'nothing', scope: 'all' } as const;
-    expect(assess(story, { ...policy, mode: 'observe' })).toMatchObject({ response: 'file', would: 'contain', pages: false });
-    expect(assess(story, { ...policy, mode: 'ask' })).toMatchObject({ response: 'ask', would: 'contain', pages: true });
+    const [observed, asked, contained] = modes.map((mode) => assess(story, { ...policy, mode }));
+    expect(observed).toMatchObject({ response: 'file', would: 'contain', pages: false, wouldPage: false });
+    expect(asked).toMatchObject({ response: 'ask', would: 'contain', pages: true, wouldPage: false });
+    expect(observed && wouldHaveText(observed)).toBe('Would have contained the pod: mode observe only records it (all)');
+    expect(asked && wouldHaveText(asked)).toBe('Would have contained the pod: mode ask asks people first (all)');
+    expect(contained && wouldHaveText(contained)).toBeUndefined();
+    // The reasons are the same in each mode.
+    expect(new Set([observed, asked, contained].map((one) => one?.reasons.join())).size).toBe(1);
+  });
+
+  it('says whether a question that mode observe does not ask would have woken somebody', () => {
+    const policy = { profile: 'balanced', onSilence: 'nothing', scope: 'all', mode: 'observe' } as const;
+    const assessment = assess(new PodStories().hear(alert(apk), { nowMs: 0 }), policy);
+    expect(assessment).toMatchObject({ response: 'file', would: 'ask', pages: false, wouldPage: true });
+    expect(wouldHaveText(assessment)).toBe('Would have asked people and paged: mode observe only records it (all)');
   });
 
   it('counts one process that two rules report as one act', () => {

@@ -19,6 +19,7 @@ import { eventually } from '../../eventually.ts';
 import { adfText } from '../../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 import { type Lab, type RunningIncident, refuse, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { clientOptions, member, testSpeaker } from '../speakers.ts';
@@ -122,6 +123,24 @@ describe('an incident with a ticket and a pager', () => {
     expect(said).toContain('Verdict: an attack (not expected, said Ana).');
     expect(comments.length).toBeLessThanOrEqual(3);
     expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
+  });
+
+  test('says on the card, on the page and on record what mode contain would have done', async () => {
+    const text = 'Would have contained the pod: mode ask asks people first (scope shops)';
+    const policy = { mode: 'ask', scope: 'scope shops', would: 'contain', wouldPage: false } as const;
+    const incident = await lab.start([alertOf({ assessment: { ...assessedAs('ask'), ...policy } })], { followUp, levels });
+    await incident.question();
+    await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
+    const [page] = await alertsOf(incident);
+    expect(page?.triggers).toMatchObject([{ payload: { custom_details: { 'mode contain': text } } }]);
+    const card = await eventually('the card', () => lab.seen.cards.find((one) => one.incident.id === incident.id));
+    expect(card.happened.wouldHave).toBe(text);
+    const opened = await eventually('the record', () =>
+      lab.seen.records.find(({ kind, chain }) => kind === 'incident.opened' && chain.startsWith(incident.id)),
+    );
+    expect(opened?.body.alerts).toMatchObject([{ assessment: { response: 'ask', ...policy } }]);
+    await incident.vote('remove', 'ana');
+    await incident.result();
   });
 
   test('leaves the ticket open for what a rotation could not reach, and says what it is', async () => {

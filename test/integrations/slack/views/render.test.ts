@@ -110,6 +110,7 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
           image: r.image,
           signature: r.image,
           doubt: r.image,
+          wouldHave: r.image,
           rollout: { revision: r.rule },
         },
       },
@@ -199,6 +200,14 @@ describe('the question card', () => {
     expect(JSON.stringify(rendered({ ...without, ...(left && { left: { ...left, ready: 0, pods: 0 } }) }).blocks)).toContain(
       'no pod is left',
     );
+  });
+
+  test('says what mode contain would have done, whatever else there is no room for', () => {
+    const wouldHave = 'Would have contained the pod: mode ask asks people first (scope payments)';
+    const { happened } = questionCard();
+    const reasons = Array.from({ length: 8 }, (_, nth) => `reason ${nth} ${'that is long '.repeat(20)}`);
+    const text = JSON.stringify(rendered(questionCard({ happened: { ...happened, wouldHave, reasons } })).blocks);
+    expect(text).toContain(`*${wouldHave}*`);
   });
 
   test('says why what the alert says is in doubt', () => {

@@ -99,3 +99,24 @@ test('one picture shows what is cut off, what an answer would change and what is
   // If somebody could have written an address, it becomes a link only to pages on the web.
   expect([tickets, thread, temporal]).toEqual([[{ id: 'SEC-1', url: null }], 'https://slack.example/p1', null]);
 });
+
+test('each pod has its strongest assessment, with its reasons and what mode contain would have done', () => {
+  const policy = { mode: 'ask', profile: 'balanced', scope: 'scope shops', onSilence: 'nothing' };
+  const pod = { namespace: 'shop', name: 'cart-1', uid: 'uid-1' };
+  const asked = { response: 'ask', pages: true, would: 'contain', wouldPage: false, ...policy, reasons: ['critical', 'new'] };
+  const filed = { response: 'file', pages: false, would: 'file', wouldPage: false, ...policy, reasons: ['low'] };
+  const alerts = [
+    { id: '1', rule: 'a shell', severity: 'low', pod, assessment: filed },
+    { id: '2', rule: 'a new binary', severity: 'critical', pod, assessment: asked },
+    { id: '3', rule: 'a shell', severity: 'low', pod: { ...pod, name: 'cart-2', uid: 'uid-2' }, assessment: filed },
+    { id: '4', rule: 'from another version', severity: 'low', pod, assessment: { response: 'other' } },
+  ];
+  expect(incidentWith({ kind: 'alert.joined', body: { alerts } }).assessments).toEqual([
+    {
+      ...{ rule: 'a new binary', severity: 'critical', pod: 'shop/cart-1', response: 'ask', pages: true },
+      ...{ mode: 'ask', profile: 'balanced', scope: 'scope shops', reasons: ['critical', 'new'] },
+      wouldHave: 'Would have contained the pod: mode ask asks people first (scope shops)',
+    },
+    expect.objectContaining({ pod: 'shop/cart-2', response: 'file', wouldHave: null, reasons: ['low'] }),
+  ]);
+});
