@@ -152,6 +152,8 @@ export interface QuestionCard {
     readonly pages?: true;
     /** Names of the people who may answer now; absent if nobody has said so. */
     readonly people?: readonly string[];
+    /** Slack accounts of the people asked now who have not answered: added by the desk, by its own roster. */
+    readonly accounts?: readonly string[];
     /** Who ordered what it is about, and whether they may answer nevertheless. Absent: nobody. */
     readonly requesters?: Answerers['requesters'];
   };

@@ -7,7 +7,7 @@ import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import { registeredActions } from '../../activities/chokepoint/registered.ts';
 import { deskCallOwners, followUpCallOwners, ownedByCaller, stepsSpeakFor } from '../../activities/desk/call-owners.ts';
-import { type AlertKeeper, type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
+import { type AlertKeeper, createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
 import { withHeartbeats } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
@@ -17,13 +17,12 @@ import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
 import { keysThatSignFor } from '../../core/decide/vote-check.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { LineMarks } from '../../core/incident/similar.ts';
-import { personById, type Roster } from '../../core/people/roster.ts';
+import { personById } from '../../core/people/roster.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
@@ -37,7 +36,6 @@ import type { SlackDesk } from '../../integrations/slack/desk.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { personNames } from '../incidents/names.ts';
 import { readPublicKeys } from '../process/keys/key-files.ts';
 import { createVoteKeys } from '../process/keys/vote-keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
@@ -69,6 +67,7 @@ import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
 import type { SignInPages } from './pages/sign-in-pages.ts';
 import type { DeskParts } from './parts.ts';
+import { withPeople } from './people-on-cards.ts';
 import { createRetention, retentionEveryMs } from './retention.ts';
 import { createSlack } from './slack.ts';
 import { createUserGroupDuty } from './user-groups.ts';
@@ -185,7 +184,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         if (kind === 'record-doubled' && chain !== undefined) doubled.cameTwice(chain);
         else report(finding);
       },
-      ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
+      ...(slack ? { cards: withPeople(slack.desk, { roster: config.roster, duty }) } : {}),
     }),
     parts.first,
   );
@@ -325,27 +324,6 @@ async function expireAlerts(archive: AlertArchive, days: number, log: Logger): P
   } catch (error) {
     log.warn({ reason: reasonOf(error) }, 'cannot delete expired alerts; trying again in an hour');
   }
-}
-
-/** Shows who voted by name, as the card does for those who may vote: an incident only has people's ids. */
-export function withNames<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQuestion'>>(desk: Desk, roster: Roster): Desk {
-  const nameOf = personNames(roster);
-  const named = <Post extends { readonly card: QuestionCard }>(post: Post): Post => {
-    const { votes, status } = post.card;
-    return {
-      ...post,
-      card: {
-        ...post.card,
-        votes: votes.map((vote) => ({ ...vote, person: nameOf(vote.person) })),
-        status: status.state === 'decided' ? { ...status, by: status.by.map(nameOf) } : status,
-      },
-    };
-  };
-  return {
-    ...desk,
-    postQuestion: (post) => desk.postQuestion(named(post)),
-    updateQuestion: (post) => desk.updateQuestion(named(post)),
-  };
 }
 
 /** The desk's listener for outside requests: Slack, people's browsers, ticket systems. Its own status is on another listener. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode } from '../../core/errors.ts';
+import { answerersOf, personById } from '../../core/people/roster.ts';
 import { createDeviceSignIn } from '../../integrations/oidc/device-sign-in.ts';
 import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
 import { examineSlack } from '../../integrations/slack/examine.ts';
@@ -12,6 +13,7 @@ export const deskChecks: readonly DoctorCheck[] = [
   { name: 'slack', roles: ['desk'], run: slack },
   { name: 'tickets', roles: ['desk'], run: tickets },
   { name: 'paging', roles: ['desk'], run: paging },
+  { name: 'who is notified', roles: ['desk'], run: notified },
   { name: 'identity provider', roles: ['desk'], run: identityProvider },
   { name: 'firebreak login', roles: ['desk'], run: deviceSignIn },
 ];
@@ -53,6 +55,37 @@ async function tickets(examined: Examined, signal: AbortSignal): Promise<readonl
 async function paging({ config }: Examined): Promise<readonly LookResult[]> {
   const [name] = Object.entries(config.paging).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   return [notTried(name === undefined ? 'no pager is configured' : `${name} has no request that calls nobody`)];
+}
+
+/** Who would be notified of a question now, level by level, and through what. */
+async function notified({
+  config: { incidents, roster, slack: inSlack, paging: pagers },
+}: Examined): Promise<readonly LookResult[]> {
+  const hasPager = Object.values(pagers).some((one) => one !== undefined);
+  return incidents.levels.map(({ group, page }, index) => {
+    const people = answerersOf(roster, group, Date.now()).flatMap(({ person }) => personById(roster, person) ?? []);
+    const mentioned = people.filter(({ slackIds }) => inSlack !== undefined && slackIds.length > 0);
+    const missed = people.filter((one) => !mentioned.includes(one));
+    const isPaged = hasPager && page === true;
+    if (index === 0 && mentioned.length === 0 && !isPaged)
+      return failure(
+        people.length === 0
+          ? `nobody of ${group} is on call now`
+          : `nobody of ${group} is notified of a question now: they have to look`,
+        'Configure slack, give the people who are on call their Slack ids (roster.people[].slack), or let the level page (firebreak docs slack).',
+      );
+    const ways = [
+      ...(mentioned.length > 0 ? [`${namesOf(mentioned)} by a mention in Slack`] : []),
+      ...(isPaged ? ['the pager'] : []),
+      ...(missed.length > 0 ? [`not ${namesOf(missed)}, who would be asked`] : []),
+      ...(people.length === 0 ? ['nobody is on call'] : []),
+    ];
+    return ok(`${group} now: ${ways.join('; ')}`);
+  });
+}
+
+function namesOf(people: readonly { readonly name: string }[]): string {
+  return people.map(({ name }) => name).join(', ');
 }
 
 async function identityProvider(examined: Examined): Promise<readonly LookResult[]> {

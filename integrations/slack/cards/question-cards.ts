@@ -12,6 +12,7 @@ import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
 import { movedBlocks, questionBlocks, type RenderedMessage } from '../views/render.ts';
 import type { AskedCard, Groups } from './groups.ts';
 import type { OverflowThread } from './overflow-thread.ts';
+import { newsFor, Pushes } from './pushes.ts';
 import type { ShownCards } from './shown-cards.ts';
 
 /** Further targets are single lines, without room for a link. */
@@ -33,9 +34,11 @@ interface QuestionCardsParts {
 export class QuestionCards {
   readonly #parts: QuestionCardsParts;
   readonly #edits = new EditLine();
+  readonly #pushes: Pushes;
 
   constructor(parts: QuestionCardsParts) {
     this.#parts = parts;
+    this.#pushes = new Pushes(parts.now);
   }
 
   async post(asked: AskedCard): Promise<MessageRef> {
@@ -70,6 +73,21 @@ export class QuestionCards {
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);
     overflow.changed((await shown.of(card.questionId))?.overflow ? 'in the thread' : 'in the channel');
+    await this.#tellWhoIsAsked(card);
+  }
+
+  /** An edit notifies nobody, so those who are asked from now on get a message. */
+  async #tellWhoIsAsked(card: QuestionCard): Promise<void> {
+    const { cards, threads } = this.#parts;
+    const news = newsFor(card);
+    if (!news || (await cards.message(`line:${news.key}`)) !== undefined) return;
+    const called = this.#pushes.of(card);
+    if (called.length > 0) await threads.post({ ...news, incident: card.incident }, called);
+  }
+
+  /** As first posted: it mentions whom it may notify. */
+  #notifying(card: QuestionCard): QuestionCard {
+    return { ...card, level: { ...card.level, accounts: this.#pushes.of(card) } };
   }
 
   /** A proposal above all incidents is asked again, word for word, by each run that takes it over: the card and its buttons then belong to that run. */
@@ -99,7 +117,7 @@ export class QuestionCards {
         if (!known) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no place yet');
         const { card, overflow } = known;
         const thread = overflow && { threadTs: overflow.ts };
-        return { key: head, channel, question: true, ...thread, ...(rendered ?? (await this.#alone(card))) };
+        return { key: head, channel, question: true, ...thread, ...(rendered ?? (await this.#alone(this.#notifying(card)))) };
       });
     try {
       return await post();

@@ -17,6 +17,8 @@ interface Outgoing {
   readonly key: string;
   readonly channel: string;
   readonly threadTs?: string;
+  /** A reply that the channel shows, too. */
+  readonly inChannel?: true;
   /** Set if the message asks people something: it goes before news. */
   readonly question?: true;
   readonly text: string;
@@ -133,7 +135,11 @@ export class Posting {
     }
   }
 
-  async #send({ key, channel, threadTs, ...shown }: Outgoing): Promise<MessageRef> {
+  async #send({ key, channel, threadTs, inChannel, ...shown }: Outgoing): Promise<MessageRef> {
+    const reply =
+      threadTs === undefined
+        ? {}
+        : { thread_ts: threadTs, ...(inChannel ? { reply_broadcast: true as const } : { reply_broadcast: false as const }) };
     const sent = await this.#orPlainer(shown, ({ text, blocks }) =>
       callSlack('chat.postMessage', () =>
         this.#client.chat.postMessage({
@@ -146,7 +152,7 @@ export class Posting {
           unfurl_links: false,
           unfurl_media: false,
           metadata: metadata(key),
-          ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+          ...reply,
         }),
       ),
     );

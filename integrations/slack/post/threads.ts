@@ -5,7 +5,7 @@ import type { IncidentRef } from '../../../core/incident/incident.ts';
 import { plainText, utcWords } from '../../../core/text/plain-text.ts';
 import { MessageGone } from '../fault.ts';
 import { section } from '../views/blocks.ts';
-import { code, inline, newsText, plain } from '../views/text.ts';
+import { code, inline, mentions, newsText, plain } from '../views/text.ts';
 import type { Permalinks } from './permalinks.ts';
 import type { Posting } from './posting.ts';
 
@@ -65,28 +65,33 @@ export class IncidentThreads {
     return thread && this.#permalinks.of(thread);
   }
 
-  /** If the thread's first message was deleted, a new thread begins. */
-  async post(post: ThreadPost): Promise<MessageRef> {
+  /**
+   * If the thread's first message was deleted, a new thread begins.
+   * @param called accounts that it mentions; it is then shown in the channel, too, since who has not seen the thread is not told of its replies
+   */
+  async post(post: ThreadPost, called: readonly string[] = []): Promise<MessageRef> {
     try {
-      return await this.#post(post);
+      return await this.#post(post, called);
     } catch (error) {
       if (!(error instanceof MessageGone)) throw error;
       for (const key of [threadKey(post.incident), sharedKey(post.incident)]) await this.#cards.forgetMessage(key);
-      return this.#post(post);
+      return this.#post(post, called);
     }
   }
 
-  async #post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
+  async #post({ key: name, incident, text }: ThreadPost, called: readonly string[]): Promise<MessageRef> {
     const thread = await this.#started(incident);
     const isShared = (await this.#cards.message(sharedKey(incident))) !== undefined;
     const line = isShared ? `${placeOf(incident)}: ${text}` : text;
     const key = `line:${name}`;
+    const mentioned = mentions(called);
     return this.#posting.postOnce(key, async () => ({
       key,
       channel: thread.channel,
       threadTs: thread.ts,
       text: plain(plainText(line, { time: utcWords }), 300),
-      blocks: [section(newsText(line, 2_900))],
+      blocks: [section([...(mentioned === '' ? [] : [mentioned]), newsText(line, 2_700)].join(' '))],
+      ...(mentioned !== '' && { inChannel: true as const }),
     }));
   }
 

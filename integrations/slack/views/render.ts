@@ -25,7 +25,7 @@ import { shortIncidentId, subjectOfIncident } from '../../../core/incident/incid
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
-import { clock, code, inline, linesUpTo, phoneLines, plain, utcClock } from './text.ts';
+import { clock, code, inline, linesUpTo, mentions, phoneLines, plain, utcClock } from './text.ts';
 
 /** Each of these gets a line; every choice gets its button. */
 const describedChoices = 20;
@@ -216,7 +216,9 @@ export function askedText({ level, deadline, onSilence }: Pick<QuestionCard, 'le
   // The last level ends with the question: one time, not two.
   const isLast = level.next === undefined && deadline !== undefined;
   const by = deadline === undefined ? '' : isLast ? ' by then' : ` by ${clock(deadline)}`;
-  return `*${inline(level.group, 60)}* until ${clock(isLast ? deadline : level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
+  const called = mentions(level.accounts ?? []);
+  const who = `*${inline(level.group, 60)}*${called === '' ? '' : ` (${called})`}`;
+  return `${who} until ${clock(isLast ? deadline : level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
 }
 
 /** What the people asked must know about who may answer. Their names are behind Details. */

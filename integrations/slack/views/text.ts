@@ -5,6 +5,9 @@ import { plainText, timesSplit, utcWords } from '../../../core/text/plain-text.t
  * https://docs.slack.dev/messaging/formatting-message-text#escaping
  */
 
+/** More would not be called by a level, but shouted at. */
+const mostMentioned = 8;
+
 /** Control characters, text direction, zero width, line separators, fillers, tags: anything that hides or reverses text. Emoji keep their U+FE0F. */
 const treacherous = /(?!\n|\t|\ufe0f)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Default_Ignorable_Code_Point})/gu;
 
@@ -175,4 +178,13 @@ export function linesUpTo(lines: readonly string[], max: number): string {
 export function sizeText(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   return bytes < 1_048_576 ? `${(bytes / 1_024).toFixed(1)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}
+
+/** Each of these is notified by a new message, and never by an edit. https://docs.slack.dev/messaging/formatting-message-text#mentioning-users */
+export function mentions(accounts: readonly string[]): string {
+  return accounts
+    .filter((account) => /^[UW][A-Z0-9]{2,20}$/.test(account))
+    .slice(0, mostMentioned)
+    .map((account) => `<@${account}>`)
+    .join(' ');
 }

@@ -31,6 +31,10 @@ export interface FakeMessage {
   readonly channel: string;
   readonly ts: string;
   readonly threadTs?: string;
+  /** A reply that the channel shows, too. */
+  readonly inChannel?: true;
+  /** Whom it has notified, as a mention. */
+  readonly notified?: readonly string[];
   readonly user: string;
   readonly appId?: string;
   readonly botId?: string;

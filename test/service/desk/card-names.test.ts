@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import type { QuestionCard } from '../../../core/cards/card.ts';
-import { withNames } from '../../../service/desk/desk.ts';
+import { withPeople } from '../../../service/desk/people-on-cards.ts';
 import { questionCard } from '../../integrations/slack/fixture.ts';
 import { roster } from '../../workflows/people.ts';
 
 test('a card names voters and deciders just as it names those who may answer; anyone no longer in the roster appears by id', async () => {
   const shown: QuestionCard[] = [];
-  const desk = withNames(
+  const desk = withPeople(
     {
       postQuestion: async ({ card }: { readonly card: QuestionCard }) => {
         shown.push(card);
@@ -14,7 +14,7 @@ test('a card names voters and deciders just as it names those who may answer; an
       },
       updateQuestion: async ({ card }: { readonly card: QuestionCard }) => void shown.push(card),
     },
-    { ...roster, people: roster.people.map((one) => (one.id === 'ana' ? { ...one, name: 'Ana Lopez' } : one)) },
+    { roster: { ...roster, people: roster.people.map((one) => (one.id === 'ana' ? { ...one, name: 'Ana Lopez' } : one)) } },
   );
   const at = '2026-03-01T14:05:00Z';
   const votes = ['ana', 'gone'].map((person) => ({ person, choice: 'release', at }));

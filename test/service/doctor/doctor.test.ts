@@ -439,6 +439,18 @@ describe('about Slack it says', () => {
     ]);
   });
 
+  test('who is notified of a question now, and that it is a problem if nobody of the first level is', async () => {
+    const who = (config: Config) => found({ chosen: deskChecks, config, env, name: 'who is notified' });
+    expect(await who(withSlack())).toMatchObject([
+      { state: 'ok', text: 'oncall now: Ada, Grace by a mention in Slack' },
+      { state: 'ok', text: 'leads now: Ada, Grace by a mention in Slack' },
+    ]);
+    expect(await who(configured())).toMatchObject([
+      { state: 'error', text: 'nobody of oncall is notified of a question now: they have to look' },
+      { state: 'ok', text: 'leads now: not Ada, Grace, who would be asked' },
+    ]);
+  });
+
   test('which scopes are missing', async () => {
     expect(await said(withSlack({ apiUrl: narrow.apiUrl }))).toMatchObject([
       { state: 'error', text: 'the app lacks the scopes users:read, commands' },

@@ -1,6 +1,6 @@
 import type { FakeMessage, SlackWorld } from '../world.ts';
 import { messageMetadata, parseBlocks } from './block-schema.ts';
-import { type Args, channelOf, type Method, required, SlackRefusal, structured, text } from './method.ts';
+import { type Args, channelOf, flag, type Method, required, SlackRefusal, structured, text } from './method.ts';
 import { messageObject } from './objects.ts';
 
 /** Longer text is cut, and posted with a warning. https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
@@ -23,12 +23,15 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       if (threadTs !== undefined && (root === undefined || root.ephemeralFor !== undefined)) {
         throw new SlackRefusal('thread_not_found');
       }
+      const shown = content(args);
       const message = world.add({
         ...byApp(world),
         channel: channel.id,
         ts: world.nextTs(),
-        ...content(args),
+        ...shown,
+        notified: mentionedIn(shown, world),
         ...threaded(root),
+        ...(root !== undefined && flag(args, 'reply_broadcast') && { inChannel: true as const }),
       });
       return { channel: channel.id, ts: message.ts, message: messageObject(message, world), ...warning(args) };
     },
@@ -96,6 +99,12 @@ export const chatMethods: Readonly<Record<string, Method>> = {
     },
   },
 };
+
+/** Accounts of the workspace that a new message notifies. An edit notifies nobody. */
+function mentionedIn(shown: Pick<FakeMessage, 'text' | 'blocks'>, world: SlackWorld): readonly string[] {
+  const found = JSON.stringify(shown.blocks ?? shown.text).matchAll(/<@([UW][A-Z0-9]+)>/g);
+  return [...new Set([...found].map(([, user = '']) => user))].filter((user) => world.users.has(user));
+}
 
 function byApp(world: SlackWorld) {
   return { user: world.botUserId, botId: world.botId, appId: world.appId };
