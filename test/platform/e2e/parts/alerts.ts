@@ -4,7 +4,7 @@ import { imageOf, type Workload } from './cluster.ts';
 
 const captured = (file: string): Falco => JSON.parse(readFileSync(`${projectRoot()}/test/fixtures/alerts/falco/${file}`, 'utf8'));
 
-interface Falco {
+export interface Falco {
   readonly rule: string;
   readonly output_fields: Readonly<Record<string, unknown>>;
 }
@@ -55,6 +55,19 @@ export function alertAbout({ namespace, name, pod }: Workload, sample: Sample = 
       'container.image.tag': tag,
     },
   };
+}
+
+/** A composed or captured alert, changed to be about a workload's pod, now. */
+export function alertNow({ namespace, name, pod }: Workload, { output_fields: fields, ...alert }: Falco): object {
+  const [repository, tag] = imageOf({ namespace, name }).split(':');
+  const { 'container.id': _, 'container.name': __, 'evt.time': ___, ...rest } = fields;
+  const place = {
+    'k8s.ns.name': namespace,
+    'k8s.pod.name': pod,
+    'container.image.repository': repository,
+    'container.image.tag': tag,
+  };
+  return { ...alert, time: freshTime(), output_fields: { ...rest, ...place } };
 }
 
 export interface Posted {
