@@ -33,10 +33,17 @@ interface Tree {
   readonly ways: Map<string, Tree>;
 }
 
-/** Builds the graph of the paths on which nothing goes wrong, as walked by `everyAnswer`. */
-export function graphOf(paths: readonly Path[]): PlaybookGraph {
+/** Paths that begin alike, as walked by `everyAnswer`. */
+export interface GraphWay {
+  /** How they begin; empty if there is only one way. */
+  readonly label: string;
+  readonly paths: readonly Path[];
+}
+
+/** Builds the graph of the paths on which nothing goes wrong. */
+export function graphOf(...ways: readonly GraphWay[]): PlaybookGraph {
   const root: Tree = { kind: 'alert', text: 'alert', ways: new Map() };
-  for (const path of paths) if (isPlain(path)) grow(root, beatsOf(path));
+  for (const { label, paths } of ways) for (const path of paths) if (isPlain(path)) grow(root, beatsOf(path), label);
   return drawn(root);
 }
 
@@ -98,9 +105,9 @@ function endText({ verdict, left, end, steps, questions }: Story): string {
   ].join('; ');
 }
 
-function grow(root: Tree, beats: readonly Beat[]): void {
+function grow(root: Tree, beats: readonly Beat[], begins: string): void {
   let at = root;
-  let label = '';
+  let label = begins;
   for (const beat of beats) {
     const key = JSON.stringify([label, beat.kind, beat.text]);
     const next = at.ways.get(key) ?? { kind: beat.kind, text: beat.text, ways: new Map<string, Tree>() };
@@ -130,7 +137,8 @@ function drawn(root: Tree): PlaybookGraph {
     nodes.push({ id, kind: tree.kind, text: tree.text });
     for (const [to, labels] of ways) {
       const all = [...new Set(labels)];
-      const label = all.includes(otherwise) ? (ways.size === 1 ? '' : otherwise) : all.join(' or ');
+      const isOnlyWay = ways.size === 1 && (all.includes(otherwise) || tree.kind === 'alert');
+      const label = isOnlyWay ? '' : all.includes(otherwise) ? otherwise : all.join(' or ');
       edges.push({ from: id, to, label });
     }
     return id;

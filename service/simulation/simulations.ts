@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
+import type { Response } from '../../core/assessment/response.ts';
 import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
@@ -71,7 +72,7 @@ export interface Simulations {
   /** `drawn` is undefined if the playbook answers none of the alerts. */
   graph(asked: {
     readonly id: string;
-    /** Absent: one is made up. */
+    /** Absent: one is made up, and its pod is contained at once, or not. */
     readonly alerts?: readonly Alert[] | undefined;
   }): Promise<{
     readonly playbook: string;
@@ -169,8 +170,11 @@ export class LocalSimulations implements Simulations {
     const alert = alerts ? firstAnswered(playbook, alerts) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
     if (!alert) return said;
-    const { paths } = await everyAnswer(playbook, alert, { others: this.#all });
-    const graph = graphForPeople(playbook, graphOf(paths));
+    const ways = alerts || playbook.contains === undefined ? [{ label: '', alert }] : bothWays(alert);
+    const walked = await Promise.all(
+      ways.map(async ({ label, alert: of }) => ({ label, ...(await everyAnswer(playbook, of, { others: this.#all })) })),
+    );
+    const graph = graphForPeople(playbook, graphOf(...walked));
     return { ...said, drawn: { alert: `${alert.rule} (${alert.severity})`, graph } };
   }
 
@@ -204,6 +208,19 @@ export class LocalSimulations implements Simulations {
       throw unknownName({ what: 'playbook', written: wanted, known, listedBy: 'firebreak playbooks list' });
     });
   }
+}
+
+/** The alert as a cell may have assessed it, depending on what it knows of the pod. */
+function bothWays(alert: Alert): readonly { readonly label: string; readonly alert: Alert }[] {
+  const policy = { mode: 'contain', profile: 'balanced', scope: 'every pod', onSilence: 'nothing' } as const;
+  const as = (response: Response): Alert => ({
+    ...alert,
+    assessment: { ...policy, response, would: response, pages: false, reasons: [] },
+  });
+  return [
+    { label: 'contained at once', alert: as('contain') },
+    { label: 'not contained at once', alert: as('ask') },
+  ];
 }
 
 /** Assumes that such alerts came as often as the playbook asks for, and that nothing it waits for came. */

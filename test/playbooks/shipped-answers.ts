@@ -50,14 +50,15 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   return {
     problems,
     lines: [...answers, ...(await slowLines(playbook, alert)), ...[...told, ...filed].toSorted()],
-    shown: shownOf(alert, paths),
+    shown: shownOf(playbook, alert, paths),
   };
 }
 
 /** The ways as a picture, and the playbook's own questions, each once; without the findings, which follow a question. */
-function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
+function shownOf({ contains }: ListedPlaybook, { rule, severity, title, assessment }: Alert, paths: readonly Path[]) {
+  const contained = assessment?.response === 'contain' ? ', contained at once' : ', not contained at once';
   const plain = (text: string): string => text.replace(title, '').trim();
-  const { nodes, edges } = graphOf(paths);
+  const { nodes, edges } = graphOf({ label: '', paths });
   const questions = new Map<string, Pick<StoryQuestion, 'text' | 'choices' | 'onSilence'>>();
   for (const { text, asker, choices, onSilence } of paths.flatMap(({ story }) => story.questions)) {
     if (asker === 'engine') continue;
@@ -65,7 +66,7 @@ function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
     questions.set(JSON.stringify(question), question);
   }
   return {
-    alert: `${rule} (${severity})`,
+    alert: `${rule} (${severity}${contains ? contained : ''})`,
     graph: { nodes: nodes.map((node) => ({ ...node, text: plain(node.text) })), edges },
     questions: [...questions.values()],
   };

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { containDroppedBinary, playbooks } from '../../playbooks/index.ts';
+import { LocalSimulations } from '../../service/simulation/simulations.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { graphOf, mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
@@ -14,7 +15,7 @@ import { alertOf } from './alert-of.ts';
 
 test('paths that continue alike are merged, and answers with the same result share a line', async () => {
   const { paths } = await everyAnswer(containDroppedBinary, alertOf());
-  const { nodes, edges } = graphOf(paths);
+  const { nodes, edges } = graphOf({ label: '', paths });
   expect(nodes[0]).toMatchObject({ kind: 'alert' });
   const ends = nodes.filter(({ kind }) => kind === 'end').map(({ text }) => text);
   expect(ends.sort()).toEqual(['benign', 'nobody has answered; quarantinePod stays in force', 'true positive']);
@@ -32,7 +33,7 @@ test('paths that continue alike are merged, and answers with the same result sha
 
 test('people see titles of actions, names of undo steps, and what is still in force', async () => {
   const { paths } = await everyAnswer(containDroppedBinary, alertOf());
-  const texts = graphForPeople(containDroppedBinary, graphOf(paths)).nodes.map(({ text }) => text);
+  const texts = graphForPeople(containDroppedBinary, graphOf({ label: '', paths })).nodes.map(({ text }) => text);
   expect(texts).toEqual(
     expect.arrayContaining([
       'Quarantine the pod\nKeep the pod’s state as evidence\nOpen a ticket',
@@ -41,6 +42,20 @@ test('people see titles of actions, names of undo steps, and what is still in fo
       'nobody has answered\nstill quarantined',
     ]),
   );
+});
+
+test('a playbook that may contain has two ways, with one beginning and one set of ends', async () => {
+  const { drawn } = await new LocalSimulations(playbooks).graph({ id: 'ask-about-shell' });
+  const { nodes = [], edges = [] } = drawn?.graph ?? {};
+  const [alert, ...others] = nodes.filter(({ kind }) => kind === 'alert');
+  expect(others).toEqual([]);
+  expect(edges.filter(({ from }) => from === alert?.id).map(({ label }) => label)).toEqual([
+    'not contained at once',
+    'contained at once',
+  ]);
+  expect(edges.map(({ label }) => label)).toEqual(expect.arrayContaining(['expected', 'quarantine', 'release', 'remove']));
+  expect(nodes.filter(({ text }) => text === 'harmless')).toHaveLength(1);
+  expect(faultsIn(drawingOf({ nodes, edges }))).toEqual([]);
 });
 
 test('an author’s text cannot break out of either format', async () => {
@@ -56,7 +71,7 @@ test('an author’s text cannot break out of either format', async () => {
       await ask({ question: 'Is "it" <script>`]}} ours?', choices: { yes: 'Yes' }, onSilence: 'Nothing.' });
     },
   );
-  const graph = graphOf((await everyAnswer(playbook, alertOf())).paths);
+  const graph = graphOf({ label: '', ...(await everyAnswer(playbook, alertOf())) });
   expect(mermaidOf(graph)).toContain('{{"Is #34;it#34; #60;script#62;#96;]}} ours?"}}');
   const svg = svgOf(graph, playbook.title);
   expect(svg).toContain('<title>Odd &#60;b&#62;&#34;title&#34;</title>');

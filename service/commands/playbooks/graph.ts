@@ -19,7 +19,7 @@ export function registerGraphCommand(playbooks: Command): void {
         .argument('<id>', 'id of the playbook')
         .option('--svg', 'write an SVG picture instead of Mermaid')
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
-        .option('--alert <file>', 'the alert to try it on (default: a sample)'),
+        .option('--alert <file>', 'the alert to try it on (default: a sample, contained at once and not)'),
     ),
     ['firebreak playbooks graph contain-dropped-binary', 'firebreak playbooks graph miner --pack . --svg > miner.svg'],
   ).action(draw);

@@ -287,12 +287,16 @@ describe('firebreak playbooks graph', () => {
     const { stdout } = await firebreak(['playbooks', 'graph', 'ask-about-shell']);
     expect(stdout).toMatch(/^flowchart TD\n/);
     expect(stdout).toMatch(/-->\|"release"\| n\d+$/m);
+    // Both: what the assessment says of the pod is not known.
+    expect(stdout).toMatch(/-->\|"contained at once"\| n\d+$/m);
+    expect(stdout).toMatch(/-->\|"not contained at once"\| n\d+$/m);
+    expect(stdout).toMatch(/-->\|"expected"\| n\d+$/m);
     const svg = (await firebreak(['playbooks', 'graph', 'ask-about-shell', '--svg'])).stdout;
     expect(svg).toMatch(/^<svg [^>]*>\n<title>Ask whether an interactive shell in a container is expected<\/title>/);
     const { nodes } = JSON.parse((await firebreak(['playbooks', 'graph', 'ask-about-shell', '--json'])).stdout) as {
       readonly nodes: readonly { readonly kind: string }[];
     };
-    expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(3);
+    expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(6);
   });
 
   test('says so if the playbook does not answer the alert, or if there is no alert at all', async () => {
