@@ -34,7 +34,7 @@ interface Tree {
 }
 
 /** Paths that begin alike, as walked by `everyAnswer`. */
-export interface GraphWay {
+interface GraphWay {
   /** How they begin; empty if there is only one way. */
   readonly label: string;
   readonly paths: readonly Path[];
