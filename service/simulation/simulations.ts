@@ -215,7 +215,7 @@ function bothWays(alert: Alert): readonly { readonly label: string; readonly ale
   const policy = { mode: 'contain', profile: 'balanced', scope: 'every pod', onSilence: 'nothing' } as const;
   const as = (response: Response): Alert => ({
     ...alert,
-    assessment: { ...policy, response, would: response, pages: false, reasons: [] },
+    assessment: { ...policy, response, would: response, pages: false, wouldPage: false, reasons: [] },
   });
   return [
     { label: 'contained at once', alert: as('contain') },
