@@ -216,7 +216,7 @@ function limitsOf(settings: RuleSettings): readonly string[] {
   return [
     `Without people, at most ${namespaceCap} pods of a namespace and ${clusterCap} of the cluster are cut off within ${capWindowMinutes} minutes, and ${Math.round(ownerShare * 100)} % of a workload's pods (at least one). How many are cut off now, only the cell knows.`,
     'A freeze, an observe mode or a suppression that people have ordered counts, too: `firebreak restraints list`, `firebreak suppress list`.',
-    'The cell also weighs what no configuration says: privileged pods, image signatures, rollouts, who opened a shell, and earlier answers of people.',
+    'The cell also weighs what no configuration says: privileged pods and access to the node, rollouts, who opened a shell, and earlier answers of people.',
     ...(response.scopes.some(
       (scope) =>
         (scope.namespaceLabels !== undefined && namespaceLabels === undefined) ||

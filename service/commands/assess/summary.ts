@@ -116,7 +116,7 @@ export class Summary {
         ? [`${over} of the pods are beyond the cap of ${namespaceCap} in a namespace within an hour: a cell asks about those`]
         : []),
       'A cell contains at most half of the pods of one owner by itself, and at least one. A log does not say how many pods an owner has.',
-      'A cell knows more than a log: privileged pods, image signatures, rollouts, and what people have answered.',
+      'A cell knows more than a log: privileged pods and access to the node, rollouts, and what people have answered.',
     ];
   }
 }
