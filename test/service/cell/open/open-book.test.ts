@@ -168,3 +168,15 @@ test('incidents that a slow Temporal does not list are queried in turn, some in 
 async function refused(): Promise<never> {
   throw new Error('nothing is to be told');
 }
+
+test('says which alerts a run was told, of that run only, and not if there may be more', () => {
+  const open = openIn(new OpenBook(memory.values('alerts-of-runs')));
+  const alerts = (count: number) => Array.from({ length: count }, (_, n) => alertOf({ n, rule: `rule ${n}` }));
+  open.hears(id(1), batchOf(alerts(2)));
+  expect(open.alertsOf(id(1), 'run-1')).toBeUndefined();
+  open.started(id(1), 'run-1', batchOf(alerts(2)));
+  expect(open.alertsOf(id(1), 'run-1')?.map(({ rule }) => rule)).toEqual(['rule 0', 'rule 1']);
+  expect(open.alertsOf(id(1), 'run-2')).toBeUndefined();
+  open.hears(id(1), batchOf(alerts(25)));
+  expect(open.alertsOf(id(1), 'run-1')).toBeUndefined();
+});
