@@ -6,9 +6,17 @@ import { playbooksOf } from './packs.ts';
 import { type ConfigProblem, invalidConfig, type LeftOut } from './problems.ts';
 import { missingSecrets, type Role } from './secrets.ts';
 
+const storeOfEvidence = /^evidence\.(folder|s3)(?=[.[]|$)/;
+
+/** What is wrong with the store of evidence, if that is left out. */
+export function noEvidenceStore({ leftOut = [] }: Pick<Config, 'leftOut'>): string | undefined {
+  const found = leftOut.find(({ part }) => storeOfEvidence.test(part));
+  return found && `${found.path}: ${found.problem}`;
+}
+
 /**
  * Parts without which the service still contains, and which decide nothing; of two that match, the first counts. Never here: roster, guardrails, trust,
- * sign-ins and signatures, which say who may do what, and the stores of evidence and records, which nothing else replaces unasked.
+ * sign-ins and signatures, which say who may do what, and the store of records. A store of evidence that is left out is replaced by none (`openEvidenceStore`).
  */
 const optionalParts: readonly RegExp[] = [
   /^actions\.optIn\[\d+\]/,
@@ -21,6 +29,8 @@ const optionalParts: readonly RegExp[] = [
   /^(tickets|paging|telemetry)(\.[^.[]+)?/,
   /^(streams|reports)\[\d+\]/,
   /^(slack|console|rotation|backup)(?=[.[]|$)/,
+  // How long evidence is kept, and for how long a step waits for it, are rules: a mistake there is none of the store.
+  storeOfEvidence,
 ];
 
 /** A mistake can show only once another part is left out, such as a playbook of a pack that is. */

@@ -10,6 +10,7 @@ import { createReportDeliveries } from '../../integrations/database/outbound/rep
 import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { problemText } from '../../integrations/delivery-problem.ts';
+import { noEvidenceStore } from '../config/left-out.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
@@ -189,9 +190,13 @@ async function transparencyLog({ config: { audit } }: Examined): Promise<readonl
 async function evidence({ config, env }: Examined): Promise<readonly LookResult[]> {
   const secrets = resolveStoreSecrets({ config, env });
   const { store: where, retention } = config.evidence;
-  const place = where.kind === 's3' ? `the bucket ${where.bucket}` : where.folder;
-  const remedy =
-    where.kind === 's3' ? 'Correct evidence.s3, its keys or its policy.' : 'Correct evidence.folder, or who owns it.';
+  const isNone = noEvidenceStore(config) !== undefined;
+  const place = isNone ? 'evidence' : where.kind === 's3' ? `the bucket ${where.bucket}` : where.folder;
+  const remedy = isNone
+    ? 'Correct what it names, and restart every role.'
+    : where.kind === 's3'
+      ? 'Correct evidence.s3, its keys or its policy.'
+      : 'Correct evidence.folder, or who owns it.';
   try {
     await checkBucket({ config, secrets });
     const store = await openEvidenceStore({ config, secrets });

@@ -11,6 +11,7 @@ import { createEvidenceCheck, createManifestVerifier, createManifestWriter } fro
 import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
 import type { S3Options } from '../../integrations/evidence/s3-client.ts';
 import type { LockRules } from '../../integrations/evidence/s3-store.ts';
+import { noEvidenceStore } from '../config/left-out.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './keys/evidence-keys.ts';
@@ -69,9 +70,15 @@ export async function openEvidenceCheck({
   return createEvidenceCheck({ store, verifier: await openEvidenceVerifier({ config, secrets }) });
 }
 
-/** Opens only the store, for readers of stored evidence. @throws FB_ERR_CONFIG_INVALID if its access keys are missing. */
+/**
+ * Opens only the store, for readers of stored evidence. One that cannot work is replaced by none: evidence in a folder that nobody chose would not be protected
+ * as was meant.
+ * @throws FB_ERR_CONFIG_INVALID if its access keys are missing.
+ */
 export async function openEvidenceStore({ config, secrets }: StoreQuery): Promise<EvidenceStore> {
   const { store } = config.evidence;
+  const missing = noEvidenceStore(config);
+  if (missing !== undefined) return noStore(missing);
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
   // The S3 client takes tens of megabytes, so it is loaded only if evidence is stored there.
@@ -87,10 +94,32 @@ export async function openKeyRegister(where: StoreQuery): Promise<KeyRegister> {
 /** Opens what is kept next to the store: the keys of the incidents, and the list of manifests. @throws as `openEvidenceStore` */
 export async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf> {
   const { store } = config.evidence;
+  const missing = noEvidenceStore(config);
+  if (missing !== undefined) return noShelf(missing);
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
   const { createBucketShelf } = await import('../../integrations/evidence/bucket-shelf.ts');
   return createBucketShelf(bucketOf(config, store, secrets.s3));
+}
+
+function refusing(missing: string): () => Promise<never> {
+  return async () => {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `no evidence is kept, as its store cannot work: ${missing}`);
+  };
+}
+
+async function* failing(refuse: () => Promise<never>): AsyncGenerator<never> {
+  yield await refuse();
+}
+
+function noStore(missing: string): EvidenceStore {
+  const refuse = refusing(missing);
+  return { put: refuse, get: refuse, has: refuse, sweep: refuse, read: () => failing(refuse) };
+}
+
+function noShelf(missing: string): EvidenceShelf {
+  const refuse = refusing(missing);
+  return { add: refuse, get: refuse, remove: refuse, locked: refuse, names: () => failing(refuse) };
 }
 
 function bucketOf(

@@ -6,6 +6,7 @@ import { playbooks } from '../../../playbooks/index.ts';
 import { configToRun } from '../../../service/config/left-out.ts';
 import { checkConfig } from '../../../service/config/load.ts';
 import { roles } from '../../../service/config/secrets.ts';
+import { openEvidenceStore, openShelf } from '../../../service/process/evidence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-left-out-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -97,6 +98,36 @@ describe('the service runs without', () => {
   });
 });
 
+async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+describe('a store of evidence that cannot work', () => {
+  const locked = 'bucket: evidence, objectLock: compliance, accessKeyId: { env: ID }, secretAccessKey: { env: SECRET }';
+  test.each([
+    ['is described wrongly', 'evidence: { s3: {} }', 'evidence.s3'],
+    ['lacks its secrets', `evidence: { s3: { ${locked} }, retention: { files: { atLeastDays: 30 } } }`, 'evidence.s3'],
+    ['is no folder', 'evidence: { folder: 5 }', 'evidence.folder'],
+  ])('and %s is replaced by none: steps that keep evidence fail and say why, the others go on', async (_title, more, part) => {
+    const config = configToRun(written(more), roles);
+    expect([...new Set(config.leftOut?.map((one) => one.part))]).toEqual([part]);
+    const where = { config, secrets: {} };
+    const [store, shelf] = [await openEvidenceStore(where), await openShelf(where)];
+    const refused = {
+      code: 'FB_ERR_CONFIG_INVALID',
+      retryable: false,
+      detail: expect.stringContaining(`no evidence is kept, as its store cannot work: ${part}`),
+    };
+    await expect(store.put(new Uint8Array(1), 'text/plain')).rejects.toMatchObject(refused);
+    await expect(store.has('0'.repeat(64))).rejects.toMatchObject(refused);
+    await expect(all(store.read('0'.repeat(64)))).rejects.toMatchObject(refused);
+    await expect(shelf.add('keys/one', new Uint8Array(1))).rejects.toMatchObject(refused);
+    await expect(all(shelf.names('keys'))).rejects.toMatchObject(refused);
+  });
+});
+
 describe('the service does not start with a mistake', () => {
   test.each([
     ['about who decides', 'incidents: { levels: [{ group: all, withinMinutes: 5 }] }', 'incidents.levels[0].group'],
@@ -104,7 +135,8 @@ describe('the service does not start with a mistake', () => {
     ['in the name of a section', 'gaurdrails: {}', 'gaurdrails: unknown key'],
     ['about whose signatures count', 'images: { trust: 5 }', 'images.trust'],
     ['about sign-ins', 'stepUp: {}', 'stepUp'],
-    ['about where evidence goes', 'evidence: { s3: {} }', 'evidence.s3'],
+    ['about how long a step waits for evidence', 'evidence: { deadlineMinutes: soon }', 'evidence.deadlineMinutes'],
+    ['about how long evidence is kept', 'evidence: { retention: { files: 5 } }', 'evidence.retention.files'],
     ['that leaves no playbook', 'playbooks: { enabled: [contain-it] }', 'there is no playbook contain-it'],
   ])('%s, whatever else could be left out', (_title, more, said) => {
     expect(() => configToRun(written(`${more}\ntickets: { jira: { url: nowhere } }`), roles)).toThrow(said);
