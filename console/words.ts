@@ -123,7 +123,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'question.escalated': { text: 'More people were asked', tone: 'bad' },
   'question.expired': { text: 'Nobody answered in time', tone: 'bad' },
   'question.void': { text: 'Question closed' },
-  'question.withheld': { text: 'Nobody was asked (mode observe)' },
+  'question.withheld': { text: 'Nobody was asked' },
   'question.comment': { text: 'Comment', tone: 'person' },
   'question.snoozed': { text: 'Asked to be reminded', tone: 'person' },
   'question.passed-on': { text: 'Passed on', tone: 'person' },

@@ -39,7 +39,10 @@ export const askAboutUnanswered = definePlaybook(
     }
     if (answer.choice !== 'silence') verdict('suspicious', `to be looked into, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine' && pod) await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
-    const become = { silence: 'Nobody answered: nothing was done.', look: 'Nothing was done. Somebody has to look into it.' };
+    const become = {
+      silence: `${'notAsked' in answer ? 'Nobody was asked' : 'Nobody answered'}: nothing was done.`,
+      look: 'Nothing was done. Somebody has to look into it.',
+    };
     await steps.openTicket({
       title: `${alert.rule} in ${where}`,
       body: `${alert.title}\n\n${isLost ? 'Its pod is gone or not found: no playbook could act on it.' : 'No playbook answers this rule.'} ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,

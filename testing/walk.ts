@@ -1,11 +1,14 @@
 import type { GuardrailRules } from '../core/action/guardrail.ts';
 import type { Alert } from '../core/alert/alert.ts';
+import { isAskedAbout } from '../core/assessment/contained-at-once.ts';
+import type { Assessment } from '../core/assessment/response.ts';
 import type { Match } from '../core/playbook/match.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
 import type { SimulatedQuestion } from './people.ts';
 import { runStory } from './simulate.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
+import { alertsOf } from './stage.ts';
 import type { Story } from './story.ts';
 import { Looks } from './watch/looks.ts';
 
@@ -185,18 +188,39 @@ function furtherFrom(script: Script, points: readonly Point[]): readonly Script[
   return [...single, ...pairs];
 }
 
+/** What people are asked about at any severity. */
+const asked: Assessment = {
+  response: 'ask',
+  pages: false,
+  would: 'ask',
+  wouldPage: false,
+  mode: 'contain',
+  profile: 'balanced',
+  scope: 'every pod',
+  onSilence: 'nothing',
+  reasons: ['it was not the first act on its pod'],
+};
+
+/** The alert as a cell could assess it so that its playbook has something to ask: alone, it may only be filed. */
+function answerable(playbook: ListedPlaybook, options: WalkOptions): Alert {
+  const { alert } = options;
+  const [alone = { alert }] = alertsOf([playbook], options);
+  return isAskedAbout(alone.alert) ? alone.alert : { ...alert, assessment: asked };
+}
+
 function circumstances(
-  { on }: ListedPlaybook,
-  { alert, guardrails }: WalkOptions,
+  playbook: ListedPlaybook,
+  options: WalkOptions,
 ): readonly (readonly [Circumstance, { readonly alert: Alert; readonly guardrails?: Partial<GuardrailRules> }])[] {
+  const { on } = playbook;
+  const { guardrails } = options;
+  const alert = answerable(playbook, options);
   const given = { alert, ...(guardrails && { guardrails }) };
-  // Of another severity it would be assessed anew.
-  const { assessment: _, ...unassessed } = alert;
   return [
     ['as given', given],
     ...(alert.severity === on.minSeverity
       ? []
-      : [['least severity', { ...given, alert: { ...unassessed, severity: on.minSeverity } }] as const]),
+      : [['least severity', { ...given, alert: { ...alert, severity: on.minSeverity, assessment: asked } }] as const]),
     ['caps reached', { alert, guardrails: { ...guardrails, clusterCap: 0, namespaceReserve: 0 } }],
   ];
 }

@@ -173,10 +173,15 @@ export const leaseNews = {
     `${endedText({ action, target: target.name, how: 'gone' })}, so its containment is over.`,
   permanent: (lease: Lease, how: string): string => `For good: ${containmentText(lease)}, ${how}`,
   refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
-  /** @param holders ids of playbooks */
-  heldByOthers: (lease: Lease, holders: readonly string[]): string => {
-    const [hold, asked] = holders.length === 1 ? ['holds', 'its question'] : ['hold', 'their questions'];
-    return `Still contained: ${containmentText(lease)}. It was due to be released, but ${holders.join(' and ')} also ${hold} it. Answer ${asked}, or release it with firebreak lease release.`;
+  /**
+   * @param holders ids of playbooks
+   * @param elsewhere the open question that decides on the release: while there is one, it cannot be released with the command
+   */
+  heldByOthers: (lease: Lease, holders: readonly string[], elsewhere?: string): string => {
+    const hold = holders.length === 1 ? 'holds' : 'hold';
+    const next =
+      elsewhere === undefined ? 'Release it with firebreak lease release.' : `Answer the open question: “${elsewhere}”`;
+    return `Still contained: ${containmentText(lease)}. It was due to be released, but ${holders.join(' and ')} also ${hold} it. ${next}`;
   },
   /** @param next ISO 8601 */
   refusedForNow: (lease: Lease, why: string, next: string): string =>

@@ -64,6 +64,8 @@ export interface BodyState {
   readonly asleepUntil?: string;
   /** Number of consecutive times it has been skipped. */
   readonly skips?: number;
+  /** It would have asked people, but its alerts are only filed or recorded. */
+  readonly withheld?: true;
   /** Kinds of alerts that it has received so far. */
   readonly kinds: readonly AlertKind[];
   /** People's answer, if they called it harmless. */

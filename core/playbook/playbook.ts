@@ -167,7 +167,11 @@ export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Form
         readonly form: K extends keyof Forms ? ValuesOf<Forms[K]> : NoForms;
       };
     }[keyof Choices & string]
-  | { readonly choice: 'silence' }
+  | {
+      readonly choice: 'silence';
+      /** Nobody was asked: the alerts are only filed or recorded, for this reason. */
+      readonly notAsked?: string;
+    }
   | (Until extends true
       ? {
           /** Firebreak has contained the pod at once while the question was open. */
@@ -420,6 +424,11 @@ function problemsOfContaining({ contains, evidenceFirst, on, per = 'pod', uses }
 
 /** The parts of a playbook that routing, docs and lists need, whatever its actions. */
 export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
+
+/** Whether the assessment of an alert decides what becomes of its questions: they are about containing its pod, or nobody has written an answer to its rule. */
+export function followsAssessment({ contains, on }: Pick<AnyPlaybook, 'contains' | 'on'>): boolean {
+  return contains !== undefined || on.match === 'unanswered';
+}
 
 /**
  * The levels that a playbook's questions are put to, for an alert of this severity. If its envelope names none, those who decide on incidents: on critical,

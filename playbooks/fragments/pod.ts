@@ -113,7 +113,7 @@ async function askToQuarantine(
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
     const done = {
-      silence: 'Nobody answered: nothing was done to the pod.',
+      silence: `${'notAsked' in answer ? 'Nobody was asked' : 'Nobody answered'}: nothing was done to the pod.`,
       look: 'Nothing was done to the pod. Somebody has to look into it.',
       quarantine: 'The pod was quarantined.',
     };

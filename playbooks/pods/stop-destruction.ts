@@ -87,7 +87,7 @@ export const stopDestruction = definePlaybook(
     // It may end before all is saved: with destruction ongoing, no longer wait is justified than the engine demands.
     if (answer.choice === 'end') await steps.deletePod({ pod }, answer.approval);
     const done = {
-      silence: 'Nobody answered: nothing was done to the pod.',
+      silence: `${'notAsked' in answer ? 'Nobody was asked' : 'Nobody answered'}: nothing was done to the pod.`,
       look: `Somebody has to look into it: nothing was done to the pod${quarantine && end ? '' : ', which can be neither quarantined nor deleted'}.`,
       quarantine: 'The pod was quarantined. It can still write to its volumes.',
       end: 'The pod was deleted.',

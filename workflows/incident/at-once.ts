@@ -1,7 +1,7 @@
 import { quarantinePod } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { worse } from '../../core/alert/severity.ts';
-import { isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
+import { isAskedAbout, isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
 import type { PodContainment } from '../../core/playbook/playbook.ts';
 import type { Caller, StepOrder } from '../steps/step-calls.ts';
 import type { BodyWork } from './body-work.ts';
@@ -23,6 +23,8 @@ export function mayContain(parts: AtOnceParts): void {
   const { model, body } = parts;
   const { alert } = body;
   body.containAtOnce = (because) => containAtOnce(parts, because);
+  // What is only filed has no part in it: nobody would be asked whether its part may end.
+  if (!isAskedAbout(body.strongest)) return;
   const before = othersOn(model, body).find(({ contained }) => contained && model.isHolding(contained.done.leaseId));
   if (isContainedAtOnce(alert)) body.containAtOnce(alert);
   else if (before?.contained) body.containAtOnce(before.contained.because);
@@ -46,7 +48,8 @@ function containAtOnce({ model, body, work, caller, run }: AtOnceParts, because:
   result.then(
     (done) => {
       body.contained ??= { done, because };
-      for (const other of othersOn(model, body)) if (other.state.state === 'running') other.containAtOnce?.(because);
+      for (const other of othersOn(model, body))
+        if (other.state.state === 'running' && isAskedAbout(other.strongest)) other.containAtOnce?.(because);
     },
     // It is on record as a failed step, and people are asked what they were asked before.
     () => undefined,

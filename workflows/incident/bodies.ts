@@ -1,12 +1,12 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
-import { isContainedAtOnce } from '../../core/assessment/contained-at-once.ts';
+import { isAskedAbout, isContainedAtOnce, isStronger } from '../../core/assessment/contained-at-once.ts';
 import { type AlertCount, shortIncidentId } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, chosenFrom, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
-import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
+import { followsAssessment, type PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { StepFailure } from '../step-failure.ts';
@@ -41,11 +41,12 @@ export class Bodies {
       const known = this.#model.bodies.get(key);
       const state = known?.state ?? this.#ended(key);
       if (alert.scheduledFor !== undefined) this.#due(key, playbook, alert, state);
+      else if (state?.withheld && isAskedAbout(alert) && !this.#isHeld(alert)) this.#raised(key, playbook, alert);
       else if (known && isOpen(known.state)) this.#more(known, alert);
       else if (state === undefined || state.state === 'skipped') this.#first(key, playbook, alert, state?.skips);
       else {
         if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
-        if (!atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
+        if (!mayAsk(playbook, alert) || !atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
         const decided = this.#decisionOn(key, state, alert);
         if (decided) this.#cameAgain.ask({ playbook, alert, decided });
         else if (state.verdict !== 'true_positive' && (state.decided || !covers(state.kinds, alert) || this.#wasHeld(alert)))
@@ -90,7 +91,7 @@ export class Bodies {
     const { decided } = alert;
     // Released by an earlier incident.
     const asked = decided && atLeast(alert.severity, asksAgainFrom) && covers(decided.covers, alert);
-    if (asked && !this.#isHeld(alert)) this.#cameAgain.ask({ playbook, alert, decided });
+    if (asked && mayAsk(playbook, alert) && !this.#isHeld(alert)) this.#cameAgain.ask({ playbook, alert, decided });
     else this.#add(key, playbook, alert, skips);
   }
 
@@ -103,9 +104,23 @@ export class Bodies {
     // What people have called harmless since is asked about again, and not contained by itself.
     if (isContainedAtOnce(alert) && !(body.state.decided && covers(body.state.decided.covers, alert)))
       body.containAtOnce?.(alert);
-    if (body.state.state !== 'waiting' || atLeast(body.severity, alert.severity)) return;
-    body.severity = alert.severity;
-    body.alert = alert;
+    const isStrongest = isStronger(alert, body.strongest);
+    if (isStrongest) body.strongest = alert;
+    if (body.state.state !== 'waiting') return;
+    const isWorse = !atLeast(body.severity, alert.severity);
+    if (isWorse) body.severity = alert.severity;
+    // It runs for the alert about which most is done: a worse one that is only filed must not keep its pod from being contained.
+    if (isStrongest || (isWorse && !isStronger(body.strongest, alert))) body.alert = alert;
+  }
+
+  /** Nobody was asked about it so far, and now people are. A run that is still at work goes on beside the new one: it may wait for a ticket system for hours. */
+  #raised(key: string, playbook: ListedPlaybook, alert: Alert): void {
+    const before = this.#model.bodies.get(key);
+    if (before && isOpen(before.state)) {
+      this.#model.bodies.delete(key);
+      this.#model.bodies.set(`${key} withheld at ${this.#model.total}`, before);
+    }
+    this.#anew(key, playbook, alert, `“${alert.rule}” (${alert.severity}) is reason to ask people`);
   }
 
   #ended(key: string): BodyState | undefined {
@@ -138,6 +153,7 @@ export class Bodies {
         ...(skips > 0 && { skips }),
       },
       alert,
+      strongest: alert,
       severity: alert.severity,
       waitsFor: new Set(),
     });
@@ -354,6 +370,11 @@ function stoppedText(stopped: { readonly playbook: string; readonly detail: stri
     'When it is corrected, anyone on the roster can begin this incident again while it is open: ' +
     `firebreak incidents rerun ${incident} --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.`
   );
+}
+
+/** Whether an alert may put a question of this playbook before people. */
+function mayAsk(playbook: ListedPlaybook, alert: Alert): boolean {
+  return !followsAssessment(playbook) || isAskedAbout(alert);
 }
 
 /** Whether a body waits for another, directly or indirectly. */

@@ -1,7 +1,8 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
-import type { Approval } from '../../core/decide/approval.ts';
+import { isAskedAbout, responseTo } from '../../core/assessment/contained-at-once.ts';
+import type { Approval, Level } from '../../core/decide/approval.ts';
 import { type Form, problemOfForm } from '../../core/decide/form.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import { type Duration, durationMs } from '../../core/playbook/duration.ts';
@@ -9,6 +10,7 @@ import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { valuesOf } from '../../core/playbook/params.ts';
 import {
   type BodyIncident,
+  followsAssessment,
   type LeaseOptions,
   type LogFields,
   levelsOf,
@@ -18,6 +20,7 @@ import {
 } from '../../core/playbook/playbook.ts';
 import { redactSecrets } from '../../core/text/redact.ts';
 import { stepFailure } from '../calls.ts';
+import type { AskedQuestion } from '../questions/asked-question.ts';
 import type { Questions } from '../questions/questions.ts';
 import { StepFailure } from '../step-failure.ts';
 import { afterQuarantine } from '../steps/after-quarantine.ts';
@@ -63,6 +66,8 @@ interface AskShape {
   readonly untilContained?: boolean;
 }
 
+const mostReasons = 3;
+
 function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
   if (plan === undefined) return [];
   return 'action' in plan ? [plan] : plan;
@@ -81,7 +86,9 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   const caller: Caller = { playbook: playbook.id, subjectKey, startedAt: nowMs(), workload, alert, doubt };
   const evidence = new EvidenceFirst({ model, within: playbook.evidenceFirst });
   const run = (order: StepOrder) => {
-    const result = evidence.run(order, () => runOrAsk({ ...parts, alert: body.alert, order }));
+    const result = evidence.run(order, () =>
+      runOrAsk({ ...parts, alert: body.alert, order, isOnlyRecorded: isOnlyRecorded(playbook, body) }),
+    );
     // Not chained into the body's own promise: an extra one would reorder its commands, and no history would replay.
     result.then(
       (quarantine) => afterQuarantine(parts, order, quarantine),
@@ -120,9 +127,10 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       untilContained && body.contained ? { choice: 'contained', ...containedBy(body.contained) } : undefined;
     if (contained()) return contained();
     const { question, choices, plan = {}, harmless = [], forms = {}, onSilence } = asked;
+    const notAsked = followsAssessment(playbook) ? whyNotAsked(body) : undefined;
     body.shown = body.state.kinds;
     delete body.uncovered;
-    const decision = await questions.ask({
+    const put: AskedQuestion = {
       text: question,
       choices: Object.entries(choices).map(([id, label]) => ({
         id,
@@ -131,12 +139,18 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
         ...(harmless.includes(id) && { harmless: true as const }),
         ...(forms[id] && { form: forms[id] }),
       })),
-      levels: levelsOf(playbook, body.severity, model.settings.levels),
+      levels: pagedBy(playbook, body, levelsOf(playbook, body.severity, model.settings.levels)),
       requester: `playbook/${playbook.id}`,
       onSilence,
       alert: body.contained?.because ?? body.alert,
       ...(untilContained && { until: () => whyContained(body) }),
-    });
+    };
+    if (notAsked !== undefined) {
+      body.state = { ...body.state, withheld: true };
+      questions.withhold(put, notAsked);
+      return { choice: 'silence', notAsked };
+    }
+    const decision = await questions.ask(put);
     if (decision) body.lastAnswered = decision.question;
     return decision
       ? {
@@ -191,6 +205,24 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     evidence: () => model.evidence,
   };
   return context as never;
+}
+
+/** Why a body may not put its question before people. Once they have answered, it may go on asking. */
+function whyNotAsked({ strongest, lastAnswered }: Body): string | undefined {
+  if (lastAnswered !== undefined || isAskedAbout(strongest)) return undefined;
+  const { rule, assessment } = strongest;
+  const become = responseTo(strongest) === 'file' ? 'filed for later' : 'recorded';
+  return `nobody is asked, since “${rule}” is only ${become} (${assessment?.reasons.slice(0, mostReasons).join('; ')})`;
+}
+
+function isOnlyRecorded(playbook: ListedPlaybook, { strongest, lastAnswered }: Body): boolean {
+  return followsAssessment(playbook) && lastAnswered === undefined && responseTo(strongest) === 'watch';
+}
+
+/** Whether a question about containing wakes somebody is decided by the assessment; after a containment, and without an assessment, by the playbook. */
+function pagedBy(playbook: ListedPlaybook, { strongest: { assessment } }: Body, levels: readonly Level[]): readonly Level[] {
+  if (playbook.contains === undefined || assessment?.response !== 'ask') return levels;
+  return levels.map(({ page: _, ...level }) => (assessment.pages ? { ...level, page: true } : level));
 }
 
 function containedBy({ done, because }: NonNullable<Body['contained']>) {

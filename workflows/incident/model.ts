@@ -37,6 +37,8 @@ export interface Body {
   state: BodyState;
   alert: Alert;
   severity: Severity;
+  /** The alert about which most is done. */
+  strongest: Alert;
   /** What people were shown when they were last asked. */
   shown?: readonly AlertKind[];
   /** The worst alert that came after that and is not covered by it. */

@@ -58,7 +58,7 @@ export class Questions {
 
   /** Asks, escalates, and returns the decision; undefined means silence, or a question that became void. */
   async ask(asked: AskedQuestion): Promise<Decision> {
-    if (this.#model.settings.observed) return this.#withhold(asked);
+    if (this.#model.settings.observed) return this.withhold(asked, 'in mode contain this would have been asked');
     const id = `${this.#model.newId()}-q`;
     const state = this.#open(id, asked);
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
@@ -87,9 +87,9 @@ export class Questions {
   }
 
   /** As if nobody had answered. */
-  #withhold({ requester, text, choices }: AskedQuestion): undefined {
+  withhold({ requester, text, choices }: AskedQuestion, why: string): undefined {
     const offered = choices.map(({ label }) => label).join(', ');
-    this.#model.record('question.withheld', requester, `in mode contain this would have been asked: ${text} (${offered})`);
+    this.#model.record('question.withheld', requester, `${why}: ${text} (${offered})`);
     return undefined;
   }
 

@@ -2,6 +2,7 @@ import type { UndoResult } from '../../core/action/action.ts';
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
 import { containmentText, leaseNews } from '../../core/cards/card-words.ts';
+import { askedElsewhere, standingIdOf } from '../../core/decide/standing-question.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
 import { atLeaseEnd, isOver, type Lease, type LeaseEnd, refusedAgain } from '../../core/incident/lease.ts';
@@ -94,10 +95,20 @@ export class Leases {
     if (holders.length > 0) {
       this.update({ ...lease, holders });
       if (reason.kind === 'approved')
-        this.#staysContained(lease, leaseNews.heldByOthers(lease, playbooksHolding(this.#model, { ...lease, holders })));
+        this.#staysContained(
+          lease,
+          leaseNews.heldByOthers(lease, playbooksHolding(this.#model, { ...lease, holders }), this.#askedElsewhere(lease)),
+        );
       return;
     }
     await this.undo(id, reason);
+  }
+
+  /** The open question of a playbook that decides on the release. */
+  #askedElsewhere({ id }: Lease): string | undefined {
+    const { questions } = this.#model;
+    const standing = questions.get(standingIdOf(id));
+    return standing && askedElsewhere(standing.question, questions.values())?.text;
   }
 
   /**

@@ -26,18 +26,22 @@ export async function runOrAsk(call: {
   readonly questions: Questions;
   readonly alert: Alert;
   readonly order: StepOrder;
+  /** Nothing about it leaves Firebreak: no ticket is filed. */
+  readonly isOnlyRecorded: boolean;
 }): Promise<StepResult> {
-  const { engine, model, order } = call;
+  const { engine, model, order, isOnlyRecorded } = call;
   const { observed } = model.settings;
   const { effect, reach } = order.declaration;
   // The chokepoint would refuse it, except for a ticket, which no guardrail stops.
-  if (observed && (effect !== 'read' || reach === 'outside')) return planned(call);
+  if (observed && (effect !== 'read' || reach === 'outside'))
+    return planned(call, 'in mode contain this would have been done or asked');
+  if (isOnlyRecorded && reach === 'outside') return planned(call, 'not done, since the alert is only recorded');
   try {
     return await engine.run(order);
   } catch (error) {
     const refusal = stepFailure(error);
     if (refusal.code === 'FB_ERR_OBSERVED') {
-      if (observed) return planned(call);
+      if (observed) return planned(call, refusal.message);
       await recordPlan(call, refusal.message);
     }
     if (order.approval || !forPeople.has(refusal.code) || model.settings.levels.length === 0) throw refusal;
@@ -63,9 +67,9 @@ function isDone({ model, order }: Pick<Parameters<typeof runOrAsk>[0], 'model' |
 type Planned = Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>;
 
 /** @throws StepFailure if it cannot even be planned */
-async function planned(call: Planned): Promise<StepResult> {
+async function planned(call: Planned, why: string): Promise<StepResult> {
   const plan = await call.engine.plan(call.order);
-  note(call, plan, 'in mode contain this would have been done or asked');
+  note(call, plan, why);
   return asIfDone(plan, call.model.newId());
 }
 
@@ -108,7 +112,7 @@ function askInstead(call: {
 
 /** The result of a step that was only planned, so that a body goes on as if it had been done. What only the step itself could have found out ends the body. */
 export function asIfDone(plan: Plan, key: string): StepResult {
-  const detail = 'not done, only planned: mode observe';
+  const detail = 'not done, only planned';
   return { action: plan.action, key, plan, output: unknownOutput(plan), verification: { state: 'unverified', detail } };
 }
 
@@ -121,7 +125,7 @@ function unknownOutput({ action, target }: Plan): object {
         if (typeof field === 'symbol' || field === 'then' || field === 'toJSON') return undefined;
         throw new StepFailure(
           'FB_ERR_OBSERVED',
-          `only ${action} of ${target.name} could have told “${field}”, and it was not done: mode observe. What follows is not simulated`,
+          `only ${action} of ${target.name} could have told “${field}”, and it was not done. What follows is not simulated`,
         );
       },
     },

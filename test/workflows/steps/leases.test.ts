@@ -328,7 +328,7 @@ describe('people decide on a lease', () => {
     expect(undone(incident)).toEqual([]);
     // Two people have decided to release it, but it is not released: they are told why.
     const told =
-      'Still contained: cart-1 quarantined. It was due to be released, but firebreak/ask-about-shell also holds it. Answer its question, or release it with firebreak lease release.';
+      'Still contained: cart-1 quarantined. It was due to be released, but firebreak/ask-about-shell also holds it. Answer the open question: “Is the shell in cart-1 yours, or expected? It was contained at once because of “Drop and execute new binary in container”: Critical: dropped binary”';
     expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));
     await eventually('the thread', () => lab.seen.threads.includes(told));
     await incident.vote('release', 'ana', of('Is the shell'));
