@@ -250,7 +250,7 @@ test('a pod that is not cut off at once: people are asked first', async () => {
 test('cut off while people are asked: then they are asked what becomes of it', async () => {
   for (const alert of alerts) {
     const more = [{ after: '1m', alert: { ...alert, id: 'second' } }] as const;
-    const { questions, steps } = await simulate(miner, { alert: { ...alert, severity: 'medium' }, more, answer: () => undefined });
+    const { questions, steps } = await simulate(miner, { alert: { ...alert, severity: 'high' }, more, answer: () => undefined });
     assert.deepEqual(questions.map(({ answer }) => answer), ['void', 'silence']);
     assert.ok(steps.some(({ action }) => action === 'quarantinePod'));
   }
