@@ -3,7 +3,7 @@ import { isObject } from '../text/plain-json.ts';
 import { type Assessment, modes, profiles, responses } from './response.ts';
 
 /** An alert on record, with what its cell made of it. */
-interface AssessedAlert {
+export interface AssessedAlert {
   readonly id: string;
   readonly rule: string;
   readonly severity: Severity;

@@ -50,7 +50,7 @@ export function daysText({ since, until }: { readonly since: string; readonly un
  * Returns the past periods that were not reported yet, oldest first: all since the last reported one, at most twelve; only the last one if none was reported.
  * @param reported names of periods
  */
-export function periodsDue(every: ReportInterval, reported: ReadonlySet<string>, now: number): readonly ReportPeriod[] {
+export function periodsDue(every: ReportInterval | 'day', reported: ReadonlySet<string>, now: number): readonly ReportPeriod[] {
   const due: ReportPeriod[] = [];
   let period = periodAround(every, now - settleMs);
   for (let count = 0; count < 12; count += 1) {
@@ -61,7 +61,7 @@ export function periodsDue(every: ReportInterval, reported: ReadonlySet<string>,
   return reported.size === 0 ? due.slice(-1) : due;
 }
 
-function periodAround(every: ReportInterval, at: number): ReportPeriod {
+function periodAround(every: ReportInterval | 'day', at: number): ReportPeriod {
   const date = new Date(at);
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
   const known = periodNamed(nameAround(every, date, { year, month }));
@@ -71,7 +71,7 @@ function periodAround(every: ReportInterval, at: number): ReportPeriod {
 
 /** Weeks begin on Monday (ISO 8601). */
 function nameAround(
-  every: ReportInterval,
+  every: ReportInterval | 'day',
   date: Date,
   { year, month }: { readonly year: number; readonly month: number },
 ): string {
@@ -79,6 +79,7 @@ function nameAround(
   if (every === 'year') return padded;
   if (every === 'quarter') return `${padded}-Q${Math.floor(month / 3) + 1}`;
   if (every === 'month') return `${padded}-${String(month + 1).padStart(2, '0')}`;
+  if (every === 'day') return `${dayOf(date.getTime())}..${dayOf(date.getTime())}`;
   const monday = Date.UTC(year, month, date.getUTCDate()) - ((date.getUTCDay() + 6) % 7) * dayMs;
   return `${dayOf(monday)}..${dayOf(monday + 6 * dayMs)}`;
 }

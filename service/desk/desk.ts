@@ -71,6 +71,7 @@ import { withPeople } from './people-on-cards.ts';
 import { createRetention, retentionEveryMs } from './retention.ts';
 import { createSlack } from './slack.ts';
 import { createUserGroupDuty } from './user-groups.ts';
+import { wouldHaveEveryMs, wouldHaveMessages } from './would-have-messages.ts';
 
 interface RunningDesk {
   readonly url: string;
@@ -256,6 +257,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const stopping = new AbortController();
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
   void repeat({ work: deadlines.look, everyMs: deadlinesEveryMs, signal: stopping.signal });
+  const tellWouldHave = slack && wouldHaveMessages({ store, trust, config, database, desk: slack.desk, log });
+  if (tellWouldHave) void repeat({ work: tellWouldHave, everyMs: wouldHaveEveryMs, signal: stopping.signal });
   void repeat({ work: retention, everyMs: retentionEveryMs, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,

@@ -11,6 +11,7 @@ import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { registerComplianceCommands } from './compliance.ts';
 import { registerDeliverCommand } from './report-deliver.ts';
+import { registerWouldHaveCommand } from './report-would-have.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface DecisionsOptions extends ConfiguredOptions, RetiredKeysOption {
@@ -34,6 +35,7 @@ export function registerReportCommand(program: Command): void {
     .description('reports from the records: how people decide, compliance, drafts for authorities');
   registerComplianceCommands(report);
   registerDeliverCommand(report);
+  registerWouldHaveCommand(report, spanMs);
   const decisions = report
     .command('decisions')
     .description(

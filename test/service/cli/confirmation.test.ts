@@ -56,6 +56,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'report decisions': 'nothing',
   'report deliver': 'nothing',
   'report notification': 'nothing',
+  'report would-have': 'nothing',
   release: 'as it turns out',
   why: 'nothing',
   complete: 'nothing',

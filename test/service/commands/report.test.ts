@@ -75,6 +75,47 @@ describe('firebreak report decisions', () => {
   });
 });
 
+describe('firebreak report would-have', () => {
+  test('says what would have been contained, from records that are proven', async () => {
+    const store = createAuditStore(database);
+    const at = new Date(now - dayMs).toISOString();
+    const pod = { namespace: 'shop', name: 'web-1', uid: 'uid-1' };
+    const assessment = {
+      ...{ response: 'ask', pages: true, would: 'contain', wouldPage: false, mode: 'ask', profile: 'balanced' },
+      ...{ scope: 'scope shops', onSilence: 'nothing', reasons: ['critical; the rule is sure'] },
+    };
+    const alerts = [{ id: 'a', rule: 'A new binary', severity: 'critical', pod, assessment }];
+    const told = (run: string) => [
+      {
+        ...{ chain: `incident/lab/shop/Deployment/web@${run}`, number: 1, at, actor: 'sensor/falco' },
+        kind: 'incident.opened',
+        body: { alerts },
+      },
+      {
+        ...{
+          chain: `incident/lab/shop/Deployment/web@${run}`,
+          number: 2,
+          at,
+          actor: 'playbook/firebreak/contain-dropped-binary',
+        },
+        ...{ kind: 'playbook.started', body: { subject: 'pod:uid-1' } },
+      },
+    ];
+    await store.append(told('run-1').map(maker.sign));
+    await store.append(told('run-2').map(stranger.sign));
+    const report = JSON.parse(await firebreak('report', 'would-have', '--json'));
+    expect(report).toMatchObject({
+      rows: [{ namespace: 'shop', mode: 'ask', contain: 1, open: 1, advice: { next: null } }],
+      decisions: [{ pod: 'web-1', would: 'contain', judged: 'open', reasons: ['critical; the rule is sure'] }],
+      snippet: null,
+      leftOut: 3,
+    });
+    const shown = await firebreak('report', 'would-have');
+    expect(shown).toMatch(/CONTAIN +RIGHT +WRONG/);
+    expect(shown).toContain('would have contained shop/web-1: A new binary (not judged)');
+  });
+});
+
 describe('firebreak report compliance', () => {
   const compliance = (period: string): Promise<string> =>
     firebreak('report', 'compliance', '--framework', 'soc-2', '--period', period);
