@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => service?.stop());
 
-function shell(from = workload, options: AlertOptions = {}): object {
+function shell(from = workload, options: AlertOptions = { priority: 'Notice' }): object {
   const alert = alertAbout(from, 'shell', options) as { output_fields: Record<string, unknown> };
   return { ...alert, output_fields: { ...alert.output_fields, 'container.image.digest': digest } };
 }
@@ -175,6 +175,8 @@ describe('a suppression, from the command line to the intake', () => {
 });
 
 describe('a suppression, from a card’s menu to the intake', () => {
+  /** People are asked about it: there is a card. */
+  const worth: AlertOptions = { priority: 'Error' };
   const entry = 'False alarm: suppress …';
   const ephemeralTo = (user: string, text: string) =>
     service.slack.ephemerals(user).find((message) => JSON.stringify(message).includes(text));
@@ -192,7 +194,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     });
 
   test('what the dialog proposes is signed by the desk, shown to others, approved, and hides the next alert', async () => {
-    expect(await answerTo(shell(scanner))).toBe('accepted');
+    expect(await answerTo(shell(scanner, worth))).toBe('accepted');
     const card = await cardWith(scanner.pod, entry);
     // The dialog knows what has been recorded.
     const sent = await until('the dialog', 120_000, async () => {
@@ -230,16 +232,16 @@ describe('a suppression, from a card’s menu to the intake', () => {
       service.slack.click({ user, channel: asked.channel, ts: asked.ts, buttonText: 'Yes: hide alerts' });
     await approve('U0ADA');
     await told('U0ADA', 'somebody else must answer');
-    expect(await answerTo(shell(scanner))).toBe('accepted');
+    expect(await answerTo(shell(scanner, worth))).toBe('accepted');
     await approve('U0GRACE');
-    await until('the answer suppressed', 120_000, async () => (await answerTo(shell(scanner))) === 'suppressed');
+    await until('the answer suppressed', 120_000, async () => (await answerTo(shell(scanner, worth))) === 'suppressed');
     expect(await firebreak(undefined, 'suppress', 'show', proposed?.proposal.order.terms.id ?? '')).toContain(
       'Ada Byron (ada), in Slack',
     );
   });
 
   test('a person named as the actor can propose nothing, neither from the card nor by a command', async () => {
-    expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Warning' }))).not.toBe('suppressed');
+    expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Critical' }))).not.toBe('suppressed');
     await service.stateWhen('the actor', scanner, 120_000, ({ actors }) => actors?.includes('margaret') ?? false);
     // On a busy machine the desk may not have read the incident yet: it says so, and people repeat the command.
     await until('the refusal', 120_000, async () => {
