@@ -1,3 +1,4 @@
+import { counted } from '../text/counted.ts';
 import type { Mode } from './response.ts';
 
 /** Days on record before the numbers say anything. */
@@ -38,7 +39,7 @@ export function adviceFor(row: WouldHaveCounts, days: number): Advice {
   if (mode === 'observe')
     return mostADay > mostQuestionsADay
       ? { next: null, why: `${mostADay} questions on the busiest day: silence what is noisy first (firebreak tune)` }
-      : { next: 'ask', why: `at most ${mostADay} ${mostADay === 1 ? 'question' : 'questions'} a day` };
+      : { next: 'ask', why: `at most ${counted(mostADay, 'question')} a day` };
   if (wrong > 0) return { next: null, why: `people called ${wrong} of ${contain} harmless` };
   if (right < enoughJudged) return { next: null, why: `people judged ${right} containments right: ${enoughJudged} are needed` };
   if (open > right) return { next: null, why: `${open} of ${contain} are not judged` };

@@ -1,3 +1,5 @@
+import { counted } from '../text/counted.ts';
+
 /** What a check of the audit store found. */
 export type FindingKind =
   /** A record's content does not match its hash. */
@@ -127,8 +129,4 @@ export function numbers(from: number, to: number): string {
 function listed<Item>(items: readonly Item[], line: (item: Item) => string): string[] {
   const lines = items.slice(0, listedAtMost).map(line);
   return items.length > listedAtMost ? [...lines, `  … and ${items.length - listedAtMost} more (--json lists all)`] : lines;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

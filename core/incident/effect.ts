@@ -1,5 +1,6 @@
 import { blockEgress, cordonNode, isolateNamespace, revokeServiceAccount, suspendCronJob } from '../actions/index.ts';
 import { type Severity, severities } from '../alert/severity.ts';
+import { counted } from '../text/counted.ts';
 import { lastPart } from '../text/object-name.ts';
 import { addConnections, type ConnectionCount, connectionsText, type LookedAtConnections } from './connections.ts';
 import type { IncidentRef } from './incident.ts';
@@ -101,7 +102,7 @@ export interface PendingEffect {
 export function afterText(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   const [count, unit] = minutes > 0 && minutes % 60 === 0 ? [minutes / 60, 'hour'] : [minutes, 'minute'];
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  return counted(count, unit);
 }
 
 /** The effect and its cost in a few short sentences, without what could not be determined: see `unknownText`. */

@@ -39,11 +39,6 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** A count with its noun, for nouns whose plural ends in s. */
-export function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
-}
-
 /** Prints one JSON value on one line, without characters that control a terminal. */
 export function printJson(value: unknown): void {
   print(visibleJson(JSON.stringify(value)));

@@ -5,6 +5,7 @@ import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Notice } from '../../core/cards/card.ts';
 import { daysText, periodsDue, type ReportPeriod } from '../../core/compliance/period.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { counted } from '../../core/text/counted.ts';
 import { createReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import type { Config } from '../config/load.ts';
@@ -76,7 +77,7 @@ function digestOf({ since, until, decisions }: WouldHaveReport, { name }: Report
     title: `Mode observe, ${daysText({ since, until }).split(' to ')[0]}`,
     time: until,
     lines: [
-      `Would have contained ${countOf(contained.length, 'pod')}, and asked ${countOf(asked.length, 'question')}. Nothing was done, and nobody was asked.`,
+      `Would have contained ${counted(contained.length, 'pod')}, and asked ${counted(asked.length, 'question')}. Nothing was done, and nobody was asked.`,
       ...listed(contained),
       ...(contained.length === 0 ? listed(asked) : []),
       'All of them, with their reasons: firebreak report would-have --since 1d',
@@ -99,8 +100,8 @@ function weekOf({ since, until, rows, snippet }: WouldHaveReport, { name }: Repo
     lines: [
       contained === 0
         ? 'No pod would have been contained.'
-        : `Would have contained ${countOf(contained, 'pod')}: ${sum('right')} right, ${sum('wrong')} wrong, ${sum('open')} not judged.`,
-      `Would have asked ${countOf(sum('ask'), 'question')}, and paged ${countOf(sum('pages'), 'time')}.`,
+        : `Would have contained ${counted(contained, 'pod')}: ${sum('right')} right, ${sum('wrong')} wrong, ${sum('open')} not judged.`,
+      `Would have asked ${counted(sum('ask'), 'question')}, and paged ${counted(sum('pages'), 'time')}.`,
       ...rows
         .slice(0, mostLines)
         .map(({ namespace, mode, contain, ask, advice: { next, why } }) =>
@@ -122,8 +123,4 @@ function listed(ones: readonly WouldHave[]): readonly string[] {
       ({ namespace, pod, rule, reasons }) => `${namespace ?? ''}/${pod ?? 'no pod'}: ${rule} (${reasons.slice(0, 2).join('; ')})`,
     );
   return ones.length > lines.length ? [...lines, `… and ${ones.length - lines.length} more`] : lines;
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -4,11 +4,12 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { Artefact, EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { manifestBytes } from '../../../core/evidence/evidence-manifest.ts';
 import type { ReadEvidence } from '../../../core/orders/order.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
-import { counted, print, printable, printJson } from '../output.ts';
+import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import type { EvidenceGetOptions, Wanted } from './reader.ts';
 

@@ -6,6 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { declarationsIn, describePack } from '../../packs/describe.ts';
@@ -14,7 +15,7 @@ import { longestReason, mostChanged, provenRelease, ReleaseStore, signedRelease 
 import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type CommonOptions, durationOption, positive, withConfig, withExamples } from '../options.ts';
-import { counted, print, printable, printJson, printTable } from '../output.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
 import { findingText } from '../playbooks/check.ts';
 import { namedPack } from './promote.ts';
 import { type ReplayOptions, replayAll, whyNotReplayed } from './replay.ts';

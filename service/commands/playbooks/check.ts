@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
+import { counted } from '../../../core/text/counted.ts';
 import type { CheckFinding } from '../../check/finding.ts';
 import { packSourceAt } from '../../packs/pack-files.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
-import { counted, print, printable, printJson, styled } from '../output.ts';
+import { print, printable, printJson, styled } from '../output.ts';
 
 interface CheckOptions extends CommonOptions {
   readonly pack?: string;

@@ -11,10 +11,11 @@ import {
   type TuneReport,
   tune,
 } from '../../../core/playbook/tune.ts';
+import { counted } from '../../../core/text/counted.ts';
 import { configToUse } from '../../config/left-out.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, positive, withConfig, withExamples } from '../options.ts';
-import { counted, print, printable, printJson, printTable, styled } from '../output.ts';
+import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
