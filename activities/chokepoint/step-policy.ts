@@ -1,5 +1,5 @@
 import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
-import { type ResponseRules, weakestFor } from '../../core/assessment/policy.ts';
+import { type ResponseRules, weakerOf, weakestFor } from '../../core/assessment/policy.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import type { IncidentMemory } from '../memory/incident-memory.ts';
 import type { PolicyStep } from './parts.ts';
@@ -33,12 +33,6 @@ export function policyOfStep(
         }),
       ),
     );
-    return held.reduce(weaker);
+    return held.reduce(weakerOf);
   };
 }
-
-function weaker(one: ResponsePolicy, other: ResponsePolicy): ResponsePolicy {
-  return strength[other.mode] < strength[one.mode] ? other : one;
-}
-
-const strength = { observe: 0, ask: 1, contain: 2 } as const;

@@ -68,7 +68,12 @@ export function weakestFor(rules: ResponseRules, subject: PolicySubject): Respon
   const possible = [{}, ...rules.scopes.map((scope) => scope.namespaceLabels ?? {})].map((namespaceLabels) =>
     policyFor(rules, { ...subject, namespaceLabels }),
   );
-  return possible.reduce((least, one) => (modes.indexOf(one.mode) < modes.indexOf(least.mode) ? one : least));
+  return possible.reduce(weakerOf);
+}
+
+/** Which of the two lets less be done; the first, if they let the same be done. */
+export function weakerOf(one: ResponsePolicy, other: ResponsePolicy): ResponsePolicy {
+  return modes.indexOf(other.mode) < modes.indexOf(one.mode) ? other : one;
 }
 
 /** Whether something may be written there at all, for whatever playbook and workload. */
