@@ -12,6 +12,4 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.build'],
   // A worker with nothing left to do ends by itself, which a used machine may put off. What does not end is ended with the run.
   workerGracefulExitTimeout: 60_000,
-  // Only for what hangs: on a used machine a test may take ten times as long, and waits several times for what is slow there.
-  testTimeout: 1_200_000,
 };

@@ -6,7 +6,7 @@ import { cachedPart } from '../service/parts/cache.ts';
 import { type CommandResult, runCommand } from '../service/parts/command.ts';
 import { projectRoot } from '../service/process/project-root.ts';
 import { ensureBuilt } from '../tools/setup/build.mjs';
-import { removeUnusedParts } from './unused-parts.ts';
+import { removeUnusedParts } from './runner/unused-parts.ts';
 
 const root = projectRoot();
 

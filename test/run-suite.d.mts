@@ -19,15 +19,19 @@ export function runSuite(options: {
   name: string;
   files: readonly string[];
   workers: number;
-  yields?: boolean;
+  /** The limit of a test, in milliseconds. */
+  testMs?: number;
+  /** A file from which nothing came for as long has hung, and is ended. */
+  hungMs?: number;
   folder: string;
   env: NodeJS.ProcessEnv;
   until: number;
   signal: AbortSignal;
-  /** Where Jest tells as it goes. */
-  stderr?: 'inherit' | 'ignore';
+  /** A file for what Jest and the tests print; absent: it is shown. */
+  log?: string;
+  /** Counted in files, now and then. */
+  onProgress?: (state: { readonly done: number; readonly failed: number }) => void;
 }): Promise<SuiteResult>;
-export function giveWay(pid: number): void;
 export function afterAgain(
   first: SuiteResult & { readonly why?: string },
   again: SuiteResult,

@@ -3,16 +3,21 @@
  * continues afterwards. Plain JavaScript, like run.mjs.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 /** How long processes that end with Jest have to do so by themselves. */
 const endWithinMs = 10_000;
 
-/** If there is not enough CPU for all, a fifth of what the others get, as a value for nice(1). */
-const yieldingNice = 7;
+const lookEveryMs = 2_000;
+
+/** A test, or a hook of its file, may take this long. Only what hangs takes longer. */
+const longestTestMs = 120_000;
+
+/** Jest ends a test that waits for ever. What blocks its process, or hangs between two tests, is ended after this much more without news. */
+const graceMs = 60_000;
 
 /**
  * Variables in the caller's environment that would change how the tests, or what they start, behave: output format and language, whom to connect to and as
@@ -39,7 +44,8 @@ export function environmentOfTests(given) {
 /**
  * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn, shortly }`; `failedIn` has for each failed file the number of its tests
  * that failed and passed, `shortly` a line for each failed test. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
- * `folder` is where the account is kept. A suite that `yields` uses the CPU that the others leave.
+ * `folder` is where the account is kept. `testMs`: the limit of a test. A file without news for longer has hung: it is ended, and the others go on.
+ * `onProgress` is told now and then `{ done, failed }`, counted in files. `log`: a file for what Jest and the tests print; absent: it is shown.
  */
 export async function runSuite({
   root,
@@ -47,15 +53,33 @@ export async function runSuite({
   name,
   files,
   workers,
-  yields = false,
+  testMs = longestTestMs,
+  hungMs = testMs + graceMs,
   folder,
   env,
   until,
   signal,
-  stderr = 'inherit',
+  log,
+  onProgress = () => undefined,
 }) {
   const account = join(folder, `${name}.jsonl`);
-  const { code, ended } = await runJest({ root, node, files, workers, yields, account, env, until, signal, stderr });
+  const doneIn = (lines) =>
+    new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
+  const hung = new Set();
+  const tell = () => {
+    const done = [...doneIn(readAccount(account).lines).values()];
+    onProgress({ done: done.length, failed: done.filter(({ failed, broken }) => failed > 0 || broken !== undefined).length });
+  };
+  let [code, ended] = [0, undefined];
+  for (let rest = files; rest.length > 0; ) {
+    const run = await runJest({ root, node, files: rest, workers, testMs, hungMs, account, env, until, signal, log, tell });
+    ({ code, ended } = run);
+    if (run.hung.length === 0) break;
+    for (const file of run.hung) hung.add(file);
+    // Whatever else was under way when Jest was ended begins again.
+    const done = doneIn(readAccount(account).lines);
+    rest = rest.filter((file) => !hung.has(file) && !done.has(file));
+  }
   const { lines, complete } = readAccount(account);
   const result = {
     passed: 0,
@@ -68,7 +92,7 @@ export async function runSuite({
     failedIn: [],
     shortly: [],
   };
-  const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
+  const done = doneIn(lines);
   const cpuMs = new Map(lines.flatMap((line) => (line.used === undefined ? [] : [[relative(root, line.used), line.cpuMs]])));
   const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
   for (const file of files) {
@@ -76,7 +100,8 @@ export async function runSuite({
     if (!line) {
       result.failed += 1;
       result.failedIn.push({ file, passed: 0, failed: 1 });
-      const why = ended ?? `jest ended with ${code}`;
+      const why = hung.has(file) ? `it hung: nothing came of it for ${hungMs / 1_000} s` : (ended ?? `jest ended with ${code}`);
+      if (hung.has(file)) result.shortly.push(`${file}: ${why}`);
       result.notes.push(`${name}: ${file} ${begun.has(file) ? 'did not end' : 'did not run'}: ${why}`);
       continue;
     }
@@ -124,17 +149,20 @@ export function afterAgain(first, again) {
   };
 }
 
-async function runJest({ root, node, files, workers, yields, account, env, until, signal, stderr }) {
+/** Returns how Jest ended, and which files were ended since nothing came of them any more. */
+async function runJest({ root, node, files, workers, testMs, hungMs, account, env, until, signal, log, tell }) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const reporter = new URL('./jest/account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
   const config = {
     ...settings,
     rootDir: root,
-    reporters: ['default', [reporter, { file: account }]],
+    testTimeout: testMs,
+    reporters: [...(log === undefined ? ['default'] : []), [reporter, { file: account }]],
     testEnvironmentOptions: { account },
   };
   const preload = new URL('../service/launcher/with-parent.mjs', import.meta.url).href;
+  const output = log === undefined ? 'inherit' : openSync(log, 'a');
   // A separate process group, so that it is ended with all its workers; the pipe ends it when this process is killed.
   const child = spawn(
     node,
@@ -145,11 +173,11 @@ async function runJest({ root, node, files, workers, yields, account, env, until
     {
       cwd: root,
       env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
-      stdio: ['ignore', 'ignore', stderr, 'pipe'],
+      stdio: ['ignore', 'ignore', output, 'pipe'],
       detached: true,
     },
   );
-  if (yields && child.pid !== undefined) giveWay(child.pid);
+  if (typeof output === 'number') closeSync(output);
   let ended;
   const end = (why) => {
     if (ended !== undefined) return;
@@ -161,27 +189,46 @@ async function runJest({ root, node, files, workers, yields, account, env, until
   const onAbort = () => end('the run was interrupted');
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
+  const over = new AbortController();
+  let hung = [];
+  const watching = watch({ root, account, files, hungMs, signal: over.signal, tell }).then((found) => {
+    hung = found;
+    if (found.length > 0) end('a file hung');
+  });
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (exit, by) => resolve(exit ?? by));
   });
+  over.abort();
+  await watching;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);
   endGroup(child.pid, 'SIGKILL');
-  return { code, ended };
+  return { code, ended, hung };
+}
+
+/** Resolves with the files of which nothing came for `hungMs`, or with none once `signal` is aborted. */
+async function watch({ root, account, files, hungMs, signal, tell }) {
+  const newsAt = new Map();
+  for (let read = readAccount(account).lines.length; !signal.aborted; ) {
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
+    const { lines } = readAccount(account);
+    for (const { begun, progress, file } of lines.slice(read)) {
+      const one = begun ?? progress ?? file;
+      if (one === undefined) continue;
+      if (file === undefined) newsAt.set(relative(root, one), Date.now());
+      else newsAt.delete(relative(root, one));
+    }
+    read = lines.length;
+    tell();
+    const hung = files.filter((file) => Date.now() - (newsAt.get(file) ?? Number.POSITIVE_INFINITY) > hungMs);
+    if (hung.length > 0 && !signal.aborted) return hung;
+  }
+  return [];
 }
 
 function inSeconds(ms) {
   return Math.round(ms / 100) / 10;
-}
-
-/** Including everything that it starts. */
-export function giveWay(pid) {
-  try {
-    setPriority(pid, yieldingNice);
-  } catch {
-    // It has ended already, or the system does not support this: then it is as fast as the others.
-  }
 }
 
 function endGroup(pid, signal) {

@@ -1,12 +1,13 @@
 /**
- * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and sums up the suites in the last line. `npm
- * test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check. `--kubernetes 1.36` uses another Kubernetes
- * than the default; tools/platform/kubernetes/kubelab-binary.ts lists them. What has to be built or fetched comes before the
- * suites (parts/needed-parts.ts); `--prepare` does only that. In a whole run, the few files that failed run once more, alone: what passes then is
- * counted as passed, and named as unsteady (docs/decisions/tests-again.md; FIREBREAK_TEST_AGAIN=no turns it off). It ends by itself after
- * FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
+ * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, runs the quick tier, and sums it up in the last
+ * line. `npm run test:all` (`--all`) runs all suites, `npm run test:changed -- COMMIT` (`--changed`) the files that the changes since a commit can reach. `npm
+ * test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check; a suite that is named may be of either tier.
+ * `--kubernetes 1.36` uses another Kubernetes than the default; tools/platform/kubernetes/kubelab-binary.ts lists them. What has to be built or fetched comes
+ * before the suites (parts/needed-parts.ts); `--prepare` does only that. In a whole run, the few files that failed run once more, alone: what passes then is
+ * counted as passed, and named as unsteady (docs/decisions/tests.md; FIREBREAK_TEST_AGAIN=no turns it off). It ends by itself after FIREBREAK_TEST_MINUTES (60;
+ * 150 with all suites), with an account of what did not run, which has failed.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,35 +17,54 @@ import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp, root } from '../tools/setup/setup.mjs';
 import { cpuMsOf, cpuMsUsed } from './jest/cpu-used.mjs';
-import { afterAgain, environmentOfTests, giveWay, processesWith, runSuite } from './run-suite.mjs';
+import { afterAgain, environmentOfTests, processesWith, runSuite } from './run-suite.mjs';
+import { changedFiles, reachedTests } from './runner/changed.mjs';
 import { suites, testFiles } from './suites.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 const startedAt = Date.now();
 
 const words = process.argv.slice(2);
-const option = words.indexOf('--kubernetes');
-if (option >= 0) {
-  const [, version] = words.splice(option, 2);
+const command = ['npm test', ...words].join(' ');
+/** Takes an option out of the words. */
+const takes = (name) => {
+  const place = words.indexOf(name);
+  if (place >= 0) words.splice(place, 1);
+  return place >= 0 ? place : undefined;
+};
+const kubernetes = takes('--kubernetes');
+if (kubernetes !== undefined) {
+  const [version] = words.splice(kubernetes, 1);
   if (version === undefined) throw new Error('--kubernetes needs a version: npm test -- --kubernetes 1.36');
   process.env.FIREBREAK_KUBERNETES = version;
 }
 // For a machine, or an image of one, that is made ready ahead of its runs.
-const prepare = words.indexOf('--prepare');
-const onlyPrepare = prepare >= 0;
-if (onlyPrepare) words.splice(prepare, 1);
+const onlyPrepare = takes('--prepare') !== undefined;
+const all = takes('--all') !== undefined;
+const changed = takes('--changed');
+/** What has changed since this commit chooses the files; absent: since the last commit. */
+const since = changed === undefined ? undefined : (words.splice(changed, 1)[0] ?? 'HEAD');
+const wrong = words.find((word) => word.startsWith('-'));
+if (wrong !== undefined) {
+  say(
+    `there is no option ${wrong}: --all, --changed COMMIT, --prepare, --kubernetes VERSION; other words choose suites and files`,
+  );
+  process.exit(2);
+}
 const named = suites.filter(({ name }) => words.includes(name));
-const chosen = named.length > 0 ? named : suites;
+const chosen = named.length > 0 ? named : suites.filter(({ quick }) => quick || all || since !== undefined);
+/** Of a tier: only then is the check part of it, what failed runs again, and the result is one that others may ask for. */
+const isWhole = words.length === 0 && since === undefined && !onlyPrepare;
 
 // Does not wait for a Kubernetes to be compiled if the tests do not need one.
 const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || ['cluster', 'servers'].includes(name));
-const node = await ensureSetUp({ log: say, startsCluster: startsCluster && option < 0 });
+const node = await ensureSetUp({ log: say, startsCluster: startsCluster && kubernetes === undefined });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
 
 process.env = environmentOfTests(process.env);
 process.umask(0o022);
 
-const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);
+const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? (all || since !== undefined ? 150 : 60));
 const until = startedAt + minutes * 60_000;
 /** Time reserved for reporting the rest, and for stopping what was started. */
 const reserveMs = 90_000;
@@ -52,8 +72,9 @@ const reserveMs = 90_000;
 const filesAgain = 6;
 
 const filters = words.filter((word) => !suites.some(({ name }) => name === word));
+const reached = since === undefined ? undefined : reachedTests({ root, changed: changedFiles({ root, since }) });
 const wanted = chosen
-  .map((suite) => ({ suite, files: testFiles({ root, suite, filters }) }))
+  .map((suite) => ({ suite, files: testFiles({ root, suite, filters }).filter((file) => reached?.has(file) ?? true) }))
   .filter(({ files }) => files.length > 0);
 
 const workFolder = mkdtempSync(join(tmpdir(), 'fb-run-'));
@@ -75,6 +96,11 @@ const notes = [];
 const costs = [];
 /** How long the servers shared by all run until they are stopped. */
 let serversMs = 0;
+if (wanted.length === 0 && reached) {
+  say(`no test can be reached from what has changed since ${since}`);
+  say('0 passed, 0 failed');
+  process.exit(0);
+}
 if (wanted.length === 0) fail('run', `there is no test file with ${filters.join(' and ')} in its path`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -83,10 +109,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   });
 
 // Runs in parallel with everything else: the tests do not depend on it. Anyone who chooses tests wants to see only those.
-const checked = words.length === 0 && !onlyPrepare ? part('check', check) : undefined;
+const checked = isWhole ? part('check', check) : undefined;
 await part('build', async () => {
   await ensureBuilt({ node, log: say });
-  const { removeOldCompiled, removeUnusedParts } = await import('./unused-parts.ts');
+  const { removeOldCompiled, removeUnusedParts } = await import('./runner/unused-parts.ts');
   removeOldCompiled();
   const removed = removeUnusedParts();
   if (removed.length > 0) say(`removed from the cache: ${removed.length} parts that are not used any more`);
@@ -131,9 +157,16 @@ if (platforms.length > 0) {
   }));
   writeFileSync(environment.FIREBREAK_TEST_PLATFORM, JSON.stringify(addresses));
 }
-const lanes = Object.groupBy(wanted, ({ suite: { lane = 'no servers of the run' } }) => lane);
+/** How far each suite is. */
+const progress = new Map();
+const lastLines = new Map();
+const reporting = setInterval(report, 10_000);
+reporting.unref();
+const lanes =
+  since === undefined ? Object.groupBy(wanted, ({ suite: { lane = 'no servers of the run' } }) => lane) : { all: wanted };
 await Promise.all([checked, ...Object.values(lanes).map(runLane)]);
-if (words.length === 0 && process.env.FIREBREAK_TEST_AGAIN !== 'no') await runFailedAgain();
+clearInterval(reporting);
+if (isWhole && process.env.FIREBREAK_TEST_AGAIN !== 'no') await runFailedAgain();
 await part('end', async () => {
   for (const { temporal, kubernetes } of platforms) countServers(temporal.pid, ...Object.values(kubernetes.pids()));
   await Promise.all(platforms.map((platform) => platform.stop()));
@@ -160,6 +193,8 @@ for (const { file, seconds } of sortedBy('seconds').slice(0, 5)) if (seconds >= 
 for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 5))
   if (cpuSeconds >= 10) say(`costly: ${file}: ${cpuSeconds} s of the processor`);
 say(`what each file took: ${relative(root, keepCosts())}`);
+if (since === undefined && total.failed > 0)
+  for (const { file } of failedFiles()) say(`again: npm test -- ${suiteOf(file)} ${file}`);
 // Often only the end of a long log is kept.
 const shortly = rows.flatMap(({ shortly: of = [] }) => of);
 for (const line of shortly.slice(0, 20)) say(`failed: ${line}`);
@@ -168,6 +203,7 @@ const seconds = { all: inSeconds(cpuMsUsed()), servers: inSeconds(serversMs) };
 const ofSuites = Math.round(rows.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0));
 const rest = `suites ${ofSuites}, their common servers ${seconds.servers}, check, build and the rest ${seconds.all - ofSuites - seconds.servers}`;
 say(`took ${secondsSince(startedAt)} s, and ${seconds.all} s of the processor: ${rest}`);
+keepResult();
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
@@ -243,18 +279,46 @@ async function runFiles({ suite, files, account = suite.name, workers = workersO
   let lab;
   try {
     const env = { ...environment };
+    if (suite.testMs) env.FIREBREAK_TEST_PATIENCE_MS = String(suite.testMs / 2);
     if (suite.lab) {
       lab = await startLab();
       env.FIREBREAK_TEST_LAB = lab.file;
     }
     const signal = interruption.signal;
     const folder = workFolder;
-    const { yields } = suite;
-    return await runSuite({ root, node, name: account, files, workers, yields, folder, env, until: until - reserveMs, signal });
+    const log = isWhole ? join(workFolder, `${account}.log`) : undefined;
+    const onProgress = (state) => progress.set(account, { ...state, of: files.length });
+    onProgress({ done: 0, failed: 0 });
+    const { testMs } = suite;
+    return await runSuite({
+      ...{ root, node, name: account, files, workers, testMs, folder, env, until: until - reserveMs, signal, log, onProgress },
+    });
   } finally {
+    progress.delete(account);
     if (lab) countServers(...Object.values(lab.kubernetes.pids()));
     await lab?.kubernetes.stop();
   }
+}
+
+/** In a choice of files, Jest shows each of them itself. */
+function report() {
+  if (!isWhole || progress.size === 0) return;
+  const line = [...progress]
+    .map(([name, { done, failed, of }]) => `${name} ${done} of ${of} files${failed > 0 ? `, ${failed} failed` : ''}`)
+    .join('; ');
+  // A line when something has changed, or after a minute without news.
+  const { text, at } = lastLines.get('progress') ?? {};
+  if (line === text && Date.now() - at < 60_000) return;
+  lastLines.set('progress', { text: line, at: Date.now() });
+  say(`${secondsSince(startedAt)} s: ${line}`);
+}
+
+function failedFiles() {
+  return rows.flatMap(({ failedIn = [] }) => failedIn);
+}
+
+function suiteOf(file) {
+  return suites.find(({ folder }) => folder && file.startsWith(`test/${folder}/`))?.name ?? 'unit';
 }
 
 function workersOf({ workers, workersAlone = workers }) {
@@ -273,7 +337,6 @@ async function startLab() {
 /** Its output is printed in one piece, not between the lines of the suites. */
 async function check() {
   const child = spawn(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  if (child.pid !== undefined) giveWay(child.pid);
   const pieces = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => pieces.push(piece));
   const onAbort = () => child.kill();
@@ -336,6 +399,26 @@ function sortedBy(key) {
 
 function countServers(...pids) {
   serversMs += pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
+}
+
+/** For whoever asks whether a commit was tested: what a whole run of a tier has found. */
+function keepResult() {
+  if (!isWhole) return;
+  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  const head = git('rev-parse', 'HEAD');
+  // Not in a repository, as in a copy of the tree.
+  if (head.status !== 0) return;
+  const result = {
+    commit: head.stdout.trim(),
+    clean: git('status', '--porcelain').stdout.trim() === '',
+    command: all ? 'npm run test:all' : command,
+    ...total,
+    seconds: secondsSince(startedAt),
+    at: new Date().toISOString(),
+  };
+  const folder = join(root, 'node_modules', '.cache', 'firebreak');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, all ? 'last-test-all.json' : 'last-test.json'), `${JSON.stringify(result)}\n`);
 }
 
 /** For anyone who wants to make the run shorter. For files that did not run it keeps their last cost. */

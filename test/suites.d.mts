@@ -1,11 +1,14 @@
 export interface Suite {
   readonly name: string;
   readonly folder?: string;
+  /** Part of `npm test`. */
+  readonly quick?: boolean;
   readonly workers: number;
   readonly workersAlone?: number;
-  readonly yields?: boolean;
   readonly platform?: boolean;
   readonly lab?: boolean;
+  /** The limit of a test, in milliseconds, where two minutes are too few. */
+  readonly testMs?: number;
   readonly lane?: string;
   missing(): string | undefined;
 }

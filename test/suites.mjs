@@ -3,19 +3,25 @@ import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 
+const minutes = 60_000;
+
 /**
- * A suite is the test files of one folder; `unit` is all files that belong to no other suite. `missing` says why it cannot run here. `packs` tests the product
- * as users have it: the package that `npm pack` makes, installed in a folder of its own. A suite on real parts has one platform per worker: a file has the
- * servers to itself while it runs, though other files ran on them before. One with a lab gets a Kubernetes with a real node. Suites of one `lane` run one after
- * the other, and lanes run side by side: tests on real servers spend most of their time waiting for them. A suite that `yields` waits for nothing outside
- * itself, so it uses the processor time that the others leave: servers and their clients have time limits. It has a lane of its own: other suites after it
- * would have to wait until it was let through.
+ * A suite is the test files of one folder; `unit` is all files that belong to no other suite. `quick` ones are the tier that `npm test` runs, all of them that
+ * of `npm run test:all` (docs/decisions/tests.md). `missing` says why a suite cannot run here. `packs` tests the product as users have it: the package that `npm
+ * pack` makes, installed in a folder of its own. A suite on real parts has one platform per worker: a file has the servers to itself while it runs, though
+ * other files ran on them before. One with a lab gets a Kubernetes with a real node. Suites of one `lane` run one after the other, and lanes run side by side:
+ * tests on real servers spend most of their time waiting for them. `testMs` is the limit of a test where two minutes are too few, with the reason.
  */
 export const suites = [
   // Its tests wait half of their time, as the product does: if no other suite fills that time, more workers do.
-  { name: 'unit', workers: 2, workersAlone: 4, yields: true, lane: 'in between', missing: () => undefined },
-  { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
+  { name: 'unit', quick: true, workers: 2, workersAlone: 4, lane: 'unit', missing: () => undefined },
+  // What the product is for, on real parts.
+  { name: 'journeys', quick: true, folder: 'journeys', workers: 3, platform: true, lane: 'platform', missing: () => undefined },
+  // Other people's programs read what we make: charts, rules, compose files, releases.
+  { name: 'checkers', folder: 'checkers', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
+  // Installs packages with npm, and builds with them.
+  { name: 'packs', folder: 'packs', workers: 1, testMs: 10 * minutes, missing: () => undefined },
   { name: 'platform', folder: 'platform', workers: 2, platform: true, lane: 'platform', missing: () => undefined },
   {
     name: 'browser',
@@ -31,16 +37,18 @@ export const suites = [
     workers: 1,
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
-  // All parts separate, as in production: a Temporal of four processes, two clusters, eight processes of Firebreak.
+  // All parts separate, as in production: a Temporal of four processes, two clusters, eight processes of Firebreak. Each start of all takes minutes.
   {
     name: 'cluster',
     folder: 'cluster',
     workers: 1,
+    testMs: 10 * minutes,
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
-  { name: 'node', folder: 'node', workers: 1, lab: true, lane: 'lab', missing: missingForRealNodes },
-  // Tests that have their own servers, and stop and kill them or Firebreak.
-  { name: 'servers', folder: 'servers', workers: 1, lane: 'lab', missing: () => undefined },
+  // A kubelet starts containers, and takes its time to notice what has become of them.
+  { name: 'node', folder: 'node', workers: 1, lab: true, testMs: 20 * minutes, lane: 'lab', missing: missingForRealNodes },
+  // Tests that have their own servers, and stop and kill them or Firebreak. Each has to start them first.
+  { name: 'servers', folder: 'servers', workers: 1, testMs: 10 * minutes, lane: 'lab', missing: () => undefined },
 ];
 
 /** The test files of a suite whose paths contain all of `filters`, as paths from the root. */

@@ -1,5 +1,5 @@
 /**
- * A Jest reporter that writes a line of JSON when each file begins and ends, and one when the run is over: so it is known what was done even if Jest is ended
+ * A Jest reporter that writes a line of JSON when each file begins and ends and at each of its tests, and one when the run is over: so it is known what was done even if Jest is ended
  * or crashes. Options: `{ file }`. Plain JavaScript, since Jest loads it itself.
  */
 import { appendFileSync } from 'node:fs';
@@ -13,6 +13,11 @@ export default class JestAccount {
 
   onTestFileStart({ path }) {
     this.#write({ begun: path });
+  }
+
+  /** A sign of life: a file without one has hung. */
+  onTestCaseResult({ path }) {
+    this.#write({ progress: path });
   }
 
   onTestFileResult({ path }, result) {

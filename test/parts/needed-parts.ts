@@ -20,7 +20,7 @@ export interface NeededPart {
 }
 
 /** The suites in which nearly every file runs on Temporal and Kubernetes. */
-const onServers = ['platform', 'browser', 'cluster', 'node', 'servers'];
+const onServers = ['journeys', 'platform', 'browser', 'cluster', 'node', 'servers'];
 
 /** Everything that the tests build or fetch. Imported only when needed: this list is read before each run. */
 export const neededParts: readonly NeededPart[] = [
@@ -35,7 +35,7 @@ export const neededParts: readonly NeededPart[] = [
   {
     name: "Temporal's time-skipping server",
     seconds: 0,
-    suites: ['workflows', 'platform'],
+    suites: ['workflows'],
     through: [],
     with: [],
     make: async (say) => (await import('../../service/parts/time-skipping-server.ts')).timeSkippingServerPath(say),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedPart } from '../../service/parts/cache.ts';
 import { runCommand } from '../../service/parts/command.ts';
-import { removeOldCompiled, removeUnusedParts } from '../unused-parts.ts';
+import { removeOldCompiled, removeUnusedParts } from '../runner/unused-parts.ts';
 
 let cache: string;
 beforeEach(() => {

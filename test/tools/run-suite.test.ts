@@ -25,6 +25,8 @@ const files = {
   unsteady: `import { existsSync, writeFileSync } from 'node:fs'; it('holds the second time', () => { const was = existsSync('once'); writeFileSync('once', ''); expect(was).toBe(true); });`,
   throws: 'throw new Error("cannot be loaded");',
   crashes: 'it("takes the process down", () => process.kill(process.pid, "SIGKILL"));',
+  waits: 'it("waits", () => new Promise(() => {})); it("holds", () => expect(1).toBe(1));',
+  blocks: 'it("never returns", () => { for (;;); });',
   hangs:
     'import { spawn } from "node:child_process"; it("never ends", () => { spawn("sleep", ["600"], { stdio: "ignore" }); return new Promise(() => {}); }, 600_000);',
 };
@@ -32,7 +34,7 @@ for (const [name, text] of Object.entries(files)) writeFileSync(join(root, 'test
 
 async function run(
   names: readonly (keyof typeof files)[],
-  { afterMs = 600_000, mark = randomUUID(), signal = new AbortController().signal } = {},
+  { afterMs = 600_000, hungMs = 60_000, mark = randomUUID(), signal = new AbortController().signal } = {},
 ) {
   const folder = mkdtempSync(join(root, 'account-'));
   return runSuite({
@@ -41,11 +43,12 @@ async function run(
     name: 'some',
     files: names.map((name) => `test/${name}.test.ts`),
     workers: 1,
+    hungMs,
     folder,
     env: { ...process.env, FIREBREAK_TEST_MARK: mark },
     until: Date.now() + afterMs,
     signal,
-    stderr: 'ignore',
+    log: join(folder, 'log'),
   });
 }
 
@@ -128,6 +131,26 @@ describe('a suite', () => {
     const result = await run(['crashes']);
     expect(result).toMatchObject({ passed: 0, failed: 1 });
     expect(result.notes).toEqual([expect.stringContaining('test/crashes.test.ts did not end: jest ended with SIGKILL')]);
+  });
+
+  it('goes on without a file that blocks its process, which is ended and named', async () => {
+    const result = await run(['blocks', 'passes', 'fails'], { hungMs: 5_000 });
+    expect(result).toMatchObject({
+      passed: 1,
+      failed: 2,
+      failedIn: [{ file: 'test/blocks.test.ts' }, { file: 'test/fails.test.ts' }],
+    });
+    expect(result.notes).toContainEqual('some: test/blocks.test.ts did not end: it hung: nothing came of it for 5 s');
+  });
+
+  it('ends a test that waits for ever at its limit', async () => {
+    const folder = mkdtempSync(join(root, 'account-'));
+    const result = await runSuite({
+      ...{ root, node: process.execPath, name: 'some', files: ['test/waits.test.ts'], workers: 1, testMs: 1_000, folder },
+      ...{ env: process.env, until: Date.now() + 600_000, signal: new AbortController().signal, log: join(folder, 'log') },
+    });
+    expect(result).toMatchObject({ passed: 1, failed: 1 });
+    expect(result.shortly.join()).toMatch(/^test\/waits\.test\.ts: waits: .*Exceeded timeout of 1000 ms/);
   });
 
   it('is stopped with everything it started when its time is up, and counts what it left out', async () => {

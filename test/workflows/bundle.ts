@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { cachedPart } from '../../service/parts/cache.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle/engine-bundle.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
-import { removeUnusedParts } from '../unused-parts.ts';
+import { removeUnusedParts } from '../runner/unused-parts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const name = 'test-workflows';

@@ -20,6 +20,10 @@ const steps = [
   { name: 'borders between rooms, house rules', args: [join(root, 'tools', 'check', 'house.mjs')] },
   { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
   {
+    name: 'the quick tier of the tests',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'test', 'runner', 'tiers.ts')],
+  },
+  {
     name: 'generated lists of actions',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
   },

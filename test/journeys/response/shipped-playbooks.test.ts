@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { eventually } from '../../eventually.ts';
+import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
+import { podOf, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './parts/alerts.ts';
-import { podOf, type Workload } from './parts/cluster.ts';
-import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 

@@ -16,9 +16,9 @@ import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/cli
 import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { comparable } from '../../comparable.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../../platform/kubernetes/parts/cluster.ts';
+import { boundClaim } from '../../platform/kubernetes/parts/snapshotter.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
-import { boundClaim } from './parts/snapshotter.ts';
 
 const platform = await testPlatform();
 

@@ -12,12 +12,12 @@ import { createIncidentKeys } from '../../../integrations/evidence/incident-keys
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { commandFile, firebreakHere } from '../../command-line.ts';
+import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
+import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { type CommandLine, keyFile, meant, peopleWithKeys } from '../../platform/e2e/parts/command-line.ts';
+import { ana, Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
 import { pythonVerdict, withoutPython } from '../../suites/python-verifier.ts';
-import { alertAbout } from './parts/alerts.ts';
-import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, keyFile, meant, peopleWithKeys } from './parts/command-line.ts';
-import { ana, Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const people = peopleWithKeys();

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { channel, incident, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
-import { cardOf } from '../integrations/slack/target-cards.ts';
-import { broken } from './axe.ts';
+import { broken } from '../../browser/axe.ts';
+import { channel, incident, post, questionCard, type Rig, startRig, until } from '../../integrations/slack/fixture.ts';
+import { cardOf } from '../../integrations/slack/target-cards.ts';
 
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   (path) => path !== undefined && existsSync(path),

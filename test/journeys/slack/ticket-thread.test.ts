@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { testPlatform } from '../../../platform.ts';
-import { until, type Workload } from '../parts/cluster.ts';
-import { voteUntilAccepted } from '../parts/oracle.ts';
-import { ana, labels, Service } from '../parts/service.ts';
+import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { voteUntilAccepted } from '../../platform/e2e/parts/oracle.ts';
+import { ana, labels, Service } from '../../platform/e2e/parts/service.ts';
+import { testPlatform } from '../../platform.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;

@@ -12,9 +12,9 @@ import { playedBack } from '../../../core/messages/message-table.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { callKubernetes, type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
+import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { until, type Workload } from './parts/cluster.ts';
-import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const admin = readAccess(kubeconfig);

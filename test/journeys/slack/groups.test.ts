@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { people } from '../../../../tools/demo/settings.ts';
-import { testPlatform } from '../../../platform.ts';
-import { podOf, until, type Workload } from '../parts/cluster.ts';
-import { containedAt, ended } from '../parts/oracle.ts';
-import { ana, ben, labels, Service } from '../parts/service.ts';
+import { people } from '../../../tools/demo/settings.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { containedAt, ended } from '../../platform/e2e/parts/oracle.ts';
+import { ana, ben, labels, Service } from '../../platform/e2e/parts/service.ts';
+import { testPlatform } from '../../platform.ts';
 
 const image = 'registry.example.com/shop/worker:1.4.2';
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { people } from '../../../tools/demo/settings.ts';
+import { tabTo } from '../../browser/console/keyboard.ts';
 import { eventually } from '../../eventually.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import type { Workload } from '../../platform/e2e/parts/cluster.ts';
 import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
 import { findBrowser } from '../../suites.mjs';
-import { tabTo } from './keyboard.ts';
 
 const executablePath = findBrowser();
 const inBrowser = executablePath === undefined ? describe.skip : describe;

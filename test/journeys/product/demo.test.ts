@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { runCommand } from '../../service/parts/command.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
-import { callKubernetes, readAccess } from '../../tools/platform/kubernetes/kubernetes-api.ts';
-import { processesWith, survivors } from '../processes.ts';
+import { runCommand } from '../../../service/parts/command.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
+import { processesWith, survivors } from '../../processes.ts';
 
 const root = projectRoot();
 const scratch = mkdtempSync(join(tmpdir(), 'firebreak-demo-test-'));

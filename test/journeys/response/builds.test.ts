@@ -7,11 +7,11 @@ import { firebreakVersion } from '../../../service/process/project-root.ts';
 import { rolesAtTemporal } from '../../../service/skew/skew.ts';
 import { currentBuild, deploymentName, knownBuilds, makeCurrent } from '../../../service/temporal/versions.ts';
 import { lastBundle, readLastRelease } from '../../../tools/release/last-release.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { containedAt, ended, voteUntilAccepted } from '../../platform/e2e/parts/oracle.ts';
+import type { Changes } from '../../platform/e2e/parts/program.ts';
+import { ana, ben, labels, Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
-import type { Changes } from './parts/program.ts';
-import { ana, ben, labels, Service } from './parts/service.ts';
 
 const leaseMs = 8_000;
 const shell = 'No: quarantine pod';

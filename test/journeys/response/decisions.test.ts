@@ -8,11 +8,11 @@ import { askRunningRefusals } from '../../../service/intake/control.ts';
 import { type AlertOnRecord, withAlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { eventually } from '../../eventually.ts';
+import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
+import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { type CommandLine, keyFile, meant, peopleWithKeys } from '../../platform/e2e/parts/command-line.ts';
+import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './parts/alerts.ts';
-import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, keyFile, meant, peopleWithKeys } from './parts/command-line.ts';
-import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const people = peopleWithKeys();

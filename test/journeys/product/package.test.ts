@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { projectRoot } from '../../service/process/project-root.ts';
-import { emptyProject, firebreakIn, packedFirebreak, runNode } from '../package.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { emptyProject, firebreakIn, packedFirebreak, runNode } from '../../package.ts';
 
 let folder: string;
 let project: string;

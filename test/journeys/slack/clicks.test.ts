@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
-import type { AuditRecord } from '../../../../core/audit/audit.ts';
-import { incidentNames } from '../../../../core/incident/incident.ts';
-import { auditReport } from '../../../../service/commands/records/audit.ts';
-import { people } from '../../../../tools/demo/settings.ts';
-import type { Forgery } from '../../../fakes/slack/index.ts';
-import { testPlatform } from '../../../platform.ts';
-import { podOf, until, type Workload } from '../parts/cluster.ts';
-import { containedAt, ended } from '../parts/oracle.ts';
-import { ana, ben, deskRecords, labels, Service } from '../parts/service.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
+import { people } from '../../../tools/demo/settings.ts';
+import type { Forgery } from '../../fakes/slack/index.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { containedAt, ended } from '../../platform/e2e/parts/oracle.ts';
+import { ana, ben, deskRecords, labels, Service } from '../../platform/e2e/parts/service.ts';
+import { testPlatform } from '../../platform.ts';
 
 const margaret = 'U0MARGARET';
 const tom = 'U0TOM';

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { noteFile, type PartNote } from '../service/parts/cache.ts';
-import { cacheFolder } from '../service/process/cache-folder.ts';
-import { removeFromCache } from '../tools/platform/parts.ts';
+import { noteFile, type PartNote } from '../../service/parts/cache.ts';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
+import { removeFromCache } from '../../tools/platform/parts.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

@@ -3,34 +3,34 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Finding } from '../../../core/audit/audit-report.ts';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import {
   type Anchor,
   checkpointBytes,
   checkpointText,
   nextCheckpoint,
   type SignedCheckpoint,
-} from '../../../core/audit/checkpoint.ts';
-import { HeadsTree } from '../../../core/audit/heads-tree.ts';
-import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
-import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
-import type { Database } from '../../../integrations/database/queries.ts';
-import { portOf } from '../../../integrations/http-door.ts';
-import { createVerifier, type FileSigner, signerFrom } from '../../../integrations/keys/ed25519.ts';
-import { createWitness } from '../../../integrations/witness/witness.ts';
-import { runCommand } from '../../../service/parts/command.ts';
-import { createNotary } from '../../../service/records/notary.ts';
-import { createTransparencyLog, type TransparencyLogOptions } from '../../../service/records/transparency-log.ts';
-import { verifyAudit } from '../../../service/records/verify-audit.ts';
-import { serveWitness } from '../../../service/witness/witness-server.ts';
-import { tlogChecker } from '../../../tools/platform/tlog-checker.ts';
-import { parseEntries } from '../../core/tlog/entries.ts';
-import { run } from '../../suites/audit-store.ts';
-import { makersTrust, noSigners } from '../../suites/signed-records.ts';
+} from '../../core/audit/checkpoint.ts';
+import { HeadsTree } from '../../core/audit/heads-tree.ts';
+import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../core/tlog/signed-note.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import type { Database } from '../../integrations/database/queries.ts';
+import { portOf } from '../../integrations/http-door.ts';
+import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createWitness } from '../../integrations/witness/witness.ts';
+import { runCommand } from '../../service/parts/command.ts';
+import { createNotary } from '../../service/records/notary.ts';
+import { createTransparencyLog, type TransparencyLogOptions } from '../../service/records/transparency-log.ts';
+import { verifyAudit } from '../../service/records/verify-audit.ts';
+import { serveWitness } from '../../service/witness/witness-server.ts';
+import { tlogChecker } from '../../tools/platform/tlog-checker.ts';
+import { parseEntries } from '../core/tlog/entries.ts';
+import { run } from '../suites/audit-store.ts';
+import { makersTrust, noSigners } from '../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-log-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

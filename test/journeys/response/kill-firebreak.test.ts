@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { auditReport } from '../../service/commands/records/audit.ts';
-import { podOf, until, type Workload } from '../platform/e2e/parts/cluster.ts';
-import { differences, voteUntilAccepted } from '../platform/e2e/parts/oracle.ts';
-import { Chance, seedOf } from '../platform/e2e/parts/random.ts';
-import { ana, ben, labels, Service, spread } from '../platform/e2e/parts/service.ts';
-import { ownServers } from './own-servers.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { differences, voteUntilAccepted } from '../../platform/e2e/parts/oracle.ts';
+import { Chance, seedOf } from '../../platform/e2e/parts/random.ts';
+import { ana, ben, labels, Service, spread } from '../../platform/e2e/parts/service.ts';
+import { ownServers } from '../../servers/own-servers.ts';
 
 const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);

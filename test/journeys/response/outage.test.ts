@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { Runtime, Worker } from '@temporalio/worker';
-import { incidentNames } from '../../core/incident/incident.ts';
-import { openTemporalLink, type TemporalLink } from '../../service/temporal/link.ts';
-import { installRuntime } from '../../service/temporal/runtime.ts';
-import { startTemporal, type TemporalServer } from '../../tools/platform/temporal-server.ts';
-import { commandFile } from '../command-line.ts';
-import { until } from '../service/intake/parts/intake-fixture.ts';
-import { bundlePath } from '../workflows/bundle.ts';
-import { member, testSpeaker, workerOptions, writePublicKey } from '../workflows/speakers.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
+import { installRuntime } from '../../../service/temporal/runtime.ts';
+import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
+import { commandFile } from '../../command-line.ts';
+import { until } from '../../service/intake/parts/intake-fixture.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import { member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-outage-'));
 const lines: { readonly level: string; readonly fields: object; readonly message: string }[] = [];
@@ -100,7 +100,7 @@ test('an outage of Temporal is one log line however many polls notice it, and on
     connection,
     namespace,
     taskQueue: 'outage',
-    workflowBundle: { codePath: await bundlePath(fileURLToPath(new URL('./timeline-incident.ts', import.meta.url))) },
+    workflowBundle: { codePath: await bundlePath(fileURLToPath(new URL('../../servers/timeline-incident.ts', import.meta.url))) },
     activities: { nothing: async () => {} },
     ...workerOptions(speaker),
   });

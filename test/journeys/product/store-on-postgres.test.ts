@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openDatabase } from '../../integrations/database/database.ts';
-import { alertArchiveSuite } from '../suites/alert-archive.ts';
-import { auditStoreSuite } from '../suites/audit-store.ts';
-import { databaseSchemaSuite } from '../suites/database-schema.ts';
-import { incidentIndexSuite } from '../suites/incident-index.ts';
-import { incidentListSuite } from '../suites/incident-list.ts';
-import { streamFeedSuite } from '../suites/stream-feed.ts';
-import { findPostgres } from '../suites.mjs';
-import { type Databases, startDatabases } from './databases.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { type Databases, startDatabases } from '../../postgres/databases.ts';
+import { alertArchiveSuite } from '../../suites/alert-archive.ts';
+import { auditStoreSuite } from '../../suites/audit-store.ts';
+import { databaseSchemaSuite } from '../../suites/database-schema.ts';
+import { incidentIndexSuite } from '../../suites/incident-index.ts';
+import { incidentListSuite } from '../../suites/incident-list.ts';
+import { streamFeedSuite } from '../../suites/stream-feed.ts';
+import { findPostgres } from '../../suites.mjs';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;

@@ -13,11 +13,11 @@ import { projectRoot } from '../../../service/process/project-root.ts';
 import { firebreakProcess } from '../../command-line.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { blocksOf } from '../../page-blocks.ts';
+import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
+import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { type CommandLine, meant, peopleWithKeys } from '../../platform/e2e/parts/command-line.ts';
+import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './parts/alerts.ts';
-import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
-import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const packFolder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-pack-'));

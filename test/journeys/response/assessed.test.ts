@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { firebreakHere } from '../../command-line.ts';
+import { alertNow, type Falco } from '../../platform/e2e/parts/alerts.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertNow, type Falco } from './parts/alerts.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const folder = join(projectRoot(), 'test/fixtures/judgement');

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { voteUntilAccepted } from '../../platform/e2e/parts/oracle.ts';
+import { ana, ben, labels, Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './parts/alerts.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { voteUntilAccepted } from './parts/oracle.ts';
-import { ana, ben, labels, Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;

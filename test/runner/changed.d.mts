@@ -1,0 +1,2 @@
+export function changedFiles(options: { root: string; since: string }): string[];
+export function reachedTests(options: { root: string; changed: readonly string[] }): Set<string>;
