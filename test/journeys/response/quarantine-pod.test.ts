@@ -145,6 +145,30 @@ describe('quarantining a pod', () => {
     expect(comparable({ ...(await cluster.pod(other, 'cut')) })).toEqual(comparable({ ...pod }));
   });
 
+  test('keeps what somebody changes between its look and its patch, and gives it back', async () => {
+    const own = await platform.freshNamespace();
+    await cluster.makePod(own, 'changing', { metadata });
+    const [input, context] = [{ pod: resolved(await cluster.pod(own, 'changing')) }, stepContext()];
+    let isChanged = false;
+    const overtaken: KubernetesApi = {
+      ...cluster.api,
+      async json<T>(call: Parameters<KubernetesApi['json']>[0]): Promise<T> {
+        if (call.method === 'PATCH' && !isChanged) {
+          isChanged = true;
+          const body = { metadata: { labels: { canary: 'yes' } } };
+          const path = pathOf({ resource: 'pods', namespace: own, name: 'changing' });
+          await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'patch pods' });
+        }
+        return cluster.api.json<T>(call);
+      },
+    };
+    const output = await action(overtaken).apply(input, context);
+    expect(isChanged).toBe(true);
+    expect(output.labelsBefore).toEqual({ ...labels, canary: 'yes' });
+    await action().undo({ input, output, key: context.key }, context);
+    expect((await cluster.pod(own, 'changing')).metadata?.labels).toEqual({ ...labels, canary: 'yes' });
+  });
+
   test('leaves siblings and others’ policies alone, and the ReplicaSet starts a new pod', async () => {
     const own = await platform.freshNamespace();
     await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {
