@@ -1,4 +1,5 @@
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { ThreadedVMWorkflowCreator } from '@temporalio/worker/lib/workflow/threaded-vm.js';
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -36,9 +37,25 @@ function inTable<Activities extends object>(role: SigningRole, activities: Activ
   );
 }
 
+const creatorsOfWorker = new AsyncLocalStorage<RunnerCreator[]>();
+
 // The SDK has no option for where it runs workflows.
-ThreadedVMWorkflowCreator.create = ({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames, logger }) =>
-  RunnerCreator.started({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames }, logger);
+ThreadedVMWorkflowCreator.create = async ({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames, logger }) => {
+  const creator = await RunnerCreator.started({ workflowBundle, isolateExecutionTimeoutMs, registeredActivityNames }, logger);
+  creatorsOfWorker.getStore()?.push(creator);
+  return creator;
+};
+
+/** As the SDK does, which leaves the runner behind, and with it this process, if the server does not answer once the runner has started. */
+export async function createWorker(options: WorkerOptions): Promise<Worker> {
+  const creators: RunnerCreator[] = [];
+  try {
+    return await creatorsOfWorker.run(creators, () => Worker.create(options));
+  } catch (error) {
+    for (const creator of creators) await creator.destroy();
+    throw error;
+  }
+}
 
 /**
  * Workflows run in their own thread, also in replays: the SDK's replay worker would use the caller's, where others that read stacks (a test runner, source
@@ -92,7 +109,7 @@ export function createCellWorker(
   },
 ): Promise<Worker> {
   const { connection, namespace, speaker, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } = options;
-  return Worker.create({
+  return createWorker({
     connection,
     namespace,
     ...speaker.workflows,
