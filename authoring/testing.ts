@@ -67,7 +67,10 @@ export function everyAnswer(
  * cell, people and cluster are simulated. The story is the same except for times, the order of steps that run in parallel, and log lines; steps that fail with
  * a transient error are retried, as they would be in production.
  *
- * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING if the server is not available: see `whyNoTemporal`
+ * That server may stand still on a busy machine. Then the run begins again on a new one, up to twice: functions in the options may be called again.
+ *
+ * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING if the server is not available: see `whyNoTemporal`;
+ *   FB_ERR_UNAVAILABLE if three servers have stood still
  */
 export async function runInTemporal(
   playbook: ListedPlaybook | readonly ListedPlaybook[],

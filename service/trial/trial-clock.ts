@@ -18,7 +18,12 @@ export class TrialClock {
   readonly now = (): number => Date.now() + this.#ahead;
 
   async look(): Promise<void> {
-    this.#ahead = (await this.#server.currentTimeMs()) - Date.now();
+    this.#ahead = await this.ahead();
+  }
+
+  /** The server's time minus this process's, in milliseconds. */
+  async ahead(): Promise<number> {
+    return (await this.#server.currentTimeMs()) - Date.now();
   }
 
   async hold(): Promise<void> {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import type proto from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { DeskActivities } from '../../core/action/step.ts';
 import { subjectOf } from '../../core/alert/subject.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
@@ -23,9 +23,10 @@ import { StepFailure } from '../../workflows/step-failure.ts';
 import { boundPatterns } from '../packs/turns/linear-patterns.ts';
 import { timeSkippingServerPath } from '../parts/time-skipping-server.ts';
 import { coreFilter } from '../temporal/runtime.ts';
-import { workflowThread } from '../temporal/workers.ts';
+import { createWorker, workflowThread } from '../temporal/workers.ts';
 import { trialSpeaker } from './speaker.ts';
 import { TrialClock } from './trial-clock.ts';
+import { inTries, type Progress, type Try } from './tries.ts';
 
 /** Result of one trial on a real Temporal. */
 export interface TemporalTrial {
@@ -44,6 +45,15 @@ interface TrialOptions {
 
 const queue = 'trial';
 
+const { EventType } = proto.temporal.api.enums.v1;
+const taskEvents: ReadonlySet<proto.temporal.api.enums.v1.EventType> = new Set([
+  EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+]);
+
 /** Installed once per process. What a test makes fail on purpose is not news: only errors of the SDK are logged. */
 export function hearErrorsAlone(): void {
   try {
@@ -59,36 +69,49 @@ export function hearErrorsAlone(): void {
 
 /**
  * Runs what answers an alert as an incident on a real Temporal, with a clock that skips ahead. The cell, the people and the cluster are those of the
- * simulation; the workflow, its sandbox, its bundle and its messages are real. Each trial has its own server: clocks are not shared.
+ * simulation; the workflow, its sandbox, its bundle and its messages are real. Each trial has its own server: clocks are not shared. If the server stands still,
+ * the trial begins again on another.
  *
  * @returns undefined if nothing answers the alert
- * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING
+ * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING; FB_ERR_UNAVAILABLE if three servers have stood still
  */
 export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<TemporalTrial | undefined> {
   if (!alertsOf(playbooks, options).some(({ alert }) => answering(playbooks, alert).length > 0)) return undefined;
-  const speaker = trialSpeaker(options.alert.cluster);
   const path = await timeSkippingServerPath();
   hearErrorsAlone();
   boundPatterns();
-  const server = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-    client: { dataConverter: speaker.dataConverter, interceptors: { workflow: [speaker.client] } },
-  });
-  try {
-    const incident = new TrialIncident({ playbooks, options, server });
-    const worker = await Worker.create({
-      connection: server.nativeConnection,
-      taskQueue: queue,
-      workflowBundle: { codePath: bundle },
-      activities: incident.activities,
-      ...speaker.workflows,
-      interceptors: { activity: [speaker.activities] },
-      ...workflowThread,
+  return inTries((end) => beginTrial({ playbooks, options, bundle, path, end }));
+}
+
+function beginTrial(parts: TrialOptions & { readonly path: string; readonly end: AbortSignal }): Try<TemporalTrial> {
+  const { playbooks, options, bundle, path, end } = parts;
+  const speaker = trialSpeaker(options.alert.cluster);
+  const incident = Promise.withResolvers<TrialIncident>();
+  const run = async (): Promise<TemporalTrial> => {
+    const server = await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path } },
+      client: { dataConverter: speaker.dataConverter, interceptors: { workflow: [speaker.client] } },
     });
-    return await worker.runUntil(() => incident.run());
-  } finally {
-    await server.teardown();
-  }
+    try {
+      end.throwIfAborted();
+      const begun = new TrialIncident({ playbooks, options, server, end });
+      incident.resolve(begun);
+      const worker = await createWorker({
+        connection: server.nativeConnection,
+        taskQueue: queue,
+        workflowBundle: { codePath: bundle },
+        activities: begun.activities,
+        ...speaker.workflows,
+        interceptors: { activity: [speaker.activities] },
+        ...workflowThread,
+        shutdownForceTime: '15s',
+      });
+      return await worker.runUntil(() => begun.run());
+    } finally {
+      await server.teardown();
+    }
+  };
+  return { result: run(), progress: async () => (await incident.promise).progress() };
 }
 
 /** One incident on the server, and everything around it. */
@@ -97,6 +120,8 @@ class TrialIncident {
   readonly #chooser: Chooser;
   readonly #server: TestWorkflowEnvironment;
   readonly #clock: TrialClock;
+  readonly #over = Promise.withResolvers<never>();
+  readonly #calls = new AbortController();
   readonly #id: string;
   readonly #asked = new Set<string>();
   readonly #joined: string[] = [];
@@ -106,13 +131,16 @@ class TrialIncident {
   #toCome = 0;
   #begun: { readonly stage: Stage; readonly teller: StoryTeller } | undefined;
 
-  constructor({ playbooks, options, server }: Omit<TrialOptions, 'bundle'> & { readonly server: TestWorkflowEnvironment }) {
+  constructor(parts: Omit<TrialOptions, 'bundle'> & { readonly server: TestWorkflowEnvironment; readonly end: AbortSignal }) {
+    const { playbooks, options, server, end } = parts;
     this.#playbooks = playbooks;
     this.#options = options;
     this.#chooser = chooserFrom(options);
     this.#server = server;
     this.#clock = new TrialClock(server);
     this.#id = incidentIdOf(subjectOf(options.alert));
+    for (const { promise } of [this.#over, this.#end]) promise.catch(() => undefined);
+    end.addEventListener('abort', () => this.#stop());
   }
 
   get #parts() {
@@ -156,10 +184,38 @@ class TrialIncident {
       (name: string) =>
       (...args: unknown[]) =>
         called(name)(this.#parts.stage.cell.activities(() => this.#id))(...args);
-    return { ...Object.fromEntries([...names, ...others].map((name) => [name, later(name)])), ...desk };
+    const all = { ...Object.fromEntries([...names, ...others].map((name) => [name, later(name)])), ...desk };
+    return Object.fromEntries(
+      Object.entries(all).map(([name, call]) => [
+        name,
+        (...args: never[]) => this.#untilOver(() => Reflect.apply(call, undefined, args)),
+      ]),
+    );
+  }
+
+  /**
+   * Does a part of the trial, at the longest until it is over: a worker only ends after its activities, and one that sleeps, or asks a server that does not
+   * answer, would never end. Its calls end before the connection does: they would be retried on a closed one.
+   */
+  #untilOver<T>(work: () => Promise<T>): Promise<T> {
+    return Promise.race([this.#server.connection.withAbortSignal(this.#calls.signal, work), this.#over.promise]);
+  }
+
+  #stop(): void {
+    this.#clock.end();
+    this.#calls.abort();
+    this.#over.reject(new Error('the trial is over'));
   }
 
   async run(): Promise<TemporalTrial> {
+    try {
+      return await this.#untilOver(() => this.#run());
+    } finally {
+      this.#stop();
+    }
+  }
+
+  async #run(): Promise<TemporalTrial> {
     await this.#clock.look();
     const startsAt = this.#clock.now();
     const teller = new StoryTeller(startsAt);
@@ -198,6 +254,22 @@ class TrialIncident {
     const contains = (action: string): boolean => stage.cell.declarationOf(action)?.contains === true;
     const story = teller.story(state, { at: this.#clock.now(), isOver: ended !== undefined, contains });
     return { story, workflowId: this.#id, history };
+  }
+
+  progress(): Promise<Progress> {
+    return this.#untilOver(async () => {
+      const { events } = await this.#handle.fetchHistory();
+      const isOfTask = ({ eventType }: proto.temporal.api.history.v1.IHistoryEvent): boolean => taskEvents.has(eventType ?? 0);
+      const last = events?.findLast(
+        (event) => event.workflowTaskCompletedEventAttributes ?? event.workflowTaskFailedEventAttributes,
+      );
+      const failure = last?.workflowTaskFailedEventAttributes?.failure?.message;
+      return {
+        events: events?.filter((event) => !isOfTask(event)).length ?? 0,
+        skippedMs: await this.#clock.ahead(),
+        ...(failure && { failure }),
+      };
+    });
   }
 
   #state(): Promise<IncidentState> {
