@@ -29,8 +29,8 @@ export async function startIdentityProvider(client: {
   /** What the tokens say about somebody besides `sub`, such as their groups. */
   readonly claimsOf?: (sub: string) => Readonly<Record<string, unknown>>;
   readonly people?: readonly KnownPerson[];
-  /** A second client, for the device authorization grant. */
-  readonly device?: { readonly clientId: string; readonly idTokenSeconds?: number };
+  /** A second client, for the device authorization grant. `pollSeconds`: how often a device may ask for its tokens. Absent: as often as RFC 8628 says, every 5 s. */
+  readonly device?: { readonly clientId: string; readonly idTokenSeconds?: number; readonly pollSeconds?: number };
   /** Absent: any free one. */
   readonly port?: number;
 }): Promise<IdentityProvider> {
@@ -105,6 +105,12 @@ export async function startIdentityProvider(client: {
         return grant;
       },
     });
+    const pollSeconds = client.device?.pollSeconds;
+    if (pollSeconds !== undefined)
+      provider.use(async (context, next) => {
+        await next();
+        if (context.path === '/device/auth' && context.status === 200) Object.assign(context.body, { interval: pollSeconds });
+      });
     const handle = provider.callback();
     return (request, response) => {
       if (!request.url?.startsWith('/interaction/')) return void handle(request, response);

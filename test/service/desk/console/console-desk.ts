@@ -96,7 +96,12 @@ export async function startConsoleDesk(
   const provider = await startIdentityProvider({
     clientId: 'firebreak',
     redirectUri: () => `${url}/sign-in/callback`,
-    device: { clientId: 'firebreak-cli', ...(options.idTokenSeconds && { idTokenSeconds: options.idTokenSeconds }) },
+    // Somebody who signs in is there at once.
+    device: {
+      clientId: 'firebreak-cli',
+      pollSeconds: 0.05,
+      ...(options.idTokenSeconds && { idTokenSeconds: options.idTokenSeconds }),
+    },
     claimsOf: (sub) => ({ name: sub.replace('sub-', 'Name of '), groups: groupsOf[sub] ?? [] }),
   });
   const path = join(folder, 'firebreak.yaml');
