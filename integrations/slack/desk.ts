@@ -30,6 +30,7 @@ import { ContentRefused, NeedsOperator } from './fault.ts';
 import { SlackPeople } from './people.ts';
 import { createAnnounce } from './post/announcing.ts';
 import { showNotice } from './post/notice.ts';
+import { type Pace, realPace } from './post/pace.ts';
 import { Permalinks } from './post/permalinks.ts';
 import { Posting } from './post/posting.ts';
 import { IncidentThreads } from './post/threads.ts';
@@ -50,6 +51,7 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   readonly cards: CardStore;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly pace?: Pace;
   /** Checks against the roster whether this person's click could count at all; a dialog opens only then. */
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** If people have too much in the channel, a card goes into the thread of a summary: the new one, or a less severe one. */
@@ -95,12 +97,12 @@ export interface SlackDesk {
 
 /** Creates a desk that uses Slack to ask people and collect their answers: cards out, clicks in. */
 export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
-  const { appId, teamId, botToken, cards, channel, log } = options;
+  const { appId, teamId, botToken, cards, channel, log, pace = realPace } = options;
   const now = options.now ?? Date.now;
   const endpoint = { apiUrl: options.apiUrl, timeoutMs: options.timeoutMs };
   const client = createSlackClient({ botToken, ...endpoint });
   const operator = new OperatorLines(log);
-  const posting = new Posting({ client, cards, appId, onFault: (error) => operator.tell(error) });
+  const posting = new Posting({ client, cards, appId, pace, onFault: (error) => operator.tell(error) });
   const shown = new ShownCards({ cards, now });
   const permalinks = new Permalinks(client);
   const threads = new IncidentThreads({ cards, posting, channel, permalinks });
@@ -110,11 +112,12 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     crowding: options.crowding,
     showNotice: (notice) => desk.showNotice(notice),
     onFault: (error) => log('the summary of further questions was not updated', { error: codeOf(error) }),
+    pace,
     now,
   });
   const groups = new Groups({ cards, shown, overflow, now });
-  const questions = new QuestionCards({ cards, shown, posting, threads, overflow, groups, channel, now });
-  const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne), log });
+  const questions = new QuestionCards({ cards, shown, posting, threads, overflow, groups, channel, pace, now });
+  const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne, pace), log });
 
   function refused(refusal: ClickRefusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
@@ -150,7 +153,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
   const clicks = new ClickChecks({ cards, sender, lookFor: (question) => questions.lookFor(question) });
   const dialogs = new Dialogs({ client, cards, now });
-  const announce = createAnnounce({ posting, log });
+  const announce = createAnnounce({ posting, pace, log });
   const permalink = (message: MessageRef) => permalinks.of(message);
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const { mayAnswer, onClick } = options;

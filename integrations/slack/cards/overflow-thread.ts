@@ -2,6 +2,7 @@ import { bySeverity } from '../../../core/alert/severity.ts';
 import type { MessageRef, Notice, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
+import type { Pace } from '../post/pace.ts';
 import { plain, utc } from '../views/text.ts';
 import type { ShownCards } from './shown-cards.ts';
 
@@ -17,6 +18,7 @@ interface OverflowThreadParts {
   readonly crowding: Crowding;
   readonly showNotice: (notice: Notice) => Promise<MessageRef>;
   readonly onFault: (error: unknown) => void;
+  readonly pace: Pace;
   readonly now: () => number;
 }
 
@@ -63,10 +65,12 @@ export class OverflowThread {
   /** Call it if a card was posted or has changed. Changes within a moment are shown together. A card in the channel only changes a summary that is there. */
   changed(where: 'in the thread' | 'in the channel'): void {
     this.#mayBegin ||= where === 'in the thread';
-    this.#pending ??= setTimeout(() => {
+    if (this.#pending) return;
+    const refresh = (): void => {
       this.#pending = undefined;
       this.#refresh().catch(this.#parts.onFault);
-    }, gatherMs).unref();
+    };
+    this.#pending = this.#parts.pace.later(refresh, gatherMs).unref();
   }
 
   stop(): void {

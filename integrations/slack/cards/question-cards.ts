@@ -6,6 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 import { MessageGone } from '../fault.ts';
 import { EditLine } from '../post/edit-line.ts';
+import type { Pace } from '../post/pace.ts';
 import type { Posting } from '../post/posting.ts';
 import type { IncidentThreads } from '../post/threads.ts';
 import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
@@ -27,17 +28,19 @@ interface QuestionCardsParts {
   readonly groups: Groups;
   /** The channel's id. */
   readonly channel: string;
+  readonly pace: Pace;
   readonly now: () => number;
 }
 
 /** Questions as cards: each posted once and edited in place; those with the same playbook, rule and image share the card of the first. */
 export class QuestionCards {
   readonly #parts: QuestionCardsParts;
-  readonly #edits = new EditLine();
+  readonly #edits: EditLine;
   readonly #pushes: Pushes;
 
   constructor(parts: QuestionCardsParts) {
     this.#parts = parts;
+    this.#edits = new EditLine(parts.pace);
     this.#pushes = new Pushes(parts.now);
   }
 

@@ -1,4 +1,5 @@
 import type { ReplyTo } from '../../../core/incident/click-reply.ts';
+import type { Pace } from '../post/pace.ts';
 import { linesUpTo } from '../views/text.ts';
 
 const gatherMs = 1_500;
@@ -15,10 +16,12 @@ interface Gathering {
 /** One answer to several questions brings replies from as many incidents; the person gets them together. Resolves when the reply is sent. */
 export class GatheredAnswers {
   readonly #send: (answer: Answered) => Promise<void>;
+  readonly #pace: Pace;
   readonly #open = new Map<string, Gathering>();
 
-  constructor(send: (answer: Answered) => Promise<void>) {
+  constructor(send: (answer: Answered) => Promise<void>, pace: Pace) {
     this.#send = send;
+    this.#pace = pace;
   }
 
   answer({ together, ...answer }: Answered): Promise<void> {
@@ -33,7 +36,7 @@ export class GatheredAnswers {
   #begin(key: string, whom: Pick<ReplyTo, 'channel' | 'user'>): Gathering {
     const answers: Gathering['answers'][number][] = [];
     const sent = new Promise<void>((resolve, reject) => {
-      setTimeout(() => {
+      this.#pace.later(() => {
         this.#open.delete(key);
         this.#send({ ...whom, text: together(answers) }).then(resolve, reject);
       }, gatherMs);

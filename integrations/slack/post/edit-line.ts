@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Pace, realPace } from './pace.ts';
 
 /** A channel accepts about one message a second, and people read no faster. */
 const spacingMs = 1_000;
@@ -15,6 +15,11 @@ interface Line {
  */
 export class EditLine {
   readonly #lines = new Map<string, Line>();
+  readonly #pace: Pace;
+
+  constructor(pace: Pace = realPace) {
+    this.#pace = pace;
+  }
 
   edit(key: string, work: () => Promise<void>): Promise<void> {
     const line = this.#lines.get(key) ?? { running: Promise.resolve(), next: undefined, lastAt: 0 };
@@ -25,9 +30,9 @@ export class EditLine {
 
   async #turn(line: Line, work: () => Promise<void>): Promise<void> {
     await line.running.catch(() => undefined);
-    const wait = line.lastAt + spacingMs - Date.now();
-    if (wait > 0) await sleep(wait);
-    line.lastAt = Date.now();
+    const wait = line.lastAt + spacingMs - this.#pace.now();
+    if (wait > 0) await new Promise<void>((resolve) => void this.#pace.later(resolve, wait));
+    line.lastAt = this.#pace.now();
     line.running = line.next ?? Promise.resolve();
     line.next = undefined;
     await work();
@@ -35,8 +40,9 @@ export class EditLine {
 
   /** Delayed, because the next edit must be a second after this one. */
   #forget(key: string, line: Line): void {
-    setTimeout(() => {
-      if (line.next === undefined && Date.now() - line.lastAt >= spacingMs) this.#lines.delete(key);
-    }, spacingMs).unref();
+    const forget = (): void => {
+      if (line.next === undefined && this.#pace.now() - line.lastAt >= spacingMs) this.#lines.delete(key);
+    };
+    this.#pace.later(forget, spacingMs).unref();
   }
 }

@@ -6,6 +6,7 @@ import { RetryLaterError } from '../../../core/errors.ts';
 import { callSlack } from '../client.ts';
 import { ContentRefused, NeedsOperator } from '../fault.ts';
 import { plainer } from '../views/plainer.ts';
+import type { Pace } from './pace.ts';
 import { PostingLine } from './posting-line.ts';
 
 const eventType = 'firebreak_message';
@@ -35,7 +36,7 @@ export class Posting {
   readonly #appId: string;
   readonly #onFault: (error: unknown) => void;
   readonly #running = new Map<string, Promise<MessageRef>>();
-  readonly #line = new PostingLine();
+  readonly #line: PostingLine;
   /** Messages turned away by Slack: certainly not in the channel. Lost with the process; then the channel is searched. */
   readonly #turnedAway = new Set<string>();
 
@@ -43,12 +44,14 @@ export class Posting {
     readonly client: WebClient;
     readonly cards: CardStore;
     readonly appId: string;
+    readonly pace?: Pace;
     /** Called if a message was sent plainer than intended. */
     readonly onFault?: (error: unknown) => void;
   }) {
     this.#client = parts.client;
     this.#cards = parts.cards;
     this.#appId = parts.appId;
+    this.#line = new PostingLine(parts.pace);
     this.#onFault = parts.onFault ?? (() => undefined);
   }
 

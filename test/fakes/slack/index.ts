@@ -46,6 +46,10 @@ export interface SlackEmulatorOptions {
   readonly triggerMs?: number;
   /** Milliseconds within which the app must acknowledge by HTTP. Absent: Slack's 3 s. */
   readonly ackMs?: number;
+  /** Milliseconds for which a person who got a message after a click still waits for its dialog. Absent: 10 s. */
+  readonly toldInPlaceMs?: number;
+  /** The clock of the rate limits, in milliseconds since 1970. Absent: the machine's. */
+  readonly limitsNow?: () => number;
   /** The app's Request URL; may be set later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -103,7 +107,7 @@ const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read'
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {
   const world = new SlackWorld(options);
   const faults = new Faults();
-  const limits = new RateLimits(() => Date.now());
+  const limits = new RateLimits(options.limitsNow ?? (() => Date.now()));
   let base = '';
   const socket = options.appToken === undefined ? undefined : new SocketMode({ world, baseUrl: () => base });
   const api = new WebApi({
@@ -128,6 +132,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     baseUrl: () => base,
     shortcuts: options.shortcuts,
     triggerMs: options.triggerMs,
+    toldInPlaceMs: options.toldInPlaceMs,
   });
   const page = new Page({ world, interactions });
 

@@ -11,7 +11,7 @@ import type { FakeMessage, FakeView, SlackWorld } from './world.ts';
 /** https://docs.slack.dev/interactivity/handling-user-interaction: how long a trigger can be exchanged. */
 const usualTriggerMs = 3_000;
 /** A person who got a message after a click is shown no dialog for it. The message may be about something else, so it waits for a while. */
-const toldInPlaceMs = 10_000;
+const usualToldInPlaceMs = 10_000;
 const responseUrlMs = 30 * 60_000;
 /** Buttons whose click first asks for confirmation. */
 const opensDialog = 'fb_decide';
@@ -31,6 +31,7 @@ export class Interactions {
   readonly #baseUrl: () => string;
   readonly #shortcuts: readonly string[];
   readonly #triggerMs: number;
+  readonly #toldInPlaceMs: number;
   readonly #hands = new Map<string, Promise<unknown>>();
   readonly carrier: Carrier;
 
@@ -40,12 +41,14 @@ export class Interactions {
     readonly baseUrl: () => string;
     readonly shortcuts?: readonly string[] | undefined;
     readonly triggerMs?: number | undefined;
+    readonly toldInPlaceMs?: number | undefined;
   }) {
     this.#world = options.world;
     this.#baseUrl = options.baseUrl;
     this.carrier = options.carrier;
     this.#shortcuts = options.shortcuts ?? ['fb_start_incident'];
     this.#triggerMs = options.triggerMs ?? usualTriggerMs;
+    this.#toldInPlaceMs = options.toldInPlaceMs ?? usualToldInPlaceMs;
   }
 
   /** A person has one hand: their next click waits until the dialog of the last one has been submitted. */
@@ -102,7 +105,7 @@ export class Interactions {
     let toldAt: number | undefined;
     while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) {
       if (this.#world.ephemerals(user).length > heard) toldAt ??= Date.now();
-      if (toldAt !== undefined && Date.now() - toldAt > toldInPlaceMs) break;
+      if (toldAt !== undefined && Date.now() - toldAt > this.#toldInPlaceMs) break;
       await sleep(5);
     }
     return trigger?.viewId === undefined ? undefined : this.#world.views.get(trigger.viewId);

@@ -1,16 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import type { Fault } from '../../fakes/slack/faults.ts';
+import { fastPace } from './fast-pace.ts';
 import { answer, canBeAnswered, channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const rigs: Rig[] = [];
+const pace = fastPace();
 afterEach(async () => {
   for (const rig of rigs.splice(0)) await rig.stop();
 });
 
 async function rigged(): Promise<Rig> {
-  const rig = await startRig({ timeoutMs: 2_000, triggerMs: 24_000 });
+  const rig = await startRig({ timeoutMs: 1_000, triggerMs: 24_000, toldInPlaceMs: 500, pace });
   rigs.push(rig);
   return rig;
 }
@@ -26,7 +27,7 @@ async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!(error instanceof FirebreakError && error.retryable)) throw error;
       await rig.restart();
-      await sleep(error instanceof RetryLaterError ? error.retryAfterMs : 20);
+      await pace.sleep(error instanceof RetryLaterError ? error.retryAfterMs : 400);
     }
   }
   throw new Error('tried in vain');

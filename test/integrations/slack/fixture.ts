@@ -292,7 +292,11 @@ export interface Rig {
 
 /** The real desk behind a real HTTP server, and the emulated Slack that calls it. */
 export async function startRig(
-  { triggerMs = patience.triggerMs, ...options }: Partial<SlackDeskOptions> & { readonly triggerMs?: number } = {},
+  {
+    triggerMs = patience.triggerMs,
+    toldInPlaceMs,
+    ...options
+  }: Partial<SlackDeskOptions> & { readonly triggerMs?: number; readonly toldInPlaceMs?: number } = {},
   scopes?: readonly string[],
 ): Promise<Rig> {
   const slack = await startSlackEmulator({
@@ -304,6 +308,8 @@ export async function startRig(
     channels,
     triggerMs,
     ackMs: patience.ackMs,
+    ...(toldInPlaceMs === undefined ? {} : { toldInPlaceMs }),
+    ...(options.pace === undefined ? {} : { limitsNow: options.pace.now }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });

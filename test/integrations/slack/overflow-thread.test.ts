@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
 import { createCardLimit, mostOpen } from '../../../service/desk/slack.ts';
+import { fastPace } from './fast-pace.ts';
 import { channel, MemoryCards, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const person = (id: string) => ({ id, name: id, slackIds: [], keys: [] });
@@ -12,9 +13,10 @@ const roster = {
 
 let rig: Rig;
 let cards: MemoryCards;
+const pace = fastPace();
 beforeEach(async () => {
   cards = new MemoryCards();
-  rig = await startRig({ cards, crowding: createCardLimit({ roster, cards }) });
+  rig = await startRig({ cards, pace, crowding: createCardLimit({ roster, cards }) });
 });
 afterEach(() => rig.stop());
 
@@ -39,7 +41,7 @@ async function post(on: Rig, card: QuestionCard): Promise<MessageRef> {
       return await postOnce(on, card);
     } catch (error) {
       if (!(error instanceof RetryLaterError)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+      await pace.sleep(error.retryAfterMs);
     }
   }
 }
