@@ -52,6 +52,8 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly pace?: Pace;
+  /** How long an incident may take to answer a click before the person gets a receipt. Absent: 4 s. */
+  readonly receiptAfterMs?: number;
   /** Checks against the roster whether this person's click could count at all; a dialog opens only then. */
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** If people have too much in the channel, a card goes into the thread of a summary: the new one, or a less severe one. */
@@ -158,7 +160,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const { mayAnswer, onClick } = options;
   const unanswered = new UnansweredRequests({ store: cards, permalinks, tell: tellOne, log, now });
-  const receipts = new Receipts(cards);
+  const receipts = new Receipts(cards, options.receiptAfterMs);
   const door = new Door({
     receipts,
     clicks,

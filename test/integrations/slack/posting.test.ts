@@ -4,6 +4,7 @@ import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { eventually } from '../../eventually.ts';
 import { stoppedClock } from '../../jest/stopped-clock.ts';
+import { fastPace } from './fast-pace.ts';
 import {
   answer,
   appId,
@@ -46,7 +47,7 @@ describe('the card', () => {
     async (fault) => {
       if (fault === 'hangs') {
         await rig.stop();
-        rig = await startRig({ timeoutMs: 1_500 });
+        rig = await startRig({ timeoutMs: 500 });
       }
       if (fault === 'doThenReset') rig.slack.doThenReset('chat.postMessage');
       if (fault === 'hangs') rig.slack.hang('chat.postMessage', 20_000);
@@ -139,6 +140,8 @@ describe('a proposal across incidents that another run asks again', () => {
   });
 
   test('is the same card, and its buttons answer the run that asks now', async () => {
+    await rig.stop();
+    rig = await startRig({ pace: fastPace() });
     const ref = await post(rig, asked('run-1'));
     await rig.desk.updateQuestion({ card: asked('run-1', { status: decided }) });
     expect(cardsInChannel()).toEqual([]);
