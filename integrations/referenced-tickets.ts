@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { type FoundTicket, OneTicket, type RememberedTicket, type TicketMemory } from '../core/tickets/one-ticket.ts';
 import { referenceOf, type TicketRequest, type TicketSystem } from '../core/tickets/ticket.ts';
 import { OutcomeUnknown } from './json-api.ts';
+import { realTime, type TicketTime } from './ticket-time.ts';
 
 export type FinishReason = 'completed' | 'notPlanned' | 'duplicate';
 
@@ -20,6 +20,7 @@ export interface ReferencedSystem extends Pick<TicketSystem, 'name' | 'comment'>
 
 interface ReferenceOptions {
   readonly memory: TicketMemory | undefined;
+  readonly time: TicketTime | undefined;
   /** How long an unanswered create is only searched for. */
   readonly settleMs: number;
   /** Milliseconds before each further search: before a create if the search lags, and after an unanswered one. */
@@ -29,10 +30,9 @@ interface ReferenceOptions {
 /** One ticket per key, whatever fails in between: the common part of all systems that work by reference. */
 export function referencedTickets(
   system: ReferencedSystem,
-  { memory = memoryInProcess(), ...rest }: ReferenceOptions,
+  { memory = memoryInProcess(), time = realTime, ...rest }: ReferenceOptions,
 ): TicketSystem {
-  const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined);
-  const once = new OneTicket({ system: system.name, memory, wait, ...rest });
+  const once = new OneTicket({ system: system.name, memory, ...time, ...rest });
   const sweeping = (reference: string, signal: AbortSignal) => ({
     find: () => system.find(reference, signal),
     closeDouble: (double: FoundTicket, first: FoundTicket) =>

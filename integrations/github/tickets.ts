@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../core/errors.ts';
 import { visibleText } from '../../core/text/visible-text.ts';
@@ -14,6 +13,7 @@ import {
 } from '../../core/tickets/ticket.ts';
 import { addressLine, type TicketAddress, threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { OutcomeUnknown } from '../json-api.ts';
+import { realTime, type TicketTime } from '../ticket-time.ts';
 import { GithubApi } from './api.ts';
 import { checkRepository, hasComment, type Issue, IssueList, markerOf, ticketLabel, toIssue } from './issues.ts';
 
@@ -28,6 +28,7 @@ export interface GithubTicketsOptions {
   readonly timeoutMs?: number;
   /** How long an unanswered create is only searched for, not repeated. The list may lag behind. */
   readonly settleMs?: number;
+  readonly time?: TicketTime;
 }
 
 const repositoryCheckMs = 300_000;
@@ -66,6 +67,7 @@ class GithubTickets implements TicketSystem {
   readonly #repository: string;
   readonly #fields: { readonly title?: string; readonly body?: string };
   readonly #settleMs: number;
+  readonly #time: TicketTime;
   readonly #running = new Map<string, Promise<Ticket>>();
   /** Key → when its create was sent and not answered. */
   readonly #unanswered = new Map<string, number>();
@@ -77,6 +79,7 @@ class GithubTickets implements TicketSystem {
     this.#repository = options.repository;
     this.#fields = options.fields ?? {};
     this.#settleMs = options.settleMs ?? 60_000;
+    this.#time = options.time ?? realTime;
     this.#api = new GithubApi({
       token: options.token,
       apiUrl: options.apiUrl ?? 'https://api.github.com',
@@ -127,7 +130,7 @@ class GithubTickets implements TicketSystem {
     const existing = await this.#find(sought);
     if (existing) return this.#known(request.key, existing, 'existing');
     const sentAt = this.#unanswered.get(request.key);
-    if (sentAt !== undefined && Date.now() - sentAt < this.#settleMs) return { state: 'ambiguous' };
+    if (sentAt !== undefined && this.#time.now() - sentAt < this.#settleMs) return { state: 'ambiguous' };
     let created: Issue | undefined;
     try {
       const { data } = await this.#api.call({
@@ -174,9 +177,9 @@ class GithubTickets implements TicketSystem {
 
   async #lookAgain(sought: Sought): Promise<Ticket> {
     const { key, signal } = sought;
-    this.#unanswered.set(key, Date.now());
+    this.#unanswered.set(key, this.#time.now());
     for (const waitMs of [0, 500, 1_500]) {
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      await this.#time.wait(waitMs, signal);
       if (signal.aborted) break;
       try {
         const found = await this.#find(sought);

@@ -13,6 +13,7 @@ import {
 import { threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
+import type { TicketTime } from '../ticket-time.ts';
 import { adfOf, textOfAdf } from './adf.ts';
 
 export interface JiraTicketsOptions {
@@ -30,6 +31,7 @@ export interface JiraTicketsOptions {
   /** Timeout per call. */
   readonly timeoutMs?: number;
   readonly memory?: TicketMemory;
+  readonly time?: TicketTime;
   /** How long an unanswered create is only searched for: the search lags behind, mostly by seconds. */
   readonly settleMs?: number;
   /** Milliseconds before the second search that precedes every create. */
@@ -194,6 +196,7 @@ function numberOfKey(key: string): number {
 export function createJiraTickets(options: JiraTicketsOptions): TicketSystem {
   return referencedTickets(new JiraTickets(options), {
     memory: options.memory,
+    time: options.time,
     settleMs: options.settleMs ?? 300_000,
     looks: { beforeCreate: [options.secondLookMs ?? 2_000], afterSilence: [500, 1_500, 3_000] },
   });

@@ -13,6 +13,7 @@ import {
 import { addressLine, threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
+import type { TicketTime } from '../ticket-time.ts';
 
 export interface ServiceNowTicketsOptions {
   /** `https://INSTANCE.service-now.com`. */
@@ -28,6 +29,7 @@ export interface ServiceNowTicketsOptions {
   readonly closeCodes?: { readonly completed?: string; readonly notPlanned?: string; readonly duplicate?: string };
   readonly timeoutMs?: number;
   readonly memory?: TicketMemory;
+  readonly time?: TicketTime;
   /** How long an unanswered create is only searched for: it may still be running at the instance. */
   readonly settleMs?: number;
 }
@@ -216,6 +218,7 @@ class ServiceNowTickets implements ReferencedSystem {
 export function createServiceNowTickets(options: ServiceNowTicketsOptions): TicketSystem {
   return referencedTickets(new ServiceNowTickets(options), {
     memory: options.memory,
+    time: options.time,
     settleMs: options.settleMs ?? 60_000,
     looks: { beforeCreate: [], afterSilence: [0, 500, 1_500] },
   });

@@ -18,6 +18,8 @@ export interface JiraFakeOptions extends Partial<JiraProject> {
   readonly token: string;
   /** Which issues the search finds by now, since it is only eventually consistent; if not set, all. */
   readonly isFound?: (issue: FakeJiraIssue) => boolean;
+  /** Its clock, in milliseconds since 1970. Absent: the machine's. */
+  readonly now?: () => number;
   /** False: the account may see the project, but not write to it. */
   readonly mayWrite?: boolean;
   /** The transition to Done requires a resolution. */
@@ -38,6 +40,7 @@ const gone = () => problem(404, ['Issue does not exist or you do not have permis
 /** A strict stand-in for one project of Jira Cloud, REST API v3. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ */
 export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake> {
   const issues: FakeJiraIssue[] = [];
+  const { now = Date.now } = options;
   const project: JiraProject = {
     project: options.project,
     issueTypes: options.issueTypes ?? ['Task', 'Bug'],
@@ -111,7 +114,7 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
       labels: Array.isArray(labels) ? labels.map(String) : [],
       status: 'To Do',
       resolution: null,
-      createdAt: Date.now(),
+      createdAt: now(),
       comments: [],
     };
     issues.push(issue);
@@ -128,7 +131,7 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
     if (route === 'POST /comment') {
       if (!isAdf(body.body)) return problem(400, [], { comment: 'Comment body is not valid!' });
       if (isTooLong(body.body)) return problem(400, [], { comment: tooLong });
-      const comment = { id: String(20_000 + issue.comments.length), body: body.body, at: Date.now() };
+      const comment = { id: String(20_000 + issue.comments.length), body: body.body, at: now() };
       issue.comments.push(comment);
       return { status: 201, body: comment };
     }

@@ -8,6 +8,7 @@ import { startJiraFake } from '../../fakes/jira/server.ts';
 import { isFields, type RestFake } from '../../fakes/rest/server.ts';
 import { startServiceNowFake } from '../../fakes/servicenow/server.ts';
 import { startWebhookFake } from '../../fakes/webhook/server.ts';
+import { skippedTime } from './skipped-time.ts';
 
 export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 
@@ -31,13 +32,15 @@ export interface Stage {
 }
 
 async function jira(behindMs = 0): Promise<Stage> {
-  const isFound = ({ createdAt }: { readonly createdAt: number }): boolean => createdAt <= Date.now() - behindMs;
-  const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', isFound });
+  const time = skippedTime();
+  const { now } = time;
+  const isFound = ({ createdAt }: { readonly createdAt: number }): boolean => createdAt <= now() - behindMs;
+  const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', isFound, now });
   const settings = { url: fake.url, email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC', issueType: 'Task' };
   return {
     fake,
     connect: (memory, timeoutMs = 5_000) =>
-      createJiraTickets({ ...settings, timeoutMs, memory, settleMs: 1_200, secondLookMs: 20 }),
+      createJiraTickets({ ...settings, timeoutMs, memory, time, settleMs: 1_200, secondLookMs: 20 }),
     open: () => fake.issues.filter((issue) => issue.status !== 'Done').length,
     closed: () => fake.issues.filter((issue) => issue.status === 'Done').length,
     comments: () => fake.issues.flatMap((issue) => issue.comments.map((comment) => adfText(comment.body))),
@@ -47,9 +50,10 @@ async function jira(behindMs = 0): Promise<Stage> {
 async function servicenow(): Promise<Stage> {
   const fake = await startServiceNowFake({ user: 'firebreak', password: 'snow-password' });
   const settings = { url: fake.url, user: 'firebreak', password: 'snow-password' };
+  const time = skippedTime();
   return {
     fake,
-    connect: (memory, timeoutMs = 5_000) => createServiceNowTickets({ ...settings, timeoutMs, memory, settleMs: 600 }),
+    connect: (memory, timeoutMs = 5_000) => createServiceNowTickets({ ...settings, timeoutMs, memory, time, settleMs: 600 }),
     open: () => fake.records.filter(({ values }) => values.state === '1').length,
     closed: () => fake.records.filter(({ values }) => values.state === '6').length,
     comments: () => fake.records.flatMap(({ notes }) => notes),
