@@ -5,6 +5,7 @@ import { createGithubTickets, type GithubTicketsOptions } from '../../../integra
 import { limitAnswer } from '../../fakes/github/api.ts';
 import { shownText } from '../../fakes/github/page.ts';
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
+import { skippedTime } from '../tickets/skipped-time.ts';
 
 const repository = 'acme/incidents';
 const token = 'ghp_not_a_real_token';
@@ -38,8 +39,11 @@ async function github(options: Partial<Parameters<typeof startGithubFake>[0]> = 
 }
 
 function tickets(fake: GithubFake, options: Partial<GithubTicketsOptions> = {}) {
-  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 3_000, ...options });
+  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 3_000, time: skippedTime(), ...options });
 }
+
+/** Where a call hangs, which lasts this long. */
+const soonGivenUp = { timeoutMs: 1_000 };
 
 async function faultOf(promise: Promise<unknown>): Promise<FirebreakError> {
   const error: unknown = await promise.then(
@@ -190,7 +194,7 @@ describe('a lost answer', () => {
     async (what) => {
       const fake = await github();
       fake.inject({ method: 'POST', path: /\/issues$/, what });
-      expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created', id: '1' });
+      expect(await tickets(fake, soonGivenUp).open(request, signal)).toMatchObject({ state: 'created', id: '1' });
       expect(fake.store.all()).toHaveLength(1);
     },
   );
@@ -209,17 +213,18 @@ describe('a lost answer', () => {
 
   test('before the issue was created: ambiguous at first, created once the list has had time to catch up', async () => {
     const fake = await github();
-    const system = tickets(fake, { settleMs: 2_500 });
+    const time = skippedTime();
+    const system = tickets(fake, { ...soonGivenUp, settleMs: 2_500, time });
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'hang' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
     expect(fake.store.all()).toHaveLength(0);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await time.wait(1_000, signal);
     expect(await system.open(request, signal)).toMatchObject({ state: 'created', id: '1' });
   });
 
   test('to the confirmation: the next call confirms the same issue, although the list does not show it', async () => {
     const fake = await github({ isListed: () => false });
-    const system = tickets(fake);
+    const system = tickets(fake, soonGivenUp);
     fake.inject({ method: 'GET', path: /\/issues\/1$/, what: 'hang' });
     expect((await faultOf(system.open(request, signal))).code).toBe('FB_ERR_UNAVAILABLE');
     expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
@@ -351,7 +356,7 @@ describe('limits', () => {
 describe('comments and closing', () => {
   test('a comment is written once, even when its answer is lost', async () => {
     const fake = await github();
-    const system = tickets(fake);
+    const system = tickets(fake, soonGivenUp);
     await system.open(request, signal);
     fake.inject({ method: 'POST', path: /\/comments$/, what: 'then-hang' });
     const comment = { id: '1', key: 'closing', text: 'benign, said Ada' };
