@@ -73,6 +73,8 @@ export interface IntakeOptions {
         /** Which releases were refused and are retried. Absent: not checked. */
         readonly releasesRefused?: () => readonly RefusedContainment[];
         readonly tell: (report: IntakeReport) => Promise<boolean>;
+        /** Milliseconds after which a report that did not arrive is sent again. */
+        readonly tellAgainMs?: number;
       }
     | undefined;
   readonly seal: SealBytes;
@@ -80,7 +82,18 @@ export interface IntakeOptions {
   readonly missingRights?: IntakeGauges['missingRights'];
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
+  readonly patience?: IntakePatience | undefined;
   readonly log: IntakeLog;
+}
+
+/** In milliseconds; the usual ones are those of the parts that wait. */
+export interface IntakePatience {
+  /** Longest pause before a batch is sent again to Temporal. */
+  readonly slowestRetryMs?: number;
+  /** For how long containments may be underway without one finishing before incidents start anyway. */
+  readonly stuckMs?: number;
+  /** Within which a request's line and headers must arrive. */
+  readonly headMs?: number;
 }
 
 export interface Intake {
@@ -118,7 +131,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     certificates: tls?.clients,
     certificateRequired: tls?.requireClientCertificate,
   });
-  const listener = createListener({ tls, log });
+  const listener = createListener({ tls, headMs: options.patience?.headMs, log });
   const spool = await Spool.open({ directory: spoolDir, maxBytes });
   const releasesRefused = () => options.reports?.releasesRefused?.() ?? [];
   const storm = options.storm && new StormWatch({ ...options.storm, source: sourceOf(spoolDir), log });
@@ -141,6 +154,8 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     headStart: options.headStart,
     isBusy: options.isBusy,
     tracing: options.tracing,
+    slowestRetryMs: options.patience?.slowestRetryMs,
+    stuckMs: options.patience?.stuckMs,
     log,
     called: (kind, result) => metrics.call(kind, result),
     began: (result, seconds) => metrics.headStart(result, seconds),

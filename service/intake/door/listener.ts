@@ -29,11 +29,25 @@ export interface Listener {
 }
 
 /** @throws FB_ERR_CONFIG_INVALID if the certificate's files cannot be used */
-export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefined; readonly log: IntakeLog }): Listener {
-  if (tls === undefined) return { ...guarded(createHttp(serverLimits)), stop: () => {} };
+export function createListener({
+  tls,
+  headMs = serverLimits.headersTimeout,
+  log,
+}: {
+  readonly tls?: TlsFiles | undefined;
+  /** Milliseconds within which a request's line and headers must arrive. */
+  readonly headMs?: number | undefined;
+  readonly log: IntakeLog;
+}): Listener {
+  const limits = {
+    ...serverLimits,
+    headersTimeout: headMs,
+    connectionsCheckingInterval: Math.min(serverLimits.connectionsCheckingInterval, headMs / 4),
+  };
+  if (tls === undefined) return { ...guarded(createHttp(limits)), stop: () => {} };
   const first = read(tls);
   const server = createHttps({
-    ...serverLimits,
+    ...limits,
     ...first.context,
     handshakeTimeout: 5_000,
     minVersion: 'TLSv1.2',

@@ -10,7 +10,7 @@ import type { HeadStart, HeadStartResult } from './head-start.ts';
  */
 export const containmentsAtOnce = 16;
 /** If containments are underway and none has finished for this many milliseconds, the API server hangs; incidents then start anyway. */
-const stuckMs = 3_000;
+const usualStuckMs = 3_000;
 /** Longest delay of a start, in milliseconds: the start is durable, but only the incident asks people. Only an endless storm reaches this limit. */
 const longestMs = 120_000;
 const tickMs = 50;
@@ -21,6 +21,8 @@ export interface ContainBeforeStartOptions {
   readonly headStart?: HeadStart | undefined;
   /** Called for every head start, with the seconds from the acceptance of its alert until it ended. */
   readonly began?: ((result: HeadStartResult, seconds: number) => void) | undefined;
+  /** For how long containments may be underway without one finishing before incidents start anyway. */
+  readonly stuckMs?: number | undefined;
 }
 
 type Entries = readonly Pick<SpoolEntry, 'alert' | 'subject' | 'receivedAt'>[];
@@ -37,6 +39,7 @@ interface Waiting {
 export class ContainBeforeStart {
   readonly #headStart: HeadStart | undefined;
   readonly #began: ContainBeforeStartOptions['began'];
+  readonly #stuckMs: number;
   readonly #containments = new ConcurrencyLimiter(containmentsAtOnce);
   readonly #starts = new ConcurrencyLimiter(startsAtOnce);
   readonly #waiting = new Set<Waiting>();
@@ -44,9 +47,10 @@ export class ContainBeforeStart {
   #progressAt = 0;
   #ticking: NodeJS.Timeout | undefined;
 
-  constructor({ headStart, began }: ContainBeforeStartOptions) {
+  constructor({ headStart, began, stuckMs = usualStuckMs }: ContainBeforeStartOptions) {
     this.#headStart = headStart;
     this.#began = began;
+    this.#stuckMs = stuckMs;
   }
 
   /**
@@ -101,7 +105,7 @@ export class ContainBeforeStart {
 
   #tick(): void {
     const now = performance.now();
-    const isStuck = now - this.#progressAt > stuckMs;
+    const isStuck = now - this.#progressAt > this.#stuckMs;
     this.#release(({ since }) => isStuck || now - since > longestMs);
   }
 

@@ -66,12 +66,12 @@ export class Delivery {
   readonly #pace = new Pace();
   readonly #trouble = new RepeatedTrouble();
 
-  constructor({ gateway, resolver, log, called, headStart, began, isBusy = () => false }: DeliveryOptions) {
+  constructor({ gateway, resolver, log, called, headStart, began, stuckMs, isBusy = () => false }: DeliveryOptions) {
     this.#gateway = gateway;
     this.#resolver = resolver;
     this.#log = log;
     this.#called = called;
-    this.#contain = new ContainBeforeStart({ headStart, began });
+    this.#contain = new ContainBeforeStart({ headStart, began, stuckMs });
     this.#isBusy = isBusy;
   }
 

@@ -10,13 +10,15 @@ import { type IncidentLine, worstFirst } from './incident-line.ts';
 import { IncidentLines } from './incident-lines.ts';
 
 const gatheredAtMost = 50_000;
-const slowestRetryMs = 5_000;
+const usualSlowestRetryMs = 5_000;
 const peekedAtStart = 50;
 
 interface DispatcherOptions extends DeliveryOptions {
   readonly spool: Spool;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
+  /** Longest pause before a batch is sent again. */
+  readonly slowestRetryMs?: number | undefined;
 }
 
 /**
@@ -28,16 +30,18 @@ export class Dispatcher {
   readonly #log: IntakeLog;
   readonly #delivery: Delivery;
   readonly #tracing: Tracing | undefined;
+  readonly #slowestRetryMs: number;
   readonly #lines = new IncidentLines();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
   #stopping = false;
   #stopped = false;
 
-  constructor({ spool, log, tracing, ...delivery }: DispatcherOptions) {
+  constructor({ spool, log, tracing, slowestRetryMs = usualSlowestRetryMs, ...delivery }: DispatcherOptions) {
     this.#spool = spool;
     this.#log = log;
     this.#tracing = tracing;
+    this.#slowestRetryMs = slowestRetryMs;
     this.#delivery = new Delivery({ ...delivery, log });
   }
 
@@ -272,7 +276,7 @@ export class Dispatcher {
     else line.nothingWaits();
     if (failed) {
       this.#failing.add(line);
-      const delay = Math.min(100 * 2 ** Math.min(line.failures, 8), slowestRetryMs);
+      const delay = Math.min(100 * 2 ** Math.min(line.failures, 8), this.#slowestRetryMs);
       if (line.backlog && !this.#stopping) this.#flushLater(line, delay * (0.5 + Math.random() / 2));
       return;
     }

@@ -20,12 +20,14 @@ interface ReporterParts {
   /** Resolves to false if the report did not arrive. Never rejects. */
   readonly tell: (report: IntakeReport) => Promise<boolean>;
   readonly now?: () => number;
+  /** Milliseconds after which a report that did not arrive is sent again. */
+  readonly tellAgainMs?: number | undefined;
 }
 
 const lookEveryMs = 60_000;
 /** Each report is a signal to a workflow that never ends, so reports in which only counters grow can wait. */
 const tellEveryMs = 5 * 60_000;
-const tellAgainMs = 10_000;
+const usualTellAgainMs = 10_000;
 const longestText = 300;
 
 /**
@@ -60,7 +62,7 @@ export class IntakeReporter {
     const named = new Map(namedIn(open).map((one) => [one.incident, JSON.stringify(one)]));
     const isKnown = state === this.#told && [...named].every(([incident, said]) => this.#toldOpen.get(incident) === said);
     if (isKnown && now - this.#toldAt < tellEveryMs) return lookEveryMs;
-    if (!(await this.#parts.tell(report))) return tellAgainMs;
+    if (!(await this.#parts.tell(report))) return this.#parts.tellAgainMs ?? usualTellAgainMs;
     this.#told = state;
     this.#toldOpen = named;
     this.#toldAt = now;

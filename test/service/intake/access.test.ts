@@ -316,8 +316,10 @@ describe('the limit of a sender', () => {
 });
 
 describe('what costs a stranger nothing', () => {
+  const soonCut = { patience: { headMs: 1_000 } };
+
   test('hundreds of silent connections keep no sender out, and are closed', async () => {
-    const { intake, post } = await door(new FakeIncidentGateway());
+    const { intake, post } = await door(new FakeIncidentGateway(), soonCut);
     const port = Number(new URL(intake.url).port);
     const sockets = Array.from({ length: 400 }, () =>
       connect(port, '127.0.0.1')
@@ -332,7 +334,7 @@ describe('what costs a stranger nothing', () => {
   });
 
   test('a slow head is cut off, and a head that is too long is refused', async () => {
-    const { intake } = await door(new FakeIncidentGateway());
+    const { intake } = await door(new FakeIncidentGateway(), soonCut);
     const port = Number(new URL(intake.url).port);
     const slow = await talk(port, 'POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nX-A: ');
     expect(slow).toMatchObject({ answer: expect.stringMatching(/^HTTP\/1\.1 408/) });

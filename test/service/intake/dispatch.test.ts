@@ -20,6 +20,9 @@ afterEach(async () => {
   doors = [];
 });
 
+/** Temporal fails several times in a row: the intake's pauses between its attempts grow to this. */
+const soonAgain = { patience: { slowestRetryMs: 200 } };
+
 /** From here on no storm window ends (a window lasts at least five seconds), so anything waiting for its end waits for ever. */
 function keepWindowsOpen(): void {
   const inTime = globalThis.setTimeout;
@@ -56,7 +59,7 @@ describe('the dispatcher', () => {
   test('counts an alert once if it was accepted but the answer was lost', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'answer-lost';
-    const { post } = await door(gateway);
+    const { post } = await door(gateway, soonAgain);
     for (let n = 0; n < 10; n += 1) await post(JSON.stringify(falcoEvent()));
     await until(() => gateway.calls > 4);
     gateway.failing = 'no';
@@ -80,7 +83,7 @@ describe('the dispatcher', () => {
 
   test('waits and sends again while the run accepts no more signals', async () => {
     const gateway = new FakeIncidentGateway();
-    const { post } = await door(gateway);
+    const { post } = await door(gateway, soonAgain);
     await post(JSON.stringify(falcoEvent()));
     await until(() => gateway.counted(incident) === 1);
     gateway.failing = 'limit';
@@ -217,7 +220,7 @@ describe('the dispatcher', () => {
   test('refuses alerts with 503 and Retry-After while the spool is full, and accepts them afterwards', async () => {
     const gateway = new FakeIncidentGateway();
     gateway.failing = 'down';
-    const { post } = await door(gateway, { maxBytes: 200_000 });
+    const { post } = await door(gateway, { maxBytes: 200_000, ...soonAgain });
     let answer = await post(JSON.stringify(falcoEvent()));
     for (let n = 0; n < 400 && answer.status === 200; n += 1) answer = await post(JSON.stringify(falcoEvent()));
     expect(answer.status).toBe(503);

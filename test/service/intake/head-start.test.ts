@@ -87,7 +87,7 @@ describe('the head start', () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
     headStart.takesMs = 3_600_000;
-    const { post } = await door(headStart, gateway);
+    const { post } = await door(headStart, gateway, { patience: { stuckMs: 300 } });
     expect((await post(JSON.stringify(critical()))).status).toBe(200);
     await until(() => gateway.counted(incident) === 1);
   });
@@ -95,10 +95,10 @@ describe('the head start', () => {
   test('that fails again and again, as while the API server is down, delays no start either', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
-    headStart.takesMs = 2_000;
+    headStart.takesMs = 400;
     headStart.result = 'failed';
-    const { post } = await door(headStart, gateway);
-    // So many that they would take minutes one after the other.
+    const { post } = await door(headStart, gateway, { patience: { stuckMs: 1_000 } });
+    // So many that they would take half a minute, sixteen at a time.
     await post(JSON.stringify(burstOf(1_000)));
     await until(() => gateway.starts.length > 0);
     expect(headStart.begun.length).toBeLessThan(500);

@@ -103,6 +103,7 @@ export interface DoorOptions {
   readonly storm?: IntakeOptions['storm'];
   readonly reports?: IntakeOptions['reports'];
   readonly tracing?: IntakeOptions['tracing'];
+  readonly patience?: IntakeOptions['patience'];
   readonly log?: IntakeLog;
   readonly missingRights?: IntakeOptions['missingRights'];
 }
@@ -124,6 +125,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     reports: options.reports,
     tracing: options.tracing,
     missingRights: options.missingRights,
+    patience: options.patience,
     log: options.log ?? silent,
     ...options.access,
   });
