@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Connection } from '@temporalio/client';
 import type { Command } from 'commander';
 import { signRecord } from '../../../core/audit/audit.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
@@ -25,6 +26,8 @@ roster:
 
 let folder = '';
 let config = '';
+/** A process that asks a Temporal that is not there: it waits for as long as the product does, while the other tests run. */
+let unanswered: ReturnType<typeof asProcess>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-'));
   config = join(folder, 'firebreak.yaml');
@@ -34,8 +37,19 @@ beforeAll(() => {
   writeFileSync(join(folder, 'grace.pem.pub'), grace.publicKey);
   writeFileSync(join(folder, 'ada.pem'), ada.pem, { mode: 0o600 });
   mkdirSync(join(folder, 'taken'));
+  unanswered = asProcess(['incidents', 'list', '--config', config]);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => void jest.restoreAllMocks());
+afterAll(async () => {
+  await unanswered;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** In this process, a Temporal that is not there is given up soon. */
+function giveTemporalUpSoon(): void {
+  const connect = Connection.connect.bind(Connection);
+  jest.spyOn(Connection, 'connect').mockImplementation((options) => connect({ ...options, connectTimeout: 200 }));
+}
 
 const around = (env: Readonly<Record<string, string>> = {}) => ({
   folder,
@@ -200,6 +214,7 @@ describe('who decides', () => {
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--as <person>') });
     expect((await firebreak([...call, '--help'])).stdout).toMatch(/--as <person>.*FIREBREAK_AS.*--key <file>.*FIREBREAK_KEY/s);
     // It gets past what was missing, to Temporal, which is not there.
+    giveTemporalUpSoon();
     const { stderr } = await firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
     expect(stderr).toContain('127.0.0.1:1');
   });
@@ -338,7 +353,7 @@ describe('errors', () => {
   });
 
   test('about Temporal not answering name its address', async () => {
-    const { status, stderr } = await asProcess(['incidents', 'list', '--config', config]);
+    const { status, stderr } = await unanswered;
     expect([status, stderr]).toEqual([1, expect.stringContaining('Temporal does not answer at 127.0.0.1:1')]);
   });
 });
@@ -401,6 +416,7 @@ describe('config check', () => {
   });
 
   test('tries what the file names with --connect: files, Temporal, the API server', async () => {
+    giveTemporalUpSoon();
     const path = written('away.yaml', `${configText}kubernetes: { kubeconfig: none }\nkeys: { cellKeyFile: /none/cell.key }\n`);
     expect((await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' })).status).toBe(0);
     const { status, stderr } = await firebreak(['config', 'check', '--config', path, '--connect'], { FALCO_TOKEN: 'f' });
