@@ -57,12 +57,14 @@ interface HoldContainmentParts {
   readonly lastManager?: (pod: { readonly namespace: string; readonly name: string }) => Promise<string | undefined>;
   readonly log: Logger;
   readonly everyMs?: number;
+  /** How long changes are gathered that are checked together. */
+  readonly togetherMs?: number;
   /** How long people are not told of a change while it is unknown whether another replica has released the object. */
   readonly unclearMs?: number;
 }
 
 /** Changes within this time are checked together. */
-const togetherMs = 50;
+const usualTogetherMs = 50;
 /** In addition to each change: for what no watch reports, and for what could not be restored. */
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
@@ -264,7 +266,7 @@ export class HoldContainment {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const one of waiting) void this.#inTurn(one);
-    }, togetherMs).unref();
+    }, this.#parts.togetherMs ?? usualTogetherMs).unref();
   }
 
   async #inTurn(uid: string): Promise<void> {

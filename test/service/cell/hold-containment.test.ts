@@ -147,7 +147,8 @@ class World {
       },
       lastManager: async () => 'argocd-controller',
       log: pino({ level: 'silent' }),
-      everyMs: 20,
+      everyMs: 10,
+      togetherMs: 10,
       unclearMs: 200,
     });
     hold.ask(async () => this.said);
@@ -218,8 +219,8 @@ function begin(): HoldContainment {
   return cell;
 }
 
-/** Waits long enough for several looks: nothing must come of them. */
-const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
+/** Waits long enough for several looks, of which the cell takes one every 20 ms: nothing must come of them. */
+const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
 
 describe('a quarantine', () => {
   const { labels, annotations } = quarantined();
