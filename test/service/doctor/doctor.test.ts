@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { logHeadText, type NoteKey, noteText, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
 import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -44,7 +44,10 @@ let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-doctor-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** A configuration with some additional lines. */
 function configured(lines = '', intake = '', ada = ''): Config {
@@ -205,6 +208,9 @@ describe('about Temporal it says', () => {
     await once(server, 'listening');
     const address = server.address();
     const place = `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+    // The limit of 8 s, for the server that says nothing, is over after two.
+    const limit = AbortSignal.timeout.bind(AbortSignal);
+    jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => limit(ms / 4));
     const config = configured(`temporal: { address: '${place}', tls: ${tls} }`);
     const [first] = await found({ chosen: temporalChecks.slice(0, 1), config });
     for (const socket of sockets) socket.destroy();
