@@ -87,7 +87,7 @@ export interface IntakeOptions {
 }
 
 /** In milliseconds; the usual ones are those of the parts that wait. */
-export interface IntakePatience {
+interface IntakePatience {
   /** Longest pause before a batch is sent again to Temporal. */
   readonly slowestRetryMs?: number;
   /** For how long containments may be underway without one finishing before incidents start anyway. */

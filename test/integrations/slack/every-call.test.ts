@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
+import { fastPace } from '../../fakes/slack/fast-pace.ts';
 import type { Fault } from '../../fakes/slack/faults.ts';
-import { fastPace } from './fast-pace.ts';
 import { answer, canBeAnswered, channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const rigs: Rig[] = [];

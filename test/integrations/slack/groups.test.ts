@@ -3,7 +3,7 @@ import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
 import { joinableForMs } from '../../../core/cards/card-group.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
 import type { SlackDeskOptions } from '../../../integrations/slack/desk.ts';
-import { fastPace } from './fast-pace.ts';
+import { fastPace } from '../../fakes/slack/fast-pace.ts';
 import { answer, channel, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 import { cardOf, digestOf, nameOf } from './target-cards.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
 import { createCardLimit, mostOpen } from '../../../service/desk/slack.ts';
-import { fastPace } from './fast-pace.ts';
+import { fastPace } from '../../fakes/slack/fast-pace.ts';
 import { channel, MemoryCards, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const person = (id: string) => ({ id, name: id, slackIds: [], keys: [] });

@@ -3,8 +3,8 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { eventually } from '../../eventually.ts';
+import { fastPace } from '../../fakes/slack/fast-pace.ts';
 import { stoppedClock } from '../../jest/stopped-clock.ts';
-import { fastPace } from './fast-pace.ts';
 import {
   answer,
   appId,
