@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepContext } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { ConcurrencyLimiter } from '../concurrency-limiter.ts';
 
 /** Limits that a cluster can bear. */
 interface StreamLimits {
@@ -21,60 +22,38 @@ const madeUpMs = 100;
 
 /** Limits how much evidence leaves a cluster at a time: its kubelets and API server carry the workloads too. */
 export class EvidenceStreams {
-  readonly #limits: Pick<StreamLimits, 'atATime' | 'bytesPerSecond'>;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #slots: ConcurrencyLimiter;
+  readonly #bytesPerSecond: number;
   /** The time by which the bytes sent so far are within the limit. */
   #paidUntil = 0;
 
   constructor({ atATime, bytesPerSecond, processes }: StreamLimits) {
-    this.#limits = { atATime: Math.floor(atATime / processes), bytesPerSecond: bytesPerSecond / processes };
+    this.#slots = new ConcurrencyLimiter(Math.floor(atATime / processes));
+    this.#bytesPerSecond = bytesPerSecond / processes;
   }
 
   /** Does the work when it is its turn, in order of arrival. @throws FB_ERR_UNAVAILABLE if too many wait already. */
   async inTurn<T>({ signal, progress }: Pick<StepContext, 'signal' | 'progress'>, work: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#limits.atATime) this.#running += 1;
-    else await this.#wait(signal, progress);
-    try {
-      return await work();
-    } finally {
-      // The slot is handed on, not released: nobody gets in between.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running -= 1;
-    }
-  }
-
-  async #wait(signal: AbortSignal, progress: StepContext['progress']): Promise<void> {
-    const ahead = this.#waiting.length;
-    if (ahead >= mostWaiting)
+    if (this.#slots.isFree) return this.#slots.run(work);
+    const { running, waiting } = this.#slots;
+    if (waiting >= mostWaiting)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',
-        `${this.#running} streams of evidence are running, and ${ahead} are already waiting`,
+        `${running} streams of evidence are running, and ${waiting} are already waiting`,
       );
-    signal.throwIfAborted();
-    progress?.(`waits for its turn: ${this.#running} streams of evidence are running, ${ahead} wait before it`);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leave = (): void => {
-      const at = this.#waiting.indexOf(resolve);
-      if (at >= 0) this.#waiting.splice(at, 1);
-      reject(signal.reason);
+    progress?.(`waits for its turn: ${running} streams of evidence are running, ${waiting} wait before it`);
+    const begin = (): Promise<T> => {
+      progress?.('has its turn');
+      return work();
     };
-    this.#waiting.push(resolve);
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      await promise;
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
-    progress?.('has its turn');
+    return this.#slots.run(begin, { signal });
   }
 
   /** The same bytes, throttled so that all streams together stay within the limit. */
   async *paced(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const part of data) {
       const now = performance.now();
-      this.#paidUntil = Math.max(this.#paidUntil, now - madeUpMs) + (1_000 * part.byteLength) / this.#limits.bytesPerSecond;
+      this.#paidUntil = Math.max(this.#paidUntil, now - madeUpMs) + (1_000 * part.byteLength) / this.#bytesPerSecond;
       const early = this.#paidUntil - now;
       if (early > leastNapMs) await sleep(early);
       yield part;

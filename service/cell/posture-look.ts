@@ -1,5 +1,6 @@
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
+import { ConcurrencyLimiter } from '../../activities/concurrency-limiter.ts';
 import { asFailure } from '../../activities/failures.ts';
 import { type HardenedSpec, harden } from '../../core/action/hardening.ts';
 import type { LookActivities, StepCall } from '../../core/action/step.ts';
@@ -61,7 +62,7 @@ interface PostureParts {
 /** A cell's posture looks: a few at a time, as its own steps. Callers beyond that retry later, and take no place from a containment meanwhile. */
 export class PostureLooks {
   readonly #parts: PostureParts & { readonly steps: StepRegister };
-  #underway = 0;
+  readonly #limiter = new ConcurrencyLimiter(mostAtOnce);
 
   constructor(parts: PostureParts & { readonly steps: StepRegister }) {
     this.#parts = parts;
@@ -73,15 +74,10 @@ export class PostureLooks {
 
   /** @throws FB_ERR_UNAVAILABLE while the maximum is in progress; otherwise as `lookAtPosture` */
   async look(asked: AskedPosture): Promise<Posture> {
-    if (this.#underway >= mostAtOnce) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are being checked');
-    this.#underway += 1;
+    if (!this.#limiter.isFree) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are being checked');
     const { id, run } = asked.incident;
     const step = { key: `${id}/${run}/posture`, action: 'lookAtPosture', incident: id, targets: [] };
-    try {
-      return await this.#parts.steps.during(step, () => lookAtPosture(this.#parts, asked));
-    } finally {
-      this.#underway -= 1;
-    }
+    return this.#limiter.run(() => this.#parts.steps.during(step, () => lookAtPosture(this.#parts, asked)));
   }
 }
 

@@ -30,6 +30,25 @@ describe('what follows a containment', () => {
     expect(await isHeld(turn, 200)).toBe(false);
   });
 
+  test('does not wait for an API server that hangs: failed attempts are no progress', async () => {
+    let now = 1_000;
+    const first = new ContainmentFirst({ longestMs: 60_000, now: () => now });
+    const hangs = Promise.withResolvers<void>();
+    const contained = first.contain('a', () => hangs.promise);
+    now += 2_000;
+    await first.contain('b', async () => undefined);
+    now += 2_000;
+    await first.contain('c', () => Promise.reject(new Error('no answer'))).catch(() => undefined);
+    const turn = first.turn();
+    expect(await isHeld(turn, 50)).toBe(true);
+    now += 1_001;
+    expect(await isHeld(turn, 500)).toBe(false);
+    await first.contain('d', async () => undefined);
+    expect(await isHeld(first.turn(), 50)).toBe(true);
+    hangs.resolve();
+    await contained;
+  });
+
   test('is delayed only for a limited time, however many containments there are', async () => {
     const first = new ContainmentFirst({ longestMs: 60 });
     first.expect('a');

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { ConcurrencyLimiter } from '../../../activities/concurrency-limiter.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { largestBody } from '../read/parse.ts';
-import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 
 type UnpackedBody =
   | { readonly ok: true; readonly bytes: Uint8Array }

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import { ConcurrencyLimiter } from '../../../activities/concurrency-limiter.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { BoundedBodies } from '../../../integrations/bounded-bodies.ts';
-import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 import { AlertBucket } from './alert-bucket.ts';
 import { largestBody } from './parse.ts';
 

@@ -57,12 +57,13 @@ export function tracedDelivery(
 const mostAhead = 16;
 
 /** Traces containment that happens before its alert is sent: it joins the trace when the alert is sent. */
-export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, work: () => Promise<void>): Promise<void> {
-  if (!tracing) return work();
-  return tracing.ahead((join) => {
-    waitForTrace(line, join);
-    return work();
-  });
+export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, work: () => void): void {
+  if (tracing === undefined) work();
+  else
+    tracing.ahead((join) => {
+      waitForTrace(line, join);
+      work();
+    });
 }
 
 /** Includes work done in a failed attempt: the next successful attempt adds it. */

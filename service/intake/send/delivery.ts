@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConcurrencyLimiter } from '../../../activities/concurrency-limiter.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
@@ -8,11 +9,11 @@ import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import type { IntakeLog } from '../log.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
 import type { SpooledBatch } from './batch.ts';
-import { ConcurrencyLimiter } from './concurrency-limiter.ts';
 import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
 import type { IncidentLine } from './incident-line.ts';
 import { Pressure } from './pressure.ts';
+import { RecentCount } from './recent-count.ts';
 import { startOptionsOf } from './start-options.ts';
 
 const callsAtOnce = 32;
@@ -63,7 +64,7 @@ export class Delivery {
     yields: () => this.#pressure.isHigh,
   });
   readonly #criticalLimiter = new ConcurrencyLimiter(callsAtOnce);
-  readonly #pace = new Pace();
+  readonly #signals = new RecentCount(1_000);
   readonly #trouble = new RepeatedTrouble();
 
   constructor({ gateway, resolver, log, called, headStart, began, stuckMs, isBusy = () => false }: DeliveryOptions) {
@@ -75,9 +76,9 @@ export class Delivery {
     this.#isBusy = isBusy;
   }
 
-  /** Performs the immediate containment for these alerts. Never rejects. */
-  async containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
-    await this.#contain.before(entries, durable);
+  /** Begins the immediate containment for these alerts. */
+  containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): void {
+    this.#contain.before(entries, durable);
   }
 
   /** Records how many milliseconds it took to make an alert durable: non-critical work yields to senders that wait for their answers. */
@@ -101,7 +102,7 @@ export class Delivery {
   ): Promise<Delivered> {
     const { severity } = entry.alert;
     // Does not take a place in the lane as well: a call that holds one there waits for the starts that come afterwards.
-    if (await this.#contain.before([entry], durable))
+    if (this.#contain.before([entry], durable))
       return this.#contain.afterwards(severity, () => this.#call(line, spooled, containedWaitMs));
     return this.inTurn(line.id, severity, () => this.#call(line, spooled));
   }
@@ -125,14 +126,14 @@ export class Delivery {
     const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
     const { subject, since: receivedAt } = current;
     const waited = current.batch.alerts.map((alert) => ({ alert, subject, receivedAt }));
-    if (await this.#contain.before(waited, Promise.resolve()))
+    if (this.#contain.before(waited, Promise.resolve()))
       return this.#contain.afterwards(spooled.severity, () => this.#call(line, current, containedWaitMs));
     return this.#call(line, current);
   }
 
   /** Repetitions are gathered for longer while many incidents have some, because Temporal is loaded by the calls of all of them together. */
   windowOf(line: IncidentLine): number {
-    const congestion = Math.min(longestCongestion, this.#pace.perSecond() / callsWithoutCongestion);
+    const congestion = Math.min(longestCongestion, this.#signals.perWindow / callsWithoutCongestion);
     return line.windowMs * Math.max(1, congestion);
   }
 
@@ -163,7 +164,7 @@ export class Delivery {
         if (started.kind === 'started') return this.#answered();
         runsElsewhere = true;
       }
-      this.#pace.count();
+      this.#signals.add();
       const signalled = await this.#gateway.signal(line.id, spooled.batch);
       this.#called?.('signal', signalled.kind);
       if (signalled.kind === 'signalled') return this.#answered();
@@ -221,38 +222,4 @@ function asOfNow(
     return { ...(moved ? alert : (resolved?.alert ?? alert)), doubt: alert.doubt ?? doubt };
   });
   return { ...spooled, batch: { ...batch, alerts } };
-}
-
-const windowMs = 1_000;
-
-/** Measures how often something happened recently: over this second and the previous one. */
-class Pace {
-  readonly #now: () => number;
-  #since = 0;
-  #current = 0;
-  #before = 0;
-
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-  }
-
-  count(): void {
-    this.#turn();
-    this.#current += 1;
-  }
-
-  perSecond(): number {
-    const share = this.#turn() / windowMs;
-    return this.#before * (1 - share) + this.#current;
-  }
-
-  /** Returns the milliseconds elapsed in the current second. */
-  #turn(): number {
-    const passed = this.#now() - this.#since;
-    if (passed < windowMs) return passed;
-    this.#before = passed < 2 * windowMs ? this.#current : 0;
-    this.#current = 0;
-    this.#since = this.#now();
-    return 0;
-  }
 }

@@ -53,7 +53,7 @@ export class Dispatcher {
       line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
       // Contains without waiting for the incident's turn, because Temporal may be unavailable.
       const entries = first.map(({ entry }) => entry);
-      void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst(entries, Promise.resolve()));
+      tracedAhead(this.#tracing, line, () => this.#delivery.containFirst(entries, Promise.resolve()));
     }
     for (const line of lines.sort(worstFirst)) this.#flushSoon(line);
   }
@@ -79,7 +79,7 @@ export class Dispatcher {
       // A repetition within a storm is only counted.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
       const { durable, stored } = this.#store(line, again ? { ...kept, alone: true } : kept, { isNew });
-      if (isNew) void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], durable));
+      if (isNew) tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], durable));
       line.holds(severity, await stored);
     } finally {
       line.writing -= 1;

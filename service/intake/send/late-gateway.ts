@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { IncidentGateway } from './incident-gateway.ts';
 
 export interface LateGateway extends IncidentGateway {
@@ -10,20 +11,10 @@ const patienceMs = 5_000;
 
 /** Stands in for a gateway that does not exist yet: a call waits for it, and then reports it as unavailable. The spool keeps the alerts meanwhile. */
 export function createLateGateway(waitMs = patienceMs): LateGateway {
+  const opening = new EventEmitter().setMaxListeners(0);
   let opened: IncidentGateway | undefined;
-  const waiting = new Set<() => void>();
-
   const gatewayOrNothing = async (): Promise<IncidentGateway | undefined> => {
-    if (opened) return opened;
-    await new Promise<void>((resolve) => {
-      const go = (): void => {
-        clearTimeout(timer);
-        waiting.delete(go);
-        resolve();
-      };
-      const timer = setTimeout(go, waitMs);
-      waiting.add(go);
-    });
+    if (!opened) await once(opening, 'open', { signal: AbortSignal.timeout(waitMs) }).catch(() => undefined);
     return opened;
   };
   const nobody = { kind: 'unavailable', detail: 'not connected to Temporal yet' } as const;
@@ -31,7 +22,7 @@ export function createLateGateway(waitMs = patienceMs): LateGateway {
   return {
     open: (gateway) => {
       opened = gateway;
-      for (const go of [...waiting]) go();
+      opening.emit('open');
     },
     start: async (...call) => (await gatewayOrNothing())?.start(...call) ?? nobody,
     signal: async (...call) => (await gatewayOrNothing())?.signal(...call) ?? nobody,

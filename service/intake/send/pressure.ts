@@ -1,3 +1,5 @@
+import { RecentCount } from './recent-count.ts';
+
 /** A write that takes longer has kept its sender waiting, */
 const lateMs = 15;
 /** unless the disk is this slow: this many times its quickest write of the last minutes. */
@@ -8,47 +10,37 @@ const forgottenShare = 1.002;
 const lateShare = 0.03;
 const windowMs = 200;
 
-interface Seen {
-  readonly late: number;
-  readonly all: number;
-}
-
-const nothing: Seen = { late: 0, all: 0 };
-
-/** Measures whether senders have recently waited for their answers: over this fifth of a second and the previous one. Nothing runs while no alerts arrive. */
+/** Measures whether senders have recently waited for their answers: over this fifth of a second and the previous one. */
 export class Pressure {
   readonly #now: () => number;
-  #since = 0;
-  #current = nothing;
-  #before = nothing;
+  readonly #late: RecentCount;
+  readonly #all: RecentCount;
   #quickestMs = Number.POSITIVE_INFINITY;
+  #forgotAt = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#late = new RecentCount(windowMs, now);
+    this.#all = new RecentCount(windowMs, now);
   }
 
   /** Records how many milliseconds it took to make an alert durable. */
   took(ms: number): void {
-    this.#turn();
+    this.#forget();
     this.#quickestMs = Math.min(this.#quickestMs, ms);
-    const isLate = ms > Math.max(lateMs, lateTimes * this.#quickestMs);
-    const { late, all } = this.#current;
-    this.#current = { late: late + (isLate ? 1 : 0), all: all + 1 };
+    if (ms > Math.max(lateMs, lateTimes * this.#quickestMs)) this.#late.add();
+    this.#all.add();
   }
 
   get isHigh(): boolean {
-    this.#turn();
-    const late = this.#current.late + this.#before.late;
-    return late > 0 && late >= lateShare * (this.#current.all + this.#before.all);
+    const late = this.#late.total;
+    return late > 0 && late >= lateShare * this.#all.total;
   }
 
-  #turn(): void {
+  #forget(): void {
     const now = this.#now();
-    const passed = now - this.#since;
-    if (passed < windowMs) return;
-    this.#before = passed < 2 * windowMs ? this.#current : nothing;
-    this.#current = nothing;
+    if (now - this.#forgotAt < windowMs) return;
     this.#quickestMs *= forgottenShare;
-    this.#since = now;
+    this.#forgotAt = now;
   }
 }

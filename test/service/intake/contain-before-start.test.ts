@@ -1,4 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
@@ -34,17 +35,20 @@ function byHand() {
   return { begun, before };
 }
 
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
 describe('containments before starts', () => {
   test('begin by severity, and within one in order of arrival', async () => {
     const { begun, before } = byHand();
     const all = [...Array.from({ length: 16 }, (_, n) => entryOf(n)), entryOf(16, 'high'), entryOf(17), entryOf(18)];
-    const done = all.map((entry) => before.before([entry], Promise.resolve()));
+    for (const entry of all) before.before([entry], Promise.resolve());
     await eventually('the first', () => begun.length === 16);
     for (let n = 0; n < all.length; n += 1) {
       await eventually('the next', () => begun.length > n);
       begun[n]?.end();
     }
-    await Promise.all(done);
     expect(begun.slice(16).map(({ pod }) => pod)).toEqual(['cart-17', 'cart-18', 'cart-16']);
   });
 
@@ -52,7 +56,7 @@ describe('containments before starts', () => {
     const { begun, before } = byHand();
     const started: number[] = [];
     const done = [0, 1, 2].map(async (n) => {
-      await before.before([entryOf(n)], Promise.resolve());
+      before.before([entryOf(n)], Promise.resolve());
       await before.afterwards('critical', async () => void started.push(n));
     });
     await eventually('all of them', () => begun.length === 3);
@@ -72,16 +76,35 @@ describe('containments before starts', () => {
       before.afterwards(severity, () => new Promise<void>((end) => starts.push({ severity, end })));
     const waiting = (['high', 'high', 'high', 'high', 'high', 'critical', 'high'] as const).map(start);
     await eventually('the first starts', () => starts.length === 4);
-    const later = before.before([entryOf(1)], Promise.resolve());
+    before.before([entryOf(1)], Promise.resolve());
     await eventually('one more containment', () => begun.length === 1);
     for (const { end } of starts) end();
     await new Promise((go) => setImmediate(go));
     expect(starts).toHaveLength(4);
     begun[0]?.end();
-    await later;
     await eventually('the others', () => starts.length === 7);
     expect(starts[4]?.severity).toBe('critical');
     for (const { end } of starts) end();
     await Promise.all(waiting);
+  });
+
+  test('in an endless burst hold back no start for more than two minutes, however many there are', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    const { begun, before } = byHand();
+    const started: number[] = [];
+    before.before([entryOf(0)], Promise.resolve());
+    const starts = Array.from({ length: 12 }, (_, n) => before.afterwards('critical', async () => void started.push(n)));
+    for (let n = 1; n <= 60; n += 1) {
+      clock.mockReturnValue(1_000 + n * 2_000 - 2_000);
+      before.before([entryOf(n)], Promise.resolve());
+      await eventually('one more containment', () => begun.length > n);
+      begun[n]?.end();
+    }
+    await sleep(50);
+    expect(started).toEqual([]);
+    clock.mockReturnValue(121_001);
+    await Promise.all(starts);
+    expect(started).toHaveLength(12);
+    begun[0]?.end();
   });
 });

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../../../service/intake/send/concurrency-limiter.ts';
+import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../../activities/concurrency-limiter.ts';
 
 async function mostAtOnce(limiter: ConcurrencyLimiter, { calls, ms }: { calls: number; ms: number }): Promise<number> {
   let now = 0;
@@ -110,6 +111,33 @@ describe('a lane', () => {
     expect(await Promise.all(all)).toEqual(['first', 'a', 'b', 'c', 'd']);
     expect(order).toEqual(['first', 'b', 'd', 'c', 'a']);
     expect([limiter.isFree, express.isFree]).toEqual([true, true]);
+  });
+});
+
+describe('a call that waited', () => {
+  test('runs in the asynchronous context of its caller: its spans belong to the trace of its own incident', async () => {
+    const incident = new AsyncLocalStorage<string>();
+    const limiter = new ConcurrencyLimiter(1);
+    const seen = await Promise.all(
+      ['a', 'b', 'c'].map((id) => incident.run(id, () => limiter.run(async () => incident.getStore()))),
+    );
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  test('gives up its turn if it is cancelled, and its place goes to the next', async () => {
+    const limiter = new ConcurrencyLimiter(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const first = limiter.run(() => promise);
+    const caller = new AbortController();
+    const cancelled = limiter.run(async () => 'cancelled', { signal: caller.signal });
+    const next = limiter.run(async () => 'next');
+    caller.abort(new Error('called off'));
+    await expect(cancelled).rejects.toThrow('called off');
+    expect([limiter.running, limiter.waiting]).toEqual([1, 1]);
+    resolve();
+    expect(await next).toBe('next');
+    await first;
+    await expect(limiter.run(async () => 'late', { signal: caller.signal })).resolves.toBe('late');
   });
 });
 

@@ -31,9 +31,11 @@ export interface Turn {
   readonly key?: string;
   /** 0 is served first. */
   readonly rank?: number;
+  /** A call that is cancelled while it waits gives up its turn, and rejects with the reason. */
+  readonly signal?: AbortSignal;
 }
 
-/** Begins a call in a place of the given lane. */
+/** Lets a call begin in a place of the given lane. */
 type Begin = (limiter: ConcurrencyLimiter) => void;
 
 /**
@@ -66,53 +68,72 @@ export class ConcurrencyLimiter {
     return this.#taken < this.#open;
   }
 
-  run<T>(call: () => Promise<T>, { key, rank = 0 }: Turn = {}): Promise<T> {
-    return new Promise<T>((done, fail) => {
-      this.#admit(key ?? Symbol('turn'), rank, (limiter) => {
-        limiter.#work(call).then(done, fail);
-      });
-    });
+  /** Number of calls that have a place. */
+  get running(): number {
+    return this.#taken;
+  }
+
+  /** Number of calls that wait for one. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Begins the call at once if there is a place. It runs in its caller's asynchronous context, whichever call made way for it. */
+  async run<T>(call: () => Promise<T>, { key, rank = 0, signal }: Turn = {}): Promise<T> {
+    const limiter = this.isFree ? this.#take() : await this.#wait(key ?? Symbol('turn'), rank, signal);
+    const began = this.#now();
+    try {
+      return await call();
+    } finally {
+      limiter.#leave(this.#now() - began);
+    }
   }
 
   /** Moves a call that waits here with that key, behind that rank, to another lane (or this one), as if it had arrived with that rank. */
   raise(key: string, rank: number, to: ConcurrencyLimiter): void {
     const begin = this.#waiting.withdraw(key, rank);
-    if (begin !== undefined) to.#admit(key, rank, begin);
+    if (begin === undefined) return;
+    if (to.isFree) begin(to.#take());
+    else to.#waiting.add(key, rank, begin);
   }
 
-  #admit(key: string | symbol, rank: number, begin: Begin): void {
-    if (!this.isFree) {
-      this.#waiting.add(key, rank, begin);
-      return;
-    }
+  #take(): this {
     this.#taken += 1;
-    begin(this);
+    return this;
   }
 
-  async #work<T>(call: () => Promise<T>): Promise<T> {
-    const began = this.#now();
-    try {
-      return await call();
-    } finally {
-      const took = this.#now() - began;
-      if (this.#adaptive) this.#adapt(took);
-      if (this.#places >= 1) this.#handOn();
-      else setTimeout(() => this.#handOn(), Math.min(longestRestMs, took * (1 / this.#places - 1))).unref();
-    }
+  #wait(key: string | symbol, rank: number, signal?: AbortSignal): Promise<ConcurrencyLimiter> {
+    signal?.throwIfAborted();
+    return new Promise((begin, fail) => {
+      const leave = (): void => {
+        this.#waiting.withdraw(key);
+        fail(signal?.reason);
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#waiting.add(key, rank, (limiter) => {
+        signal?.removeEventListener('abort', leave);
+        begin(limiter);
+      });
+    });
+  }
+
+  #leave(tookMs: number): void {
+    if (this.#adaptive) this.#adapt(tookMs);
+    if (this.#places >= 1) this.#handOn();
+    else setTimeout(() => this.#handOn(), Math.min(longestRestMs, tookMs * (1 / this.#places - 1))).unref();
   }
 
   get #open(): number {
     return Math.max(1, Math.floor(this.#places));
   }
 
-  /** Starts waiting calls synchronously, one per free place, so that no other call overtakes them. */
+  /** Hands free places to waiting calls at once, so that no other call overtakes them. */
   #handOn(): void {
     this.#taken -= 1;
     while (this.isFree) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#taken += 1;
-      next(this);
+      const begin = this.#waiting.shift();
+      if (begin === undefined) return;
+      begin(this.#take());
     }
   }
 
@@ -136,6 +157,10 @@ export class ConcurrencyLimiter {
 class RankedQueue<K, T> {
   readonly #ranks: Map<K, T>[] = [];
 
+  get size(): number {
+    return this.#ranks.reduce((sum, { size }) => sum + size, 0);
+  }
+
   add(key: K, rank: number, item: T): void {
     while (this.#ranks.length <= rank) this.#ranks.push(new Map());
     this.#ranks[rank]?.set(key, item);
@@ -144,17 +169,16 @@ class RankedQueue<K, T> {
   /** Removes and returns the next item. */
   shift(): T | undefined {
     for (const waiting of this.#ranks) {
-      const next = waiting.entries().next();
-      if (next.done === true) continue;
-      const [key, item] = next.value;
-      waiting.delete(key);
-      return item;
+      for (const [key, item] of waiting) {
+        waiting.delete(key);
+        return item;
+      }
     }
     return undefined;
   }
 
-  /** Removes and returns the item with this key that waits behind a rank; undefined if there is none. */
-  withdraw(key: K, behind: number): T | undefined {
+  /** Removes and returns the item with this key, if it waits behind the given rank; undefined if there is none. */
+  withdraw(key: K, behind = -1): T | undefined {
     for (const waiting of this.#ranks.slice(behind + 1)) {
       const item = waiting.get(key);
       if (item === undefined) continue;
