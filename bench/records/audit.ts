@@ -9,7 +9,6 @@ import { recordLink, type SignedRecord, signRecord } from '../../core/audit/audi
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { verifyBundle } from '../../core/bundle/verify-bundle.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import type { Database } from '../../integrations/database/queries.ts';
@@ -66,14 +65,12 @@ function recordAt(chain: string, number: number) {
 async function measured(url: string, name: string, batches: Awaited<ReturnType<typeof signedBatches>>) {
   const place = join(folder, name);
   mkdirSync(place);
-  const anchorFile = join(place, 'anchor.jsonl');
   const keys = { notaryPublic: notaryKey.publicKey, cell: maker.publicKey, desk: deskMaker.publicKey };
-  const config = writeDeskConfiguration({ folder: place, url, anchorFile, keys });
+  const config = writeDeskConfiguration({ folder: place, url, keys });
   const database = await openDatabase({ url });
   try {
     const store = createAuditStore(database);
-    const anchor = createFileAnchor({ file: anchorFile });
-    const notary = createNotary({ store, signer: notaryKey, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
+    const notary = createNotary({ store, signer: notaryKey, verifier, everyMs: 60_000, onAlarm: fail, onError: fail });
     const append = await rate(count, () => appendAll(store, batches));
     await notary.stop();
     const heapBefore = process.memoryUsage().rss;

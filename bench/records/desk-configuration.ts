@@ -13,10 +13,9 @@ interface DeskKeys {
 export function writeDeskConfiguration(options: {
   readonly folder: string;
   readonly url: string;
-  readonly anchorFile: string;
   readonly keys: DeskKeys;
 }): string {
-  const { folder, url, anchorFile, keys } = options;
+  const { folder, url, keys } = options;
   const files = { 'notary.pem': keys.notary, 'notary.pem.pub': keys.notaryPublic, 'cell.pem': keys.cell, 'desk.pem': keys.desk };
   for (const [name, text] of Object.entries(files)) if (text) writeFileSync(join(folder, name), text, { mode: 0o600 });
   const file = join(folder, 'firebreak.yaml');
@@ -24,7 +23,7 @@ export function writeDeskConfiguration(options: {
     file,
     `cluster: c
 stateDir: .
-audit: { url: { env: BENCH_DATABASE }, anchorFile: ${anchorFile}, notaryKeyFile: notary.pem }
+audit: { url: { env: BENCH_DATABASE }, notaryKeyFile: notary.pem }
 intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
 trust: { cells: [{ cluster: c, key: cell.pem }] }
 desk: { votePublicKeys: [desk.pem] }

@@ -75,12 +75,12 @@ function readWritten(): Written | undefined {
   return written;
 }
 
-async function writeAll(url: string, anchorFile: string): Promise<Written> {
+async function writeAll(url: string): Promise<Written> {
   await (await openDatabase({ url })).close();
   const many = { url, pem: maker.pem, incidents, perIncident, since, until, movesIn: folder };
   const { seconds, cpuSeconds } = await spentOn(() => writeManyRecords(many, shares));
   console.log(`${count} records written in ${seconds} s, ${cpuSeconds} s of CPU`);
-  const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key, anchorFile }));
+  const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key }));
   const { at, ...signed } = checkpoints.result;
   console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of CPU`);
   const database = await openDatabase({ url });
@@ -192,13 +192,12 @@ async function timesOf(times: number, work: (nth: number) => Promise<unknown>): 
 const databases = await startDatabases(kept && join(kept, 'postgres'));
 try {
   const url = await databases.next();
-  const anchorFile = join(folder, 'anchor.jsonl');
-  const written = readWritten() ?? (await writeAll(url, anchorFile));
+  const written = readWritten() ?? (await writeAll(url));
   const { at: signedAt, ...signed } = written.checkpoints;
   const database = await openDatabase({ url });
   const store = createAuditStore(database);
   const keys = { notary: pem, notaryPublic: key.publicKey, cell: maker.publicKey, desk: deskMaker.publicKey };
-  const config = writeDeskConfiguration({ folder, url, anchorFile, keys });
+  const config = writeDeskConfiguration({ folder, url, keys });
   const verify = await command(['audit', 'verify', '--config', config, '--as-of', signedAt, '--json']);
   const { ok, records, findings } = verify.said;
   if (ok !== true || records !== count + movedChains * written.added) throw new Error(JSON.stringify(findings).slice(0, 2_000));
@@ -269,7 +268,7 @@ try {
     const summary = await list.find(incidentKeyOf(chain), 'all');
     if (!summary || !(await readChain(store, trust, chain)).proof.whole) throw new Error(`${chain} is not whole`);
   });
-  const notary = startNotary({ url, anchorFile, pem, at: signedAt });
+  const notary = startNotary({ url, pem, at: signedAt });
   const begun = await notary.sign();
   console.log('the notary begins', begun);
   const rounds: number[] = [];

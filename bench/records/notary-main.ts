@@ -2,7 +2,6 @@
  * A notary in its own process, as at a desk: in the bench's process, the generator's garbage would count as the notary's memory. It signs each time it is told
  * to, and reports the cost.
  */
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
@@ -10,7 +9,6 @@ import { createNotary } from '../../service/records/notary.ts';
 
 export interface NotaryPlace {
   readonly url: string;
-  readonly anchorFile: string;
   readonly pem: string;
   /** The current time: ISO 8601, UTC. */
   readonly at: string;
@@ -24,11 +22,10 @@ export interface NotarySpent {
 const fail = (problem: unknown): void => {
   throw problem;
 };
-const { url, anchorFile, pem, at }: NotaryPlace = JSON.parse(process.argv[2] ?? '');
+const { url, pem, at }: NotaryPlace = JSON.parse(process.argv[2] ?? '');
 const signer = signerFrom({ pem, name: 'the notary' });
 const notary = createNotary({
   store: createAuditStore(await openDatabase({ url })),
-  anchor: createFileAnchor({ file: anchorFile }),
   ...{ signer, verifier: createVerifier({ publicKeys: [signer.publicKey] }), everyMs: 60_000 },
   ...{ onAlarm: fail, onError: fail, now: () => new Date(at) },
 });

@@ -1,10 +1,8 @@
 /**
- * The checkpoints for a year of very many records, one for each minute in which something moved, as if signed by a notary: in the database and in an anchor.
+ * The checkpoints for a year of very many records, one for each minute in which something moved, as if signed by a notary.
  */
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
 import { type ChainHead, genesisHash } from '../../core/audit/audit.ts';
 import {
   type Checkpoint,
@@ -31,16 +29,13 @@ export async function writeCheckpoints({
   movesIn,
   shares,
   signer,
-  anchorFile,
 }: {
   readonly url: string;
   readonly movesIn: string;
   readonly shares: number;
   readonly signer: Signer;
-  readonly anchorFile: string;
 }): Promise<WrittenCheckpoints> {
   const rows = copyInto(url, 'audit_checkpoints (number, content)');
-  const anchor = createWriteStream(anchorFile);
   const tree = new HeadsTree();
   let [last, heads]: [SignedCheckpoint | undefined, number] = [undefined, 0];
   for await (const { minute, heads: moved } of inTurn(movesIn, shares)) {
@@ -58,11 +53,9 @@ export async function writeCheckpoints({
     last = { checkpoint, keyId: signer.keyId, signature };
     const text = checkpointText(last);
     await rows.write(copyLine([checkpoint.number, text]));
-    if (!anchor.write(`${text}\n`)) await once(anchor, 'drain');
     heads += moved.length;
   }
-  anchor.end();
-  await Promise.all([rows.end(), finished(anchor)]);
+  await rows.end();
   if (!last) throw new Error('nothing has moved');
   const { number: count, at } = last.checkpoint;
   return { count, heads, at: new Date(at) };

@@ -61,7 +61,7 @@ export class DecisionCheck {
 }
 
 /** Without these, nobody can say whether a decision follows. */
-const decisive: ReadonlySet<string> = new Set(['question.asked', 'question.decided', 'vote.accepted']);
+const decisive: ReadonlySet<string> = new Set(['question.asked', 'question.joined', 'question.decided', 'vote.accepted']);
 
 function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
   if (!isVoteShaped(body)) return 'it does not contain a signed vote';

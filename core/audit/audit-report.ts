@@ -38,15 +38,12 @@ export type FindingKind =
   | 'content-removed'
   /** It was removed by order although it was, and still is, under a hold. */
   | 'removal-held'
-  | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'
   | 'checkpoint-unlinked'
   | 'checkpoint-inconsistent'
   /** The newest checkpoint is older than the notary allows, older than one that is remembered, or dated in the future. */
   | 'checkpoint-stale'
-  | 'anchor-changed'
-  | 'anchor-missing'
   /** The transparency log contradicts the checkpoints, or goes further: one of the two was rolled back or recreated. */
   | 'log-forked'
   /** It is not signed with the notary's key. */
@@ -81,7 +78,8 @@ export interface AuditReport {
   readonly checkpoints: number;
   /** Number and digest can be stored elsewhere for the next check, so that nobody can roll back past them. */
   readonly lastCheckpoint?: { readonly number: number; readonly at: string; readonly keyId: string; readonly digest: string };
-  readonly anchor: string;
+  /** Where the log is that the checkpoints were compared with; absent: with none. */
+  readonly log?: string;
   /** What is gone by proven cuts, and how many cuts are ordered but not yet carried out. */
   readonly cut: { readonly chains: number; readonly records: number; readonly ordered: number };
   /** How many records had their content removed by order of two people, and how many such orders are not carried out yet. */
@@ -96,13 +94,13 @@ const listedAtMost = 50;
 
 /** The report as lines for people. */
 export function describeReport(report: AuditReport): string[] {
-  const { chains, records, checkpoints, lastCheckpoint, anchor, cut, removed, findings, notCovered, notes } = report;
+  const { chains, records, checkpoints, lastCheckpoint, log, cut, removed, findings, notCovered, notes } = report;
   const last = lastCheckpoint
     ? `the last one ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}, key ${lastCheckpoint.keyId}`
     : 'none signed yet';
   return [
     report.ok ? 'The audit store is intact.' : `The audit store is NOT intact: ${counted(findings.length, 'finding')}.`,
-    `Checked ${counted(records, 'record')} in ${counted(chains, 'chain')}, ${counted(checkpoints, 'checkpoint')} (${last}), against ${anchor}.`,
+    `Checked ${counted(records, 'record')} in ${counted(chains, 'chain')}, ${counted(checkpoints, 'checkpoint')} (${last}), against ${log === undefined ? 'no log' : `the log in ${log}`}.`,
     ...(cut.records === 0
       ? []
       : [

@@ -153,7 +153,7 @@ function linkFindings(checkpoint: Checkpoint, before: SignedCheckpoint | undefin
   const expected = (before?.checkpoint.number ?? 0) + 1;
   if (number > expected) {
     const which = number - 1 === expected ? `checkpoint ${expected} is` : `checkpoints ${expected} to ${number - 1} are`;
-    return [{ kind: 'checkpoint-missing', checkpoint: expected, text: `${which} in neither the database nor the anchor` }];
+    return [{ kind: 'checkpoint-missing', checkpoint: expected, text: `${which} not in the database` }];
   }
   if (follows(checkpoint, before)) return [];
   return [

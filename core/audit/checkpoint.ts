@@ -61,7 +61,7 @@ class ReadCheckpoint implements SignedCheckpoint {
 /** Milliseconds between the notary's signatures if nothing moves: continued signing shows that nobody went back to an older state. */
 export const heartbeatMs = 15 * 60_000;
 
-/** A newest checkpoint older than this shows that the notary is not running, or that database and anchor were both rolled back. */
+/** A newest checkpoint older than this shows that the notary is not running, or that database and log were both rolled back. */
 export const staleAfterMs = heartbeatMs + 5 * 60_000;
 
 export function headerOf(checkpoint: Checkpoint): CheckpointHeader {
@@ -96,7 +96,7 @@ function headerText(checkpoint: Checkpoint): string {
   return `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
 }
 
-/** The canonical JSON of a signed checkpoint, as stored in database and anchor. */
+/** The canonical JSON of a signed checkpoint, as stored in the database. */
 export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
   const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":[${moved.map(headText).join(',')}]`;
@@ -171,23 +171,10 @@ function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
   return [...heads].sort((a, b) => (a.chain < b.chain ? -1 : a.chain > b.chain ? 1 : 0));
 }
 
-/** Keeps checkpoints outside the database, with credentials other than those of its writer. */
-export interface Anchor {
-  /** For people: `file /var/lib/firebreak/anchor.jsonl`. */
-  readonly description: string;
-  /**
-   * Appends checkpoints in order. Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when a number is taken by another
-   * checkpoint.
-   */
-  append(...signed: readonly SignedCheckpoint[]): Promise<void>;
-  /** Returns its lines unchanged, in the order in which they were written, some at a time: `checkpointOfLine`. */
-  read(): AsyncIterable<readonly string[]>;
-}
-
-/** Parses a line of an anchor; undefined if it cannot be read, such as one torn by a crash. */
-export function checkpointOfLine(line: string): SignedCheckpoint | undefined {
+/** Parses `checkpointText`; undefined if it cannot be read. */
+export function parseCheckpoint(text: string): SignedCheckpoint | undefined {
   try {
-    return asSignedCheckpoint(JSON.parse(line));
+    return asSignedCheckpoint(JSON.parse(text));
   } catch {
     return undefined;
   }

@@ -465,7 +465,7 @@ async function checkDecisions({ content: { chain, records }, keys }: Known): Pro
     const place = index + 1;
     const { kind } = record;
     if (said === null) {
-      isPartial ||= ['question.asked', 'question.decided', 'vote.accepted'].includes(kind);
+      isPartial ||= ['question.asked', 'question.joined', 'question.decided', 'vote.accepted'].includes(kind);
       continue;
     }
     const { body, actor } = said;

@@ -12,7 +12,7 @@ export interface LogFile {
 
 /** Storage for the files of a log. */
 export interface LogFiles {
-  /** For people: `folder /var/lib/firebreak/anchor/log`. */
+  /** For people: `folder /var/lib/firebreak/transparency-log`. */
   readonly description: string;
   /** Undefined if there is none. @throws FB_ERR_UNAVAILABLE */
   read(path: string): Promise<Uint8Array | undefined>;

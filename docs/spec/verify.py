@@ -4,6 +4,8 @@
     python3 verify.py case.json                    # or case.html
     python3 verify.py case.json --trust keys.txt   # lines `OF FINGERPRINT`, as you were given them by another way
     python3 verify.py - < bundles.ndjson           # many: one bundle a line, one JSON answer a line
+    python3 verify.py case.json --log FOLDER --log-key NAME+ID+KEY --witness NAME+ID+KEY --older checkpoint
+                                                   # and a copy of the transparency log (C2SP tlog-tiles), with or without a bundle
 
 Exit code 0: intact. 1: refused.
 """
@@ -286,15 +288,109 @@ def answer(data, trusted=None):
     except Refused as no:
         return {"ok": False, "code": no.code, **({} if no.at is None else {"at": no.at}), "text": str(no)}
 
+# --- the transparency log: https://c2sp.org/tlog-tiles, tlog-checkpoint and tlog-cosignature ---
+class LogRefused(Exception): pass
+
+def require(right, text):
+    if not right: raise LogRefused(text)
+
+def note_key(text):
+    name, key_id, raw = text.split("+", 2)
+    raw = base64.b64decode(raw)
+    key_hash = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
+    require(len(raw) == 33 and key_hash.hex() == key_id, "%s is not a key: NAME+ID+KEY" % text)
+    return {"name": name, "id": key_hash, "public": Ed25519PublicKey.from_public_bytes(raw[1:]), "witness": raw[0] == 4}
+
+def signed_at(note, key):
+    """The time of a witness's signature, 0 for a log's own, None if there is no valid one."""
+    text, lines = note.rsplit("\n\n", 1)
+    for line in lines.splitlines():
+        dash, name, signature = (line.split(" ") + ["", ""])[:3]
+        raw = base64.b64decode(signature)
+        if dash != "\u2014" or name != key["name"] or raw[:4] != key["id"]: continue
+        at, rest = (int.from_bytes(raw[4:12], "big"), raw[12:]) if key["witness"] else (0, raw[4:])
+        said = ("cosignature/v1\ntime %d\n" % at if key["witness"] else "") + text + "\n"
+        try: key["public"].verify(rest, said.encode())
+        except InvalidSignature: continue
+        return at
+    return None
+
+def log_head(note):
+    origin, size, root = note.split("\n")[:3]
+    return origin, int(size), base64.b64decode(root)
+
+def log_entries(folder, size):
+    found = []
+    for n in range(0, size, 256):
+        digits, width = str(n // 256), min(256, size - n)
+        digits = digits.zfill(-(-len(digits) // 3) * 3)
+        parts = [digits[i:i + 3] for i in range(0, len(digits), 3)]
+        path = "/".join(["x" + one for one in parts[:-1]] + parts[-1:]) + ("" if width == 256 else ".p/%d" % width)
+        with open(folder + "/tile/entries/" + path, "rb") as file: data = file.read()
+        while data:
+            length = int.from_bytes(data[:2], "big")
+            found.append(data[2:2 + length])
+            data = data[2 + length:]
+    require(len(found) == size, "the log does not have its %d entries" % size)
+    return found
+
+def log_root(entries):
+    row = [hashlib.sha256(b"\0" + one).digest() for one in entries] or [hashlib.sha256(b"").digest()]
+    while len(row) > 1:
+        pairs = [hashlib.sha256(b"\1" + row[i] + row[i + 1]).digest() for i in range(0, len(row) - 1, 2)]
+        row = pairs + row[len(row) - len(row) % 2:]
+    return row[0]
+
+def read_text(path):
+    with open(path, encoding="utf-8") as file: return file.read()
+
+def verify_log(folder, key, witnesses=(), older=None, headers=()):
+    key, note = note_key(key), read_text(folder + "/checkpoint")
+    origin, size, root = log_head(note)
+    require(origin == key["name"] and signed_at(note, key) is not None, "the log is not signed by %s" % key["name"])
+    entries = log_entries(folder, size)
+    def same(text, what):
+        said, at, hashed = log_head(text)
+        require(said == origin and at <= size and log_root(entries[:at]) == hashed, "%s: the log is not what it was at %d" % (what, at))
+        return at
+    same(note, "checkpoint")
+    if older is not None: same(older, "the older checkpoint")
+    seen = []
+    for one in map(note_key, witnesses):
+        try: theirs = note if signed_at(note, one) is not None else read_text(folder + "/witnessed/" + one["id"].hex())
+        except FileNotFoundError: theirs = ""
+        at = signed_at(theirs, one) if theirs else None
+        require(at is not None, "the witness %s has signed nothing" % one["name"])
+        seen.append({"name": one["name"], "size": same(theirs, one["name"]), "seconds": at})
+    for header in headers:
+        n = int(header["number"])
+        right = 0 < n <= size and entries[n - 1] == b"firebreak.checkpoint.v1\n" + text_of(header).encode()
+        require(right, "checkpoint %d of the bundle is not in the log" % n)
+    return {"ok": True, "origin": origin, "size": size, "root": root.hex(), "witnesses": seen}
+
+def answer_log(*asked):
+    try: return verify_log(*asked)
+    except (LogRefused, OSError, ValueError) as no: return {"ok": False, "text": str(no)}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Checks a Firebreak incident bundle without Firebreak.")
-    parser.add_argument("file", help="the bundle; - for many from standard input, one a line", type=argparse.FileType("rb"))
+    parser.add_argument("file", nargs="?", help="the bundle; - for many from standard input, one a line", type=argparse.FileType("rb"))
     parser.add_argument("--trust", help="file with lines `OF FINGERPRINT`", type=argparse.FileType(encoding="utf-8"))
+    parser.add_argument("--log", help="folder with a copy of the transparency log")
+    parser.add_argument("--log-key", help="its key, NAME+ID+KEY")
+    parser.add_argument("--witness", help="key of a witness that must have signed it", action="append", default=[])
+    parser.add_argument("--older", help="an older file `checkpoint` of the log, which it must contain")
     args = parser.parse_args()
+    if args.file is None and args.log is None or (args.log is None) != (args.log_key is None): parser.error("a bundle, or --log and --log-key")
     trust = args.trust and {tuple(line.strip().rsplit(" ", 1)) for line in args.trust if line.strip() and line[0] != "#"}
     if args.file is sys.stdin.buffer:
         for one in args.file: print(json.dumps(answer(one.rstrip(b"\n"), trust)))
         sys.exit(0)
-    found = answer(args.file.read(), trust)
+    data = args.file and args.file.read()
+    found = answer(data, trust) if args.file else {"ok": True}
+    if found["ok"] and args.log:
+        headers = [one["header"] for one in read(data)["content"]["checkpoints"]] if args.file else []
+        log = answer_log(args.log, args.log_key, args.witness, args.older and read_text(args.older), headers)
+        found = {**found, "ok": log["ok"], "log": log}
     print(json.dumps(found, indent=2, ensure_ascii=False))
     sys.exit(0 if found["ok"] else 1)

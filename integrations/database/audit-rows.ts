@@ -1,6 +1,6 @@
 import { type ChainHead, removedRecord, type SignedRecord, storedRecord } from '../../core/audit/audit.ts';
 import type { BodyWanted, RecordProof, StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
-import { checkpointOfLine, checkpointText } from '../../core/audit/checkpoint.ts';
+import { checkpointText, parseCheckpoint } from '../../core/audit/checkpoint.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
@@ -74,7 +74,7 @@ function asText(value: unknown): string {
 export function checkpointFromRow(row: Row): StoredCheckpoint {
   const number = numberOf(row, 'number');
   const text = asText(row.content);
-  const signed = checkpointOfLine(text);
+  const signed = parseCheckpoint(text);
   // A text that means the same but is written differently was not written by us.
   return signed?.checkpoint.number === number && checkpointText(signed) === text ? { number, text, signed } : { number, text };
 }

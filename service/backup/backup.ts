@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { FirebreakError } from '../../core/errors.ts';
@@ -7,7 +6,6 @@ import { asManifest } from '../../core/evidence/evidence-manifest.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import type { Signer } from '../../core/messages/signing.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { schemaOf } from '../../integrations/database/migrations.ts';
@@ -31,7 +29,6 @@ const partBytes = 8 * 1024 * 1024;
 export const partFolders = {
   files: 'files',
   keys: 'keys.sealed',
-  anchor: 'anchor',
   database: 'database',
   releases: 'releases',
   evidence: 'evidence',
@@ -65,8 +62,7 @@ interface MadeBackup {
 }
 
 /**
- * Copies everything that Firebreak cannot recreate, while it runs: a consistent snapshot of the database, the anchor as it was just before, and whatever later
- * records may name. The signed manifest is written last.
+ * Copies everything that Firebreak cannot recreate, while it runs: a consistent snapshot of the database and whatever later records may name. The signed manifest is written last.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID
  */
 export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
@@ -77,8 +73,6 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   const { files, elsewhere } = await publicFiles(config, configFile);
   for (const { base, path, content } of files) await parts.add(`${partFolders.files}/${base}/${path}`, content);
   const keysElsewhere = options.keysKey ? await addKeys(parts, options, options.keysKey) : [];
-  // The notary writes the database first, so anything the anchor has now is in the snapshot taken next.
-  await addAnchor(parts, config.audit.anchorFile);
   const database = await addDatabase(parts, options.databaseUrl);
   await addNames(
     parts,
@@ -127,16 +121,6 @@ async function addKeys(parts: Parts, { config, configFile }: BackupOptions, key:
   const box = createBox({ keys: [{ id: keySeal.id, key }] });
   await parts.add(partFolders.keys, box.seal(new TextEncoder().encode(JSON.stringify(written)), keySeal.aad));
   return elsewhere;
-}
-
-async function addAnchor(parts: Parts, file: string): Promise<void> {
-  let index = 0;
-  const stream = createReadStream(file, { highWaterMark: partBytes });
-  try {
-    for await (const chunk of stream) await parts.addNext(partFolders.anchor, ++index, chunk);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  }
 }
 
 async function addDatabase(parts: Parts, url: string): Promise<BackupManifest['database']> {

@@ -1,13 +1,11 @@
-import { createWriteStream } from 'node:fs';
-import { access, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { access, readdir, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { z } from 'zod';
 import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { logHeadPath } from '../../core/tlog/log-tree.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrate, schemaOf } from '../../integrations/database/migrations.ts';
@@ -98,7 +96,8 @@ export async function restoreObstacles({
   if (begun === backupDigest(manifest)) return [];
   const obstacles = begun === undefined ? [] : [`${config.stateDir} has half of another backup`];
   if (await hasRows(databaseUrl)) obstacles.push('the database holds records');
-  if (await exists(config.audit.anchorFile)) obstacles.push(`the anchor ${config.audit.anchorFile} exists`);
+  const { folder } = config.audit.log;
+  if (await exists(join(folder, logHeadPath))) obstacles.push(`the transparency log ${folder} exists`);
   for (const file of [...(await stateFiles(backup)), ...(await openedKeys(backup, keysKey))]) {
     const path = placed(file, { config, configFile });
     const there = path === undefined ? undefined : await readFile(path).catch(() => undefined);
@@ -124,7 +123,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<void> {
     const path = placed(file, { config, configFile });
     if (path !== undefined) await restoreFile(path, file.content, old);
   }
-  await restoreAnchor(backup, config.audit.anchorFile, old);
+  // The log is made again from the records' checkpoints. The one that is here may go further: it stays, as proof, under another name.
+  await keepOldLog(config.audit.log.folder, old);
 
   const releases = await openReleaseShelf({ config, secrets: resolveReleaseSecrets({ config, env }) });
   for (const { part, name } of below(manifest, partFolders.releases)) await releases.add(name, await contentOf(backup, part));
@@ -174,21 +174,6 @@ function rowsIn({ name }: BackupPart, content: Uint8Array): readonly TableRow[] 
   const rows = rowsSchema.safeParse(JSON.parse(`[${lines.join(',')}]`));
   if (!rows.success) throw invalid(`${name} does not hold rows`);
   return rows.data;
-}
-
-async function restoreAnchor(backup: CheckedBackup, file: string, old: string): Promise<void> {
-  const parts = below(backup.manifest, partFolders.anchor);
-  if (parts.length === 0) return;
-  await ensureFolder(dirname(file), 0o700);
-  const draft = `${file}.draft`;
-  const lines = Readable.from(
-    (async function* () {
-      for (const { part } of parts) yield await unpackedContent(backup, part);
-    })(),
-  );
-  await pipeline(lines, createWriteStream(draft, { mode: 0o600, flush: true }));
-  await keepOld(file, old);
-  await rename(draft, file);
 }
 
 async function hasRows(url: string): Promise<boolean> {
@@ -261,6 +246,16 @@ async function restoreFile(path: string, content: Uint8Array, old: string): Prom
 /** Renames the file, once: what a second attempt finds there comes from the backup. */
 async function keepOld(path: string, old: string): Promise<void> {
   if ((await exists(path)) && !(await exists(`${path}.${old}`))) await rename(path, `${path}.${old}`);
+}
+
+/** Moves what is in the folder into one below it: the folder itself may be a volume. */
+async function keepOldLog(folder: string, old: string): Promise<void> {
+  if (!(await exists(join(folder, logHeadPath)))) return;
+  await ensureFolder(join(folder, old));
+  // The head last: a second attempt starts from it.
+  for (const name of await readdir(folder))
+    if (!name.startsWith('before-') && name !== logHeadPath) await rename(join(folder, name), join(folder, old, name));
+  await rename(join(folder, logHeadPath), join(folder, old, logHeadPath));
 }
 
 async function exists(path: string): Promise<boolean> {

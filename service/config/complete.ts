@@ -104,7 +104,6 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly notaryKeyFile: string;
     /** Public keys. */
     readonly retiredNotaryKeys: readonly string[];
-    readonly anchorFile: string;
     readonly everySeconds: number;
     readonly alertDays: number;
     /** The transparency log over the checkpoints. `key`: `NAME+ID+KEY`. */
@@ -114,7 +113,6 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
       readonly witnesses: readonly { readonly url: string; readonly key: string }[];
       readonly copies: {
         readonly s3?: NonNullable<FileConfig['audit']['log']['copies']['s3']>;
-        readonly git?: NonNullable<FileConfig['audit']['log']['copies']['git']>;
         readonly rekor?: NonNullable<FileConfig['audit']['log']['copies']['rekor']>;
       };
     };
@@ -321,12 +319,11 @@ export function completeConfig(options: {
       url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : url,
       notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),
       retiredNotaryKeys: file.audit.retiredNotaryKeys.map(absolute),
-      anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
       everySeconds: file.audit.everySeconds,
       alertDays: file.audit.alertDays,
       log: {
         name: file.audit.log.name ?? `firebreak/${file.cluster}`,
-        folder: inState(file.audit.log.folder, 'anchor', 'log'),
+        folder: inState(file.audit.log.folder, 'transparency-log'),
         witnesses: file.audit.log.witnesses,
         copies: file.audit.log.copies,
       },

@@ -239,13 +239,10 @@ export const audit = z
           'Public keys (PEM) of the notary from before its key was replaced, the latest first. What they signed until then stays valid; without them the notary does not continue.',
         examples: [['/var/lib/firebreak/keys/notary-2026.pem.pub']],
       }),
-    anchorFile: path.exactOptional().meta({
-      description:
-        'File outside the database to which each checkpoint is written; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',
-    }),
     everySeconds: z.int().min(1).max(60).default(30).meta({ description: 'Longest time between two checkpoints.' }),
     log: transparencyLog.meta({
-      description: 'The checkpoints as a transparency log (C2SP tlog-tiles), which third-party tools can read and check.',
+      description:
+        'The checkpoints as a transparency log (C2SP tlog-tiles) outside the database, which third-party tools can read and check.',
     }),
     alertDays: z.int().min(0).max(3_650).default(30).meta({
       description:

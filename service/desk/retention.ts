@@ -1,19 +1,20 @@
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier } from '../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../integrations/tlog/log-folder.ts';
 import type { Config } from '../config/load.ts';
 import { openNotaryKeys } from '../process/keys/key-files.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { openRoleSigner } from '../process/trust.ts';
 import { openAuditTrust } from '../records/audit-trust.ts';
+import { logKeys } from '../records/log-check.ts';
 import { carryOutRemovals } from '../records/removals.ts';
 import { carryOutCuts, orderCuts } from '../records/retention.ts';
 
 /** Milliseconds between looks. What is cut in one look is deleted in the next. */
 export const retentionEveryMs = 6 * 3_600_000;
 
-/** Cuts records when their retention ends, and removes content that two people have ordered to be removed. Uses this desk's anchor, as its notary does. */
+/** Cuts records when their retention ends, and removes content that two people have ordered to be removed. Compares with this desk's log, as its notary does. */
 export async function createRetention({
   config,
   store,
@@ -25,11 +26,12 @@ export async function createRetention({
   readonly trust: Trust;
   readonly log: Logger;
 }): Promise<() => Promise<void>> {
-  const { retention, carriesOutCuts, anchorFile } = config.audit;
+  const { retention, carriesOutCuts, log: place } = config.audit;
   const { publicKeys } = await openNotaryKeys(config.audit);
   const { signers } = await openAuditTrust(config, []);
   const parts = {
-    ...{ store, trust, signers, retention, anchor: createFileAnchor({ file: anchorFile }) },
+    ...{ store, trust, signers, retention },
+    log: { files: createLogFolder({ folder: place.folder }), ...logKeys({ name: place.name, witnesses: [], publicKeys }) },
     verifier: createVerifier({ publicKeys }),
   };
   const signer = await openRoleSigner(config, 'desk');

@@ -3,22 +3,21 @@ import { readFile, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { staleAfterMs } from '../../core/audit/checkpoint.ts';
 import { evidenceClasses } from '../../core/evidence/evidence.ts';
-import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
 import { createReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { problemText } from '../../integrations/delivery-problem.ts';
+import { createLogFolder } from '../../integrations/tlog/log-folder.ts';
 import { noEvidenceStore } from '../config/left-out.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
 import { notaryKeyFiles, readPublicKeys } from '../process/keys/key-files.ts';
+import { logKeys, readLogNote, readWitnessed } from '../records/log-check.ts';
 import { readCopyState } from '../records/log-copies.ts';
 import { dueReports } from '../records/scheduled-reports.ts';
-import { readLogNote } from '../records/transparency-log.ts';
-import { logKeys, readWitnessed } from '../records/verify-log.ts';
 import { lagSeconds, lateSeconds } from '../streams/streams.ts';
 import {
   clockResult,

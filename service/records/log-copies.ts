@@ -4,11 +4,11 @@ import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { filePaths, type LogFiles, logHeadPath, rootAt } from '../../core/tlog/log-tree.ts';
 import { type LogHead, type LogNote, noteText, parseLogNote, toHex } from '../../core/tlog/signed-note.ts';
-import { readLogNote } from './transparency-log.ts';
+import { readLogNote } from './log-check.ts';
 
 /** Another place to which the log is copied, with credentials other than those of the desk's folder. */
 export interface LogCopy {
-  readonly name: 's3' | 'git' | 'rekor';
+  readonly name: 's3' | 'rekor';
   /** Minimum interval. */
   readonly everyMs: number;
   /** Returns how far the copy goes, if it can be queried. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT if something else is there. */

@@ -2,7 +2,6 @@ import type { ChainHead } from '../../core/audit/audit.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import {
-  type Anchor,
   type Checkpoint,
   checkpointBytes,
   HeadsComparison,
@@ -22,37 +21,37 @@ export interface NotaryOptions {
   readonly signer: Signer;
   /** Trusts the signer's key, and earlier keys. */
   readonly verifier: SignatureVerifier;
-  readonly anchor: Anchor;
+  /** What the log outside the database says. Absent: nothing shows that the database went back. */
+  readonly log?: { begin(): Promise<LogBeginning> };
   /** Interval at which changed heads are signed, in milliseconds. At most a minute. */
   readonly everyMs: number;
   /** Called if somebody rolled back what was signed, or changed the checkpoints. Once per finding. */
   readonly onAlarm: (finding: Finding) => void;
   /** Called if a round failed; it is retried with the next one. */
   readonly onError: (error: unknown) => void;
-  /**
-   * Called with the number of genuine checkpoints in the database that the anchor lacked: other notaries signed them while this one was away. The anchor has
-   * them now.
-   */
-  readonly onCaughtUp?: (checkpoints: number) => void;
-  /** Called when it starts to read all checkpoints: returns a follower that needs them, too. */
-  readonly beside?: () => CheckpointFollower | undefined;
+  /** Called after each round, and not waited for. */
+  readonly afterRound?: () => void;
   readonly now?: () => Date;
-}
-
-/** Receives the genuine checkpoints in order, and never makes the caller wait. */
-export interface CheckpointFollower {
-  readonly take: (genuine: SignedCheckpoint) => void;
-  readonly end: () => void;
 }
 
 export interface Notary {
   /**
-   * Signs what has changed, and an empty first checkpoint; undefined if nothing has changed and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the
-   * anchor throws.
+   * Signs what has changed, and an empty first checkpoint; undefined if nothing has changed and no heartbeat is due. @throws FB_ERR_UNAVAILABLE, and
+   * FB_ERR_AUDIT_DAMAGED if the database is not as it was signed: nothing is signed then.
    */
   sign(): Promise<SignedCheckpoint | undefined>;
   /** Signs once more and ends. */
   stop(): Promise<void>;
+}
+
+/** What the log says at a start, to be compared with the checkpoints. */
+export interface LogBeginning {
+  /** How many checkpoints are in it. */
+  readonly size: number;
+  /** Takes the genuine checkpoints, in order. */
+  take(signed: SignedCheckpoint): Promise<void>;
+  /** @throws FB_ERR_AUDIT_DAMAGED if the log and the checkpoints do not match. */
+  end(): void;
 }
 
 interface State {
@@ -60,49 +59,35 @@ interface State {
   readonly heads: HeadsTree;
 }
 
-/** Checkpoints per disk write while the anchor catches up: a new anchor needs the half a million of a year. */
-const anchoredAtOnce = 256;
-
 /** Another notary may be ahead by one, and by one more if it signs at that moment. */
 const triesOfARound = 3;
 
 /**
- * Signs the heads of all chains into the chain of checkpoints, in the database and in the anchor. It starts where the genuine checkpoints end, which it reads
- * in its first round, so it may be killed at any time. Each desk has a notary with its own anchor: what another notary has signed is followed and anchored
- * here, too, and what it has covered is not signed again.
+ * Signs the heads of all chains into checkpoints. It starts where the genuine ones end, which it reads in its first round, so it may be killed at any time. It
+ * signs nothing on top of checkpoints that the log of its desk contradicts: that would be another past. Each desk has a notary: what another one has signed is
+ * followed, and not signed again.
  * @throws FB_ERR_CONFIG_INVALID if it would sign less than once a minute.
  */
 export function createNotary(options: NotaryOptions): Notary {
-  const { store, signer, verifier, anchor, everyMs, onError, now = () => new Date() } = options;
+  const { store, signer, verifier, everyMs, onError, now = () => new Date() } = options;
   if (everyMs > 60_000) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary must sign at least every minute');
   const alarm = once(options.onAlarm);
   let state: State | undefined;
 
   const begin = async (): Promise<State> => {
-    const beside = options.beside?.();
-    let missing: SignedCheckpoint[] = [];
-    const { chain, findings, unanchored, anchored } = await readCheckpoints({
-      ...{ store, anchor, verifier, keeps: 'last' },
-      ...(beside && { each: beside.take }),
-      eachUnanchored: async (signed) => {
-        missing.push(signed);
-        if (missing.length < anchoredAtOnce) return;
-        await anchor.append(...missing);
-        missing = [];
-      },
+    const beginning = await options.log?.begin();
+    const { chain, findings } = await readCheckpoints({
+      ...{ store, verifier, keeps: 'last' },
+      ...(beginning && { each: beginning.take }),
     });
-    if (missing.length > 0) await anchor.append(...missing);
-    beside?.end();
     // With this key all of them look forged, and it would replace them with its own.
-    if (!chain.last && anchored > 0)
+    if (!chain.last && beginning && beginning.size > 0 && findings.length > 0)
       throw new FirebreakError(
         'FB_ERR_CONFIG_INVALID',
-        `${anchor.description} has ${anchored} checkpoints, none of them signed by a known key of the notary: add its previous public key to audit.retiredNotaryKeys`,
+        `the log has ${beginning.size} checkpoints, and none in the database is signed by a known key of the notary: add its previous public key to audit.retiredNotaryKeys`,
       );
-    // Missing checkpoints at the end were just added: this notary was away, or had a new volume. `audit verify` reports them to anyone who asks for proof.
-    for (const finding of findings)
-      if (finding.kind !== 'anchor-missing' || finding.checkpoint !== unanchored?.first) alarm(finding);
-    if (unanchored) options.onCaughtUp?.(unanchored.count);
+    for (const finding of findings) alarm(finding);
+    beginning?.end();
     return { last: chain.last, heads: chain.heads };
   };
 
@@ -110,16 +95,11 @@ export function createNotary(options: NotaryOptions): Notary {
   const followOthers = async (from: State): Promise<State> => {
     let { last } = from;
     const { heads } = from;
-    const fresh: SignedCheckpoint[] = [];
     for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
       if (!signed || !follows(signed.checkpoint, last) || !isGenuine(signed, verifier, last)) break;
-      fresh.push(signed);
+      for (const head of signed.checkpoint.moved) heads.set(head);
       last = signed;
     }
-    if (fresh.length === 0) return from;
-    // Only once all of them are anchored: until then the next round starts where this one did.
-    await anchor.append(...fresh);
-    for (const { checkpoint } of fresh) for (const head of checkpoint.moved) heads.set(head);
     return { last, heads };
   };
 
@@ -143,17 +123,13 @@ export function createNotary(options: NotaryOptions): Notary {
         if (!hasCode(error, 'FB_ERR_CONFLICT') || tries === triesOfARound) throw error;
         continue;
       }
-      await anchor.append(signed);
       for (const head of moved) heads.set(head);
       state = { last: signed, heads };
       return signed;
     }
   };
 
-  /**
-   * A checkpoint that failed on the way is followed and anchored by the next round, like one that another notary has signed. If something else is in the place
-   * of a checkpoint, all are read again, which shows what.
-   */
+  /** The next round follows a checkpoint that was stored without an answer, like that of another notary. If something else is in its place, all are read again. */
   const attempt = (): Promise<SignedCheckpoint | undefined> =>
     round().catch((error: unknown) => {
       if (hasCode(error, 'FB_ERR_CONFLICT')) state = undefined;
@@ -171,6 +147,7 @@ export function createNotary(options: NotaryOptions): Notary {
     if (ticking) return;
     ticking = true;
     await sign().catch(onError);
+    options.afterRound?.();
     ticking = false;
   };
   const timer = setInterval(() => void tick(), everyMs);

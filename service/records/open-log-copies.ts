@@ -10,30 +10,21 @@ type Copies = Config['audit']['log']['copies'];
 /** Opens the configured copies. Dependencies of each are loaded only if it is configured. */
 export async function openLogCopies({
   copies,
-  folder,
   key,
   access,
-  env,
 }: {
   readonly copies: Copies;
-  /** For data that only we use and that can be recreated. */
-  readonly folder: string;
   readonly key: NoteKey;
   /** Credentials of the bucket. */
   readonly access: Secrets['logBucket'];
-  readonly env: Readonly<Record<string, string | undefined>>;
 }): Promise<readonly LogCopy[]> {
-  const { s3, git, rekor } = copies;
-  return [
-    ...(s3 && access ? [bucketCopy(await logBucket(s3, access))] : []),
-    ...(git ? [gitCopy(git, { folder, env })] : []),
-    ...(rekor ? [rekorCopy(rekor, { key })] : []),
-  ];
+  const { s3, rekor } = copies;
+  return [...(s3 && access ? [bucketCopy(await logBucket(s3, access))] : []), ...(rekor ? [rekorCopy(rekor, { key })] : [])];
 }
 
 async function logBucket(s3: NonNullable<Copies['s3']>, access: NonNullable<Secrets['logBucket']>): Promise<LogFiles> {
   const { openBucket } = await import('../../integrations/evidence/bucket.ts');
-  const { createLogBucket } = await import('../../integrations/anchor/log-bucket.ts');
+  const { createLogBucket } = await import('../../integrations/tlog/log-bucket.ts');
   const { lock, ...where } = s3;
   return createLogBucket({ bucket: openBucket({ ...where, ...access }), name: s3.bucket, ...(lock && { lock }) });
 }
@@ -51,22 +42,6 @@ export function bucketCopy(to: LogFiles): LogCopy {
   };
 }
 
-export function gitCopy(
-  { url, branch, everyMinutes }: NonNullable<Copies['git']>,
-  { folder, env }: { readonly folder: string; readonly env: Readonly<Record<string, string | undefined>> },
-): LogCopy {
-  return {
-    name: 'git',
-    everyMs: everyMinutes * 60_000,
-    look: async () => (await import('../../integrations/anchor/git-anchor.ts')).committedHead({ url, branch, folder, env }),
-    put: async (said) => {
-      const { commitHead } = await import('../../integrations/anchor/git-anchor.ts');
-      await commitHead(said, { url, branch, folder, env });
-      return { branch };
-    },
-  };
-}
-
 export function rekorCopy(
   { url, everyMinutes }: NonNullable<Copies['rekor']>,
   { key, timeoutMs }: { readonly key: NoteKey; readonly timeoutMs?: number },
@@ -79,7 +54,7 @@ export function rekorCopy(
     put: async ({ note }) => {
       const [signature] = signaturesBy(note, key);
       if (!signature) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the log is not signed with the notary’s key yet');
-      const { addToRekor } = await import('../../integrations/anchor/rekor.ts');
+      const { addToRekor } = await import('../../integrations/tlog/rekor.ts');
       return addToRekor({ url, ...(timeoutMs !== undefined && { timeoutMs }) }, { text: note.text, key, signature });
     },
   };

@@ -2,7 +2,6 @@ import { signRecord } from '../../core/audit/audit.ts';
 import { ChainCheck } from '../../core/audit/audit-check.ts';
 import { DecisionCheck, type VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import type { Anchor } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import { type ProvenCut, timesOf } from '../../core/audit/cut-check.ts';
 import {
@@ -19,12 +18,14 @@ import { removedNumbers } from '../../core/audit/record-removals.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import { type ExpectedLog, isLate } from './log-check.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 import { type KnownCuts, readCuts } from './read-cuts.ts';
 
 export interface RetentionParts {
   readonly store: AuditStore;
-  readonly anchor: Anchor;
+  /** The log over the checkpoints: what it contradicts is not cut. Absent: the database alone. */
+  readonly log?: ExpectedLog | undefined;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;
   readonly trust: Trust;
@@ -122,7 +123,7 @@ export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = 
 /** Reads checkpoints, cuts, holds and removals. @throws FB_ERR_AUDIT_DAMAGED if any of that is not as it was made. */
 export async function readSoundly({
   store,
-  anchor,
+  log,
   verifier,
   trust,
   signers,
@@ -130,8 +131,9 @@ export async function readSoundly({
   now = () => new Date(),
 }: RetentionParts): Promise<Known> {
   const at = now();
-  const checkpoints = await readCheckpoints({ store, anchor, verifier });
-  const { chain: vouched, findings } = checkpoints;
+  const checkpoints = await readCheckpoints({ store, log, verifier });
+  const { chain: vouched, inLog } = checkpoints;
+  const findings = [...checkpoints.findings, ...inLog(at).filter(({ kind }) => !isLate(kind))];
   const known = await readCuts({ store, checkpoints, trust, signers, retention, now: at });
   const [first] = [...findings, ...known.damage, ...known.findings];
   if (first) throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `nothing is cut: ${first.text}`);

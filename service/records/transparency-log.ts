@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { type Anchor, checkpointBytes, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { heartbeatMs, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { follows, isGenuine } from '../../core/audit/checkpoint-chain.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
@@ -8,23 +8,21 @@ import { consistencyProof, type LogFile, type LogFiles, LogTree, logHeadPath } f
 import { cosignedBy, isNoteSigned, type LogWitness } from '../../core/tlog/log-witness.ts';
 import {
   fromBase64,
-  type LogNote,
   logHeadText,
   type Note,
   type NoteKey,
   type NoteSignature,
   noteKeyId,
   noteText,
-  parseLogNote,
   signaturesBy,
   toHex,
 } from '../../core/tlog/signed-note.ts';
-import { type CheckpointFollower, once } from './notary.ts';
+import { logEntry, readLogNote, witnessedPath } from './log-check.ts';
+import { type LogBeginning, once } from './notary.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 export interface TransparencyLogOptions {
   readonly store: Pick<AuditStore, 'checkpoints'>;
-  readonly anchor: Anchor;
   /** Trusts only the notary's keys: a witness cannot sign a checkpoint. */
   readonly verifier: SignatureVerifier;
   /** Also trusts the keys of the witnesses: for the notes of the log. */
@@ -39,23 +37,21 @@ export interface TransparencyLogOptions {
   readonly onAlarm: (finding: Finding) => void;
   /** Called if a witness did not answer; it is asked again with the next round. */
   readonly onError: (error: unknown) => void;
+  readonly now?: () => Date;
 }
 
 export interface TransparencyLog {
   /**
-   * For the notary, which reads all checkpoints when it starts, so that they are read once for both. Undefined if the log has begun. Abandoned if the log
-   * cannot be read or is much slower than the notary: the log then reads the checkpoints itself, with its first `publish`.
+   * For the notary, which reads all checkpoints when it starts: the log is made from the same reading. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED for a
+   * while after it did not match: each attempt reads all checkpoints.
    */
-  beginWith(): CheckpointFollower | undefined;
+  begin(): Promise<LogBeginning>;
   /**
    * Adds to the log what has been signed since, and asks the witnesses. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED if the log and the checkpoints do not
    * match.
    */
   publish(): Promise<void>;
 }
-
-/** Maximum number of checkpoints that wait for the log's files before the log has to read by itself. */
-const mostWaiting = 2_000;
 
 interface LogState {
   readonly tree: LogTree;
@@ -64,32 +60,18 @@ interface LogState {
   said: { readonly size: number; readonly note: Note } | undefined;
 }
 
-interface Beginning {
-  readonly take: (signed: SignedCheckpoint) => Promise<void>;
-  readonly finish: () => LogState;
-}
-
-/** Returns what the log contains of a checkpoint: what the notary signs of it, and therefore no name of an incident. */
-export function logEntry(signed: SignedCheckpoint): string {
-  return new TextDecoder().decode(checkpointBytes(signed.checkpoint));
-}
-
-/** Path of the newest note that this witness has signed. */
-export function witnessedPath(key: NoteKey): string {
-  return `witnessed/${toHex(noteKeyId(key))}`;
-}
-
 /**
  * Publishes the chain of checkpoints as a transparency log that third-party tools can read: entry `n` is checkpoint `n`. It is built from the genuine
  * checkpoints alone, so it may be killed at any time; the content of its folder is never trusted, only compared. A log that goes further than the checkpoints,
  * or differs from them, is left as it is: it is the proof that somebody rolled back.
  */
 export function createTransparencyLog(options: TransparencyLogOptions): TransparencyLog {
-  const { store, anchor, verifier, noteVerifier, signer, key, files, witnesses } = options;
+  const { store, verifier, noteVerifier, signer, key, files, witnesses, now = () => new Date() } = options;
   const alarm = once(options.onAlarm);
   const seen = new Map<string, number>();
   const refusing = new Set<string>();
   let state: LogState | undefined;
+  let damage: { readonly error: FirebreakError; readonly at: number } | undefined;
 
   const write = async (file: LogFile, isNew: boolean): Promise<void> => {
     const there = isNew ? undefined : await files.read(file.path);
@@ -100,70 +82,45 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
 
   const damaged = (text: string): FirebreakError => {
     alarm({ kind: 'log-forked', text });
-    return new FirebreakError('FB_ERR_AUDIT_DAMAGED', text);
+    const error = new FirebreakError('FB_ERR_AUDIT_DAMAGED', text);
+    damage = { error, at: now().getTime() };
+    return error;
   };
 
-  const beginning = async (): Promise<Beginning> => {
+  const begin = async (): Promise<LogBeginning> => {
+    if (damage && now().getTime() - damage.at < heartbeatMs) throw damage.error;
     const said = await readLogNote(files, key.name);
     const made: LogState = { tree: new LogTree(), last: undefined, said: said && { size: said.size, note: said.note } };
-    let isBroken = false;
+    let missing: number | undefined;
     return {
+      size: said?.size ?? 0,
       take: async (signed) => {
-        isBroken ||= !follows(signed.checkpoint, made.last);
-        if (isBroken) return;
+        if (!follows(signed.checkpoint, made.last)) missing ??= made.tree.size + 1;
+        if (missing !== undefined) return;
         for (const file of made.tree.append(logEntry(signed))) await write(file, false);
         made.last = signed;
         if (said?.size === made.tree.size && said.root !== toHex(made.tree.root()))
           throw damaged(`${files.description} does not match the first ${said.size} checkpoints`);
       },
-      finish: () => {
-        if (said && said.size > made.tree.size)
-          throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} exist`);
-        return made;
-      },
-    };
-  };
-
-  let beside: Promise<LogState | undefined> | undefined;
-  let hasBegun = false;
-
-  const begin = async (): Promise<LogState> => {
-    hasBegun = true;
-    const made = await beside;
-    beside = undefined;
-    if (made) return made;
-    const { take, finish } = await beginning();
-    await readCheckpoints({ store, anchor, verifier, keeps: 'last', each: take });
-    return finish();
-  };
-
-  const beginWith = (): CheckpointFollower | undefined => {
-    if (hasBegun) return undefined;
-    hasBegun = true;
-    let waiting = 0;
-    let isLeft = false;
-    const begun = beginning();
-    let taken: Promise<unknown> = begun;
-    // If it was abandoned, or ended with an error, nothing waits for its end.
-    taken.catch(() => undefined);
-    return {
-      take: (signed) => {
-        isLeft ||= waiting >= mostWaiting;
-        if (isLeft) return;
-        waiting += 1;
-        taken = taken.then(async () => {
-          await (await begun).take(signed);
-          waiting -= 1;
-        });
-        taken.catch(() => {
-          isLeft = true;
-        });
-      },
       end: () => {
-        const all = taken;
-        beside = isLeft ? undefined : all.then(async () => (await begun).finish()).catch(() => undefined);
+        const { size } = made.tree;
+        if (missing !== undefined)
+          throw damaged(`checkpoint ${missing} is not in the database as it was signed, but later ones are`);
+        if (said && said.size > size)
+          throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${size} exist`);
+        damage = undefined;
+        state = made;
       },
     };
+  };
+
+  /** For a log that was not begun with its notary, or whose files could not be written since. */
+  const beginAlone = async (): Promise<LogState> => {
+    const beginning = await begin();
+    await readCheckpoints({ store, verifier, keeps: 'last', each: beginning.take });
+    beginning.end();
+    if (!state) throw new FirebreakError('FB_ERR_INTERNAL', 'the log has not begun');
+    return state;
   };
 
   const followOn = async (of: LogState): Promise<void> => {
@@ -239,7 +196,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
   };
 
   const round = async (): Promise<void> => {
-    const current = state ?? (await begin());
+    const current = state ?? (await beginAlone());
     // Until everything is written, the next round rebuilds the state.
     state = undefined;
     await followOn(current);
@@ -261,7 +218,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
 
   let running: Promise<unknown> = Promise.resolve();
   return {
-    beginWith,
+    begin,
     publish: () => {
       const next = running.then(round);
       running = next.catch(() => undefined);
@@ -278,22 +235,4 @@ async function signedNote(
   const signature = fromBase64(await signer.sign(new TextEncoder().encode(text)));
   if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary’s key produced no signature');
   return { text, signatures: [{ name: key.name, keyId: noteKeyId(key), signature }] };
-}
-
-/**
- * Reads a note of the log without trusting it; undefined if the file is missing or is not a note.
- * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID if another log is there.
- */
-export async function readLogNote(
-  files: Pick<LogFiles, 'read' | 'description'>,
-  origin: string,
-  path: string = logHeadPath,
-): Promise<LogNote | undefined> {
-  const bytes = await files.read(path);
-  const said = bytes && parseLogNote(new TextDecoder().decode(bytes));
-  if (!said || said.origin === origin) return said;
-  throw new FirebreakError(
-    'FB_ERR_CONFIG_INVALID',
-    `${files.description} has the log ${said.origin}, not ${origin}: give each log its own place`,
-  );
 }

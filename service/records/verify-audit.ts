@@ -2,16 +2,16 @@ import type { ChainHead } from '../../core/audit/audit.ts';
 import { isDecision, type VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
+import { checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import { type RecordRemoval, removedNumbers } from '../../core/audit/record-removals.ts';
 import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { type ExpectedLog, isLate } from './log-check.ts';
 import { type ReadCheckpoints, readCheckpoints } from './read-checkpoints.ts';
 import { heldFindings, type KnownCuts, readCuts } from './read-cuts.ts';
-import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 import { type ChainResult, RowsCheck } from './workers/check-rows.ts';
 import type { CheckWorkers } from './workers/check-workers.ts';
 
@@ -31,14 +31,13 @@ export interface RememberedCheckpoint {
 }
 
 /**
- * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints in the database and in the anchor outside it;
- * recorded votes against their signatures, decisions against the votes, and orders of stewards against who was one. Can run while Firebreak is working. Trusts
- * the public keys passed to it, and the anchor, but not the database.
- * @throws FB_ERR_UNAVAILABLE if the database or the anchor cannot be read.
+ * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints; the checkpoints against the log outside the
+ * database and its witnesses; recorded votes against their signatures, decisions against the votes, and orders of stewards against who was one. Can run while
+ * Firebreak is working. Trusts the public keys passed to it, and nothing else.
+ * @throws FB_ERR_UNAVAILABLE if the database or the log cannot be read.
  */
 export async function verifyAudit({
   store,
-  anchor,
   verifier,
   trust,
   signers,
@@ -49,14 +48,13 @@ export async function verifyAudit({
   now = () => new Date(),
 }: {
   readonly store: AuditStore;
-  readonly anchor: Anchor;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;
   /** Keys of cells and desks. */
   readonly trust: Trust;
   readonly signers: VoteSigners;
-  /** The transparency log over the checkpoints. */
-  readonly log?: ExpectedLog;
+  /** The transparency log over the checkpoints. Absent: nothing shows that the database went back, except its age. */
+  readonly log?: ExpectedLog | undefined;
   /** What may be cut, and after how long. Absent: nothing. */
   readonly retention?: RecordRetention;
   /** Threads for large databases. They use the same keys and the same database. */
@@ -65,19 +63,16 @@ export async function verifyAudit({
   readonly now?: () => Date;
 }): Promise<AuditReport> {
   const checkedAt = now();
-  const logCheck = log && (await beginLogCheck(log));
   // Checkpoints first: everything they name must be in the records that are read afterwards.
   const read = await readCheckpoints({
     store: workers ? { checkpoints: workers.checkpointsOf(store) } : store,
-    anchor,
-    verifier,
+    ...{ verifier, log },
     remember: expected.remembered ? [expected.remembered.number] : [],
-    ...(logCheck && { each: logCheck.take }),
   });
   const { chain: checkpoints } = read;
   const age = checkAge({ checkpoints, keyOfToday: verifier.keyIds[0], expected, now: checkedAt });
-  const inLog = logCheck?.finish(expected.asOf ?? checkedAt) ?? [];
-  // A copy includes the records and the anchor; it need not include the log.
+  const inLog = read.inLog(expected.asOf ?? checkedAt);
+  // A copy of the records need not include the log.
   const lateBy = expected.allowStale ?? (expected.asOf && 'a copy');
   const late = lateBy === undefined ? [] : inLog.filter(({ kind }) => isLate(kind));
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
@@ -118,18 +113,12 @@ export async function verifyAudit({
         digest: checkpointDigest(last),
       },
     }),
-    anchor: anchor.description,
+    ...(log && { log: log.files.description }),
     cut,
     removed,
     findings,
     notCovered,
-    notes: [
-      ...read.notes,
-      ...age.notes,
-      ...ofRecords.sort(),
-      ...unjudgedNote(known),
-      ...late.map(({ text }) => `${text}; allowed: ${lateBy}`),
-    ],
+    notes: [...age.notes, ...ofRecords.sort(), ...unjudgedNote(known), ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
   };
 }
 
@@ -146,10 +135,6 @@ function isPending(
 ): boolean {
   if (!removal.isOrdered || removal.chain !== chain) return false;
   return removal.records.some((number) => number > cutTo && !removed.includes(number));
-}
-
-function isLate(kind: Finding['kind']): boolean {
-  return kind === 'log-behind' || kind === 'witness-missing';
 }
 
 function byChain(a: { readonly chain: string }, b: { readonly chain: string }): number {
@@ -229,7 +214,7 @@ function asStated(head: ChainHead, { heads }: CheckpointChain): ChainHead {
   return stated && stated.number === head.number && stated.hash === head.hash ? stated : head;
 }
 
-/** Rolling back database and anchor together leaves no mismatch except the time: the notary signs at least every 15 minutes. */
+/** Rolling back database and log together leaves no mismatch except the time: the notary signs at least every 15 minutes. */
 function checkAge({
   checkpoints,
   keyOfToday,
@@ -270,5 +255,5 @@ function ageProblem(at: string | undefined, asOf: Date, now: Date): string | und
   if (!(time <= now.getTime() + staleAfterMs)) return `the newest checkpoint is dated in the future (${at})`;
   if (time >= asOf.getTime() - staleAfterMs) return undefined;
   const minutes = staleAfterMs / 60_000;
-  return `the newest checkpoint is from ${at}, more than ${minutes} minutes before ${asOf.toISOString()}: the notary is not running, or database and anchor were rolled back`;
+  return `the newest checkpoint is from ${at}, more than ${minutes} minutes before ${asOf.toISOString()}: the notary is not running, or database and log were rolled back`;
 }

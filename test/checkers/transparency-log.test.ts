@@ -1,26 +1,19 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import {
-  type Anchor,
-  checkpointBytes,
-  checkpointText,
-  nextCheckpoint,
-  type SignedCheckpoint,
-} from '../../core/audit/checkpoint.ts';
+import { checkpointBytes, checkpointText, headerOf, nextCheckpoint, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../core/audit/heads-tree.ts';
 import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../core/tlog/signed-note.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
-import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { portOf } from '../../integrations/http-door.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../integrations/tlog/log-folder.ts';
 import { createWitness } from '../../integrations/witness/witness.ts';
 import { runCommand } from '../../service/parts/command.ts';
 import { createNotary } from '../../service/records/notary.ts';
@@ -58,7 +51,6 @@ const checker = await tlogChecker(() => {});
 describe('the transparency log', () => {
   let runs = 0;
   let place: string;
-  let anchor: Anchor;
   let database: Database;
   let store: AuditStore;
   let alarms: Finding[];
@@ -69,7 +61,6 @@ describe('the transparency log', () => {
   beforeEach(async () => {
     runs += 1;
     place = join(folder, String(runs));
-    anchor = createFileAnchor({ file: `${place}.jsonl` });
     database = await openDatabase({ url: `sqlite:${place}.db` });
     store = createAuditStore(database);
     alarms = [];
@@ -83,7 +74,7 @@ describe('the transparency log', () => {
 
   const open = (changes: Partial<TransparencyLogOptions> = {}) =>
     createTransparencyLog({
-      ...{ store, anchor, verifier, noteVerifier, signer, key },
+      ...{ store, verifier, noteVerifier, signer, key },
       files: createLogFolder({ folder: place }),
       witnesses: [],
       onAlarm: (finding) => alarms.push(finding),
@@ -97,7 +88,6 @@ describe('the transparency log', () => {
       store,
       signer: by,
       verifier: createVerifier({ publicKeys: [by.publicKey] }),
-      anchor,
       everyMs: 60_000,
       onAlarm: () => {},
       onError: () => {},
@@ -130,7 +120,6 @@ describe('the transparency log', () => {
   const verify = (changes: { readonly witnesses?: readonly NoteKey[]; readonly from?: string } = {}) =>
     verifyAudit({
       store,
-      anchor,
       verifier,
       trust: makersTrust,
       signers: noSigners,
@@ -175,7 +164,7 @@ describe('the transparency log', () => {
 
   test('contains no checkpoint signed by a witness, whose signatures it believes only under its notes', async () => {
     const witnesses = [await witnessAt(`${place}.witness`)];
-    // Somebody who can also write the database and the anchor has begun the chain with it.
+    // Somebody who can also write the database has begun the chain with it.
     await sign(2, witnessSigner);
     await open({ witnesses }).publish();
     expect(() => head()).toThrow('ENOENT');
@@ -214,36 +203,97 @@ describe('the transparency log', () => {
     },
   );
 
+  describe('is checked by the independent verifier, without Firebreak and its database', () => {
+    const python = async (...args: readonly string[]): Promise<Record<string, unknown>> => {
+      const { stdout } = await runCommand({ command: 'python3', args });
+      return JSON.parse(stdout);
+    };
+    const verifyPy = join(import.meta.dirname, '../../../docs/spec/verify.py');
+    const check = (...more: readonly string[]) =>
+      python(verifyPy, '--log', place, '--log-key', verifierKey(key), '--witness', verifierKey(witnessKey), ...more);
+
+    test('with its witness, over a tile’s end, and against an older copy of its checkpoint', async () => {
+      const witnesses = [await witnessAt(`${place}.witness`)];
+      const many = await manyCheckpoints();
+      const log = open({ store: many, witnesses });
+      many.shown = 5;
+      await log.publish();
+      const older = `${place}.older`;
+      writeFileSync(older, head().join('\n'));
+      many.shown = 260;
+      await log.publish();
+      expect(await check('--older', older)).toMatchObject({ ok: true, log: { size: 260, witnesses: [{ size: 260 }] } });
+      writeFileSync(older, head().join('\n').replace('\n260\n', '\n259\n'));
+      expect(await check('--older', older)).toMatchObject({ ok: false, log: { text: expect.stringContaining('at 259') } });
+      const path = join(place, 'tile/entries/000');
+      writeFileSync(
+        path,
+        readFileSync(path).map((byte, at) => (at === 1_000 ? byte ^ 1 : byte)),
+      );
+      expect(await check()).toMatchObject({ ok: false, log: { text: expect.stringContaining('not what it was at 260') } });
+    });
+
+    test('which finds a forged head, a witness that has not signed, and a bundle’s checkpoint that is not in it', async () => {
+      await sign(2);
+      await open().publish();
+      expect(await check()).toMatchObject({ ok: false, log: { text: 'the witness witness.example.com has signed nothing' } });
+      const rows = await store.checkpoints({ after: 0 });
+      const headers = rows.flatMap(({ signed }) => (signed ? [headerOf(signed.checkpoint)] : []));
+      const inLog = (given: readonly object[]) => {
+        const program =
+          'import sys, json, verify; print(json.dumps(verify.answer_log(*sys.argv[1:3], (), None, json.loads(sys.argv[3]))))';
+        const path = join(verifyPy, '..');
+        return python(
+          '-B',
+          '-c',
+          `import sys; sys.path.insert(0, ${JSON.stringify(path)}); ${program}`,
+          place,
+          verifierKey(key),
+          JSON.stringify(given),
+        );
+      };
+      expect(await inLog(headers)).toMatchObject({ ok: true, size: 2 });
+      expect(await inLog([{ ...headers[1], chains: 9 }])).toMatchObject({
+        ok: false,
+        text: 'checkpoint 2 of the bundle is not in the log',
+      });
+      await open({ signer: newSigner(), files: createLogFolder({ folder: `${place}.forged` }) }).publish();
+      writeFileSync(join(place, 'checkpoint'), readFileSync(join(`${place}.forged`, 'checkpoint')));
+      expect(await inLog([])).toMatchObject({ ok: false, text: expect.stringContaining('is not signed by') });
+    });
+  });
+
   describe('starts with the notary of its desk', () => {
-    /** Starts a desk: how often the anchor had been read by the time it was up. */
+    /** Starts a desk: how often all checkpoints had been read by the time it was up. */
     const startBoth = async (changes: Partial<TransparencyLogOptions> = {}) => {
       let reads = 0;
-      const counted: Anchor = {
-        ...anchor,
-        read: () => {
-          reads += 1;
-          return anchor.read();
+      const counted: AuditStore = {
+        ...store,
+        checkpoints: (asked) => {
+          if (asked.after < 0) reads += 1;
+          return store.checkpoints(asked);
         },
       };
-      const log = open({ anchor: counted, ...changes });
+      const log = open({ store: counted, ...changes });
       const notary = createNotary({
-        ...{ store, signer, verifier, anchor: counted, everyMs: 60_000, beside: log.beginWith },
+        ...{ store: counted, signer, verifier, log, everyMs: 60_000 },
         onAlarm: (finding) => alarms.push(finding),
-        onError: (error) => errors.push(error),
+        onError: () => {},
         now: () => new Date(time),
       });
       closing.push(notary.stop);
-      await notary.sign();
-      return { log, reads: () => reads };
+      return { log, notary, reads: () => reads };
     };
 
     test('so that checkpoints are read once, whether the log is new or goes on', async () => {
       await sign(3);
       const first = await startBoth();
+      await first.notary.sign();
       await first.log.publish();
       expect(first.reads()).toBe(1);
       await sign(2);
       const second = await startBoth();
+      await second.notary.sign();
       await second.log.publish();
       expect(second.reads()).toBe(1);
       expect(head()[1]).toBe('5');
@@ -251,19 +301,24 @@ describe('the transparency log', () => {
       expect([...alarms, ...errors]).toEqual([]);
     });
 
-    test('and never blocks it, even if its files hang or fail', async () => {
+    test('which begins as soon as the log can be read, and does not wait for it after that', async () => {
       await sign(3);
       const folderOf = createLogFolder({ folder: place });
-      let asked = 0;
-      await startBoth({ files: { ...folderOf, read: () => new Promise(() => {}) } });
-      const read = (path: string) => {
-        asked += 1;
-        return asked === 1 ? Promise.reject(new Error('no disk')) : folderOf.read(path);
-      };
-      const { log, reads } = await startBoth({ files: { ...folderOf, read } });
+      let isThere = false;
+      const read: typeof folderOf.read = (path) => (isThere ? folderOf.read(path) : Promise.reject(new Error('no disk')));
+      const { log, notary } = await startBoth({ files: { ...folderOf, read } });
+      records += 1;
+      await store.append(run(`incident/c/shop/Deployment/secret-${records}@1`, 1, 1));
+      await expect(notary.sign()).rejects.toThrow('no disk');
+      isThere = true;
+      expect((await notary.sign())?.checkpoint.number).toBe(4);
+      isThere = false;
+      await store.append(run(`incident/c/shop/Deployment/secret-${records}@1`, 2, 2));
+      expect((await notary.sign())?.checkpoint.number).toBe(5);
+      await expect(log.publish()).rejects.toThrow('no disk');
+      isThere = true;
       await log.publish();
-      expect(reads()).toBe(2);
-      expect(await verify()).toMatchObject({ ok: true });
+      expect(head()[1]).toBe('5');
       expect([...alarms, ...errors]).toEqual([]);
     });
 
@@ -271,21 +326,19 @@ describe('the transparency log', () => {
       await sign(2);
       await open().publish();
       writeFileSync(join(place, 'checkpoint'), head().join('\n').replace('\n2\n', '\n7\n'));
-      const { log } = await startBoth();
+      const { log, notary } = await startBoth();
+      await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
       await expect(log.publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
       expect(alarms).toMatchObject([{ kind: 'log-forked' }]);
     });
   });
 
-  test('is left as it is, as proof, if database and anchor go back behind it or say something else', async () => {
+  test('is left as it is, as proof, if the database goes back behind it or say something else', async () => {
     await sign(2);
-    cpSync(`${place}.jsonl`, `${place}.old.jsonl`);
     await sign(2);
     await open().publish();
     const proof = head();
     await database.all('DELETE FROM audit_checkpoints WHERE number > 2', []);
-    cpSync(`${place}.old.jsonl`, `${place}.jsonl`);
-    anchor = createFileAnchor({ file: `${place}.jsonl` });
     await expect(open().publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
     expect(await kinds()).toContain('log-forked');
     // The notary’s own key does not help: what it signs now is a different past.
@@ -357,7 +410,6 @@ describe('the transparency log', () => {
     database = await openDatabase({ url: `sqlite:${other}.db` });
     closing.push(() => database.close());
     store = createAuditStore(database);
-    anchor = createFileAnchor({ file: `${other}.jsonl` });
     for (const [checkpoints, why] of [
       [1, 'it has already seen 2 of them'],
       [1, 'it has already seen 2 others'],

@@ -40,7 +40,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const store = createAuditStore(database);
     // Whatever the sort order of the database’s locale is.
     for (const name of ['Z', 'a', 'ä']) await store.append(run(`incident/lab/shop/Deployment/${name}@1`, 1, 700));
-    await signNow({ store, signer, anchorFile: join(home, 'anchor/checkpoints.jsonl') });
+    await signNow({ store, signer });
     await database.close();
     const configFile = join(home, 'firebreak.yaml');
     const made = { config: loadConfig({ path: configFile, env: {} }), configFile, env: {}, signer, evidence: 'none' } as const;

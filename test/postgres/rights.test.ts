@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
@@ -31,7 +30,6 @@ const retention: RecordRetention = { days: { unanswered: 90, journals: 90 }, ear
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-rights-'));
-  const anchor = createFileAnchor({ file: join(folder, 'anchor.jsonl') });
   const notaryKey = signerFrom({ pem: newPrivateKey(), name: 'notary' });
   const verifier = createVerifier({ publicKeys: [notaryKey.publicKey] });
   const begin = Date.parse('2026-01-01T00:00:00.000Z');
@@ -76,13 +74,13 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   });
 
   const parts = (database: Database): RetentionParts => ({
-    ...{ store: createAuditStore(database), anchor, verifier, trust: makersTrust, signers: noSigners, retention, now: () => now },
+    ...{ store: createAuditStore(database), verifier, trust: makersTrust, signers: noSigners, retention, now: () => now },
   });
   const sign = async (database: Database): Promise<void> => {
     const fail = (problem: unknown): never => {
       throw problem;
     };
-    const options = { store: createAuditStore(database), signer: notaryKey, verifier, anchor, everyMs: 60_000, now: () => now };
+    const options = { store: createAuditStore(database), signer: notaryKey, verifier, everyMs: 60_000, now: () => now };
     await createNotary({ ...options, onAlarm: fail, onError: fail }).stop();
   };
 

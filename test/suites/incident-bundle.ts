@@ -219,7 +219,6 @@ export async function writeSample(store: AuditStore): Promise<void> {
       onAlarm: fail,
       onError: fail,
     },
-    anchor: { description: 'nothing', append: async () => undefined, read: async function* () {} },
     now: () => new Date(minute(now)),
   });
   const until = async (minutes: number, from: number, to: number): Promise<void> => {

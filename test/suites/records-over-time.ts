@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import type { Database } from '../../integrations/database/queries.ts';
@@ -52,7 +51,6 @@ export async function recordsOfLongAgo({
 }): Promise<OldRecords> {
   const file = configurationFor({ folder, url, retention });
   const env = { AUDIT_URL: commandsUrl };
-  mkdirSync(join(folder, 'anchor'), { recursive: true });
   const opened = async (): Promise<OldRecords> => {
     const config = loadConfig({ path: file, env });
     const { signer, publicKeys } = await openNotaryKeys(config.audit);
@@ -61,9 +59,8 @@ export async function recordsOfLongAgo({
     return {
       ...{ folder, database, store },
       sign: (now = () => new Date()) => {
-        const anchor = createFileAnchor({ file: config.audit.anchorFile });
         const verifier = createVerifier({ publicKeys });
-        return createNotary({ store, signer, verifier, anchor, everyMs: 60_000, now, onAlarm: fail, onError: fail }).stop();
+        return createNotary({ store, signer, verifier, everyMs: 60_000, now, onAlarm: fail, onError: fail }).stop();
       },
       look: async () => {
         const said: string[] = [];

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type AuditRecord,
   genesisHash,
@@ -14,7 +14,6 @@ import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
-import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
 import type { AuditKeys } from '../../service/records/audit-trust.ts';
 import { createNotary } from '../../service/records/notary.ts';
@@ -84,16 +83,7 @@ export function makerOf(chain: string): Maker {
 }
 
 /** Makes one checkpoint of a store as it is now, as the notary of a desk signs it. */
-export async function signNow({
-  store,
-  signer,
-  anchorFile,
-}: {
-  readonly store: AuditStore;
-  readonly signer: FileSigner;
-  readonly anchorFile: string;
-}): Promise<void> {
-  mkdirSync(dirname(anchorFile), { recursive: true });
+export async function signNow({ store, signer }: { readonly store: AuditStore; readonly signer: FileSigner }): Promise<void> {
   const fail = (problem: unknown): void => {
     throw problem;
   };
@@ -101,7 +91,6 @@ export async function signNow({
     store,
     signer,
     verifier: createVerifier({ publicKeys: [signer.publicKey] }),
-    anchor: createFileAnchor({ file: anchorFile }),
     everyMs: 60_000,
     onAlarm: fail,
     onError: fail,

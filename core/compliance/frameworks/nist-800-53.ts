@@ -60,7 +60,7 @@ export const nist80053: Framework = {
       id: 'AU-9(3)',
       asks: 'Audit information is protected by cryptography',
       measures: [],
-      shown: 'Ed25519 signatures, chains, and signed checkpoints in an anchor outside the database.',
+      shown: 'Ed25519 signatures, chains, and signed checkpoints in a transparency log outside the database.',
       notShown: 'How the keys are kept.',
     },
     {

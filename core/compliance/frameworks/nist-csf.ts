@@ -74,7 +74,7 @@ export const nistCsf: Framework = {
       id: 'RS.AN-06',
       asks: 'Actions during an investigation are recorded, with integrity',
       measures: ['evidence-read', 'votes-accepted'],
-      shown: 'Records are signed, chained and anchored; `firebreak audit verify` proves it.',
+      shown: 'Records are signed, chained and in a transparency log; `firebreak audit verify` proves it.',
       notShown: 'Actions outside Firebreak.',
     },
     {

@@ -33,8 +33,8 @@ export const pciDss: Framework = {
       id: '10.3.3',
       asks: 'Logs are backed up promptly where they are hard to change',
       measures: [],
-      shown: 'Checkpoints go into an anchor; streams send records on, where they are configured.',
-      notShown: 'That your anchor or SIEM is separate.',
+      shown: 'Checkpoints go into a transparency log; streams send records on, where they are configured.',
+      notShown: 'That your log or SIEM is separate.',
     },
     {
       id: '10.3.4',

@@ -1,15 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { isKeyName, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
-import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { portOf } from '../../../integrations/http-door.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../../integrations/tlog/log-folder.ts';
 import { configToUse } from '../../config/left-out.ts';
 import type { Config } from '../../config/load.ts';
 import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
 import { reasonOf } from '../../process/reason.ts';
-import { readLogNote } from '../../records/transparency-log.ts';
-import { type ExpectedLog, logKeys, readWitnessed } from '../../records/verify-log.ts';
+import { type ExpectedLog, logKeys, readLogNote, readWitnessed } from '../../records/log-check.ts';
 import { serveWitness } from '../../witness/witness-server.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';

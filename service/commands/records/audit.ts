@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
@@ -21,7 +20,6 @@ import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly publicKey?: readonly string[];
-  readonly anchor?: string;
   readonly log?: string;
   readonly witness?: readonly string[];
   readonly asOf?: Date;
@@ -35,13 +33,12 @@ export function registerAuditCommand(program: Command): void {
   const verify = audit
     .command('verify')
     .description(
-      'check every record against its author’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 if anything is wrong',
+      'check every record against its author’s signature, the signed checkpoints, the transparency log and its witnesses, and every decision against its signed votes; exit code 1 if anything is wrong',
     )
     .option(
       '--public-key <files...>',
       'public keys (PEM) of the notary, the current one first (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
     )
-    .option('--anchor <file>', 'a trusted copy of the anchor (default: audit.anchorFile)')
     .option('--log <folder>', 'a trusted copy of the transparency log (default: audit.log.folder)')
     .option(
       '--witness <keys...>',
@@ -61,7 +58,7 @@ export function registerAuditCommand(program: Command): void {
     .option('--allow-stale <reason>', 'accept a newest checkpoint that is too old; the reason goes into the report');
   withExamples(withConfig(verify), [
     'firebreak audit verify',
-    'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',
+    'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --log /mnt/safe/log --json',
     'firebreak audit verify --at-least 4711:5f0c…',
     'firebreak audit verify --as-of 2026-03-01T10:00:00Z',
   ]).action(async (options: VerifyOptions) => {
@@ -119,7 +116,6 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   const files = options.publicKey ?? notaryKeyFiles(config.audit);
   const notaryKeys = await Promise.all(files.map(readKeyText));
   const verifier = createVerifier({ publicKeys: notaryKeys });
-  const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
   const { trust, signers, keys } = await openAuditTrust(config, options.retiredKey ?? []);
   const { asOf, allowStale, atLeast } = options;
   const log = await expectedLog(config, options);
@@ -129,7 +125,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   try {
     if (await isLarge(store)) workers = startCheckWorkers({ url, keys });
     return await verifyAudit({
-      ...{ store, anchor, workers, verifier },
+      ...{ store, workers, verifier },
       trust,
       signers,
       log,

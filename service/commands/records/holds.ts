@@ -5,7 +5,6 @@ import { holdsIn, type RecordHold } from '../../../core/audit/record-holds.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { type HoldScope, holdScopeText, type RecordOrder, recordOrderDone, removalId } from '../../../core/orders/record-hold.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
@@ -23,6 +22,7 @@ import { print, printable, printJson, printTable } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
 import { existingAuditUrl } from './audit.ts';
+import { expectedLog } from './audit-log.ts';
 import { withRecords as withProven } from './compliance.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
@@ -213,13 +213,13 @@ function give(
 /** Runs `work` with the current records. */
 async function withRecords<Result>(options: ReadOptions, work: (parts: RetentionParts) => Promise<Result>): Promise<Result> {
   const config = configToUse(options.config);
-  const { retention, anchorFile } = config.audit;
+  const { retention } = config.audit;
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
   const verifier = await openVerifier({ files: notaryKeyFiles(config.audit) });
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
-    const anchor = createFileAnchor({ file: anchorFile });
-    return await work({ store: createAuditStore(database), anchor, verifier, trust, signers, retention });
+    const log = await expectedLog(config, {});
+    return await work({ store: createAuditStore(database), log, verifier, trust, signers, retention });
   } finally {
     await database.close();
   }

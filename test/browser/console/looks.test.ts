@@ -76,6 +76,7 @@ inBrowser('the console, to look at', () => {
       `/incidents/${sample.cart.key}`,
       '/questions',
       '/overview',
+      '/response?namespace=pay&rule=Drop',
       '/playbooks/firebreak/ask-about-exfiltration',
     ]) {
       const page = await opened(path, { viewport: { width, height } });

@@ -38,7 +38,7 @@ export function backupInBucketTests(server: S3Server): void {
       const database = await openDatabase({ url: `sqlite:${join(home, 'audit.db')}` });
       const store = createAuditStore(database);
       await store.append(run('incident/lab/shop/Deployment/cart@1', 1, 30));
-      await signNow({ store, signer, anchorFile: join(home, 'anchor/checkpoints.jsonl') });
+      await signNow({ store, signer });
       await database.close();
       const configOf = (at: string) => ({
         config: loadConfig({ path: join(at, 'firebreak.yaml'), env }),
@@ -60,9 +60,16 @@ export function backupInBucketTests(server: S3Server): void {
       await restored.close();
 
       const objects = openBucket({ ...server, prefix: `backups/${from.slice('s3:'.length)}/` });
-      const body = new TextEncoder().encode('another anchor');
-      await objects.put({ key: 'anchor/000001.gz', body, bytes: body.byteLength, mediaType: 'application/gzip' });
-      await expect(checkBackup(backup.place, verifier)).rejects.toMatchObject({ detail: 'anchor/000001.gz was changed' });
+      const body = new TextEncoder().encode('other rows');
+      await objects.put({
+        key: 'database/audit_checkpoints/000001.gz',
+        body,
+        bytes: body.byteLength,
+        mediaType: 'application/gzip',
+      });
+      await expect(checkBackup(backup.place, verifier)).rejects.toMatchObject({
+        detail: 'database/audit_checkpoints/000001.gz was changed',
+      });
     });
   });
 }

@@ -12,11 +12,11 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { createLogBucket } from '../../../integrations/anchor/log-bucket.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
 import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
+import { createLogBucket } from '../../../integrations/tlog/log-bucket.ts';
 import { type S3Server, startS3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';

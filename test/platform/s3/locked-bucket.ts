@@ -12,7 +12,6 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
-import { createLogBucket } from '../../../integrations/anchor/log-bucket.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
@@ -20,6 +19,7 @@ import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
+import { createLogBucket } from '../../../integrations/tlog/log-bucket.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence, openKeyRegister } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys/key-files.ts';

@@ -56,7 +56,7 @@ beforeAll(async () => {
   const database = await openDatabase({ url: `sqlite:${join(home, 'audit.db')}` });
   const store = createAuditStore(database);
   await store.append(run(chain, 1, 40));
-  await signNow({ store, signer: notary, anchorFile: join(home, 'anchor/checkpoints.jsonl') });
+  await signNow({ store, signer: notary });
   await database.close();
   const shelf = createFolderShelf({ dir: join(home, 'evidence') });
   const evidence = createFolderStore({ dir: join(home, 'evidence') });
@@ -232,9 +232,7 @@ describe('a backup', () => {
         await store.append(run(chain, number, number));
         // SQLite answers synchronously: without a pause nothing else in this process would ever run.
         await setImmediate();
-        // Two may be in flight between the anchor and the database.
-        if (number === 45 || number === 50)
-          await signNow({ store, signer: notary, anchorFile: join(busy, 'anchor/checkpoints.jsonl') });
+        if (number === 45 || number === 50) await signNow({ store, signer: notary });
       }
     })();
     const from = await backup({ of: busy });
@@ -252,7 +250,11 @@ describe('a backup', () => {
       (at: string) => appendFileSync(join(at, 'database/audit_records/000001.gz'), '!'),
       'database/audit_records/000001.gz was changed',
     ],
-    ['a part is missing', (at: string) => rmSync(join(at, 'anchor/000001.gz')), 'anchor/000001.gz is missing'],
+    [
+      'a part is missing',
+      (at: string) => rmSync(join(at, 'database/audit_heads/000001.gz')),
+      'database/audit_heads/000001.gz is missing',
+    ],
     [
       'two parts were swapped',
       (at: string) => cpSync(join(at, 'database/audit_heads/000001.gz'), join(at, 'database/audit_checkpoints/000001.gz')),
@@ -297,10 +299,13 @@ describe('a backup', () => {
     appendFileSync(join(to, 'keys/codec.key'), 'another key');
     cpSync(join(home, 'firebreak.yaml'), join(to, 'firebreak.yaml'));
     appendFileSync(join(to, 'firebreak.yaml'), '# mine\n');
+    mkdirSync(join(to, 'transparency-log/tile'), { recursive: true });
+    writeFileSync(join(to, 'transparency-log/checkpoint'), 'goes further');
     const before = filesIn(to);
     const refused = await restore(from, to, '--keys', backupKey);
     expect(refused).toMatchObject({ status: 1, said: expect.stringContaining('the database holds records') });
     expect(refused.said).toContain('keys/codec.key exists, and is a different one');
+    expect(refused.said).toMatch(/the transparency log .* exists/);
     for (const [path, content] of before)
       if (!/-(wal|shm)$/.test(path)) expect([path, filesIn(to).get(path)]).toEqual([path, content]);
     expect(await restore(from, to, '--keys', backupKey, '--force')).toMatchObject({ status: 2 });
@@ -310,12 +315,15 @@ describe('a backup', () => {
     expect(readFileSync(join(to, 'firebreak.yaml'), 'utf8')).toContain('# mine');
     const kept = readdirSync(join(to, 'keys')).find((name) => name.startsWith('codec.key.before-')) ?? '';
     expect(readFileSync(join(to, 'keys', kept), 'utf8')).toBe('another key');
+    const [old = '', ...others] = readdirSync(join(to, 'transparency-log'));
+    expect(others).toEqual([]);
+    expect(readFileSync(join(to, 'transparency-log', old, 'checkpoint'), 'utf8')).toBe('goes further');
   });
 
   test('of another cluster is refused', async () => {
     const to = newFolder();
     mkdirSync(to);
-    cpSync(home, to, { recursive: true, filter: (path) => !/evidence|releases|anchor|audit/.test(path) });
+    cpSync(home, to, { recursive: true, filter: (path) => !/evidence|releases|audit/.test(path) });
     replaceIn(join(to, 'firebreak.yaml'), /cluster: lab/g, 'cluster: pro');
     await expect(restored(await backup(), to)).rejects.toMatchObject({
       detail: expect.stringContaining('the backup is from cluster lab'),
@@ -338,8 +346,12 @@ describe('killed midway', () => {
     const at = newFolder();
     cpSync(home, at, { recursive: true });
     // Nobody ever writes to it, so a reader waits.
-    rmSync(join(at, 'anchor/checkpoints.jsonl'));
-    execFileSync('mkfifo', [join(at, 'anchor/checkpoints.jsonl')]);
+    const release = join(
+      at,
+      String(readdirSync(at, { recursive: true }).find((name) => /releases\/.*\.json$/.test(String(name)))),
+    );
+    rmSync(release);
+    execFileSync('mkfifo', [release]);
     const to = newFolder();
     const child = begin('backup', '--to', to, ...configOf(at));
     const from = await eventually('the first parts', () => {

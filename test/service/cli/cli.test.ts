@@ -460,7 +460,7 @@ describe('audit verify', () => {
     const store = createAuditStore(opened);
     const unsigned = await firebreak(['audit', 'verify']);
     expect([unsigned.status, unsigned.stdout]).toEqual([1, expect.stringContaining('checkpoint-stale: there is no checkpoint')]);
-    await signNow({ store, signer: notary, anchorFile: join(state, 'anchor', 'checkpoints.jsonl') });
+    await signNow({ store, signer: notary });
     await store.append([await signRecord(record, cell)]);
     await opened.close();
     const intact = await firebreak(['audit', 'verify']);

@@ -9,9 +9,9 @@ import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { logHeadText, type NoteKey, noteText, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
-import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../../integrations/tlog/log-folder.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import type { Role } from '../../../service/config/secrets.ts';
@@ -331,7 +331,7 @@ describe('about the stores it says', () => {
       publicKey: rawKeyOf(signerFrom({ pem: newPrivateKey(), name: 'w' }).publicKey) ?? new Uint8Array(),
     };
     const config = configured(
-      `audit: { log: { witnesses: [{ url: 'http://127.0.0.1:9', key: '${verifierKey(key)}' }], copies: { git: { url: /nowhere.git } } } }`,
+      `audit: { log: { witnesses: [{ url: 'http://127.0.0.1:9', key: '${verifierKey(key)}' }], copies: { rekor: { url: 'http://127.0.0.1:9' } } } }`,
     );
     await ensureKeys({ config, roles: all });
     const text = logHeadText({ origin: 'firebreak/lab', size: 7, root: '0'.repeat(64) });
@@ -346,7 +346,7 @@ describe('about the stores it says', () => {
     expect(await found({ chosen: storeChecks, config, name: 'transparency log' })).toMatchObject([
       { state: 'ok', text: '7 checkpoints are in it' },
       { state: 'warning', text: expect.stringContaining('has signed nothing') },
-      { state: 'warning', text: 'nothing is in git yet' },
+      { state: 'warning', text: 'nothing is in rekor yet' },
     ]);
   });
 

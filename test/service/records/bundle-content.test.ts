@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { checkpointBytes, checkpointDigest, checkpointText, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { keyIdOf, type SignatureVerifier } from '../../../core/messages/signing.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
@@ -42,8 +41,7 @@ async function signWith(signer: FileSigner, name: string, from: number, to: numb
   const fail = (problem: unknown): void => {
     throw problem;
   };
-  const anchor = createFileAnchor({ file: join(folder, 'anchor.jsonl') });
-  const notary = createNotary({ store, signer, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
+  const notary = createNotary({ store, signer, verifier, everyMs: 60_000, onAlarm: fail, onError: fail });
   await notary.stop();
 }
 
@@ -128,7 +126,6 @@ describe('the checkpoints of a bundle', () => {
 
   test('are refused if it looks as if that key had never been replaced', async () => {
     for (const table of ['audit_records', 'audit_heads', 'audit_checkpoints']) await database.all(`DELETE FROM ${table}`);
-    rmSync(join(folder, 'anchor.jsonl'));
     await signWith(replaced, chain, 1, 3);
     for (const name of others.slice(0, 3)) await signWith(ofToday, name, 1, 3);
     expect((await content()).checkpoints).toHaveLength(2);

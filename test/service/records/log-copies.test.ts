@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,11 +9,11 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { ObjectBucket } from '../../../core/evidence/object-bucket.ts';
 import { type LogFiles, LogTree, logHeadPath } from '../../../core/tlog/log-tree.ts';
 import { fromBase64, logHeadText, type NoteKey, noteKeyId, noteText, rawKeyOf, toHex } from '../../../core/tlog/signed-note.ts';
-import { createLogBucket } from '../../../integrations/anchor/log-bucket.ts';
-import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
+import { createLogBucket } from '../../../integrations/tlog/log-bucket.ts';
+import { createLogFolder } from '../../../integrations/tlog/log-folder.ts';
 import { createLogCopies, type LogCopy, readCopyState } from '../../../service/records/log-copies.ts';
-import { bucketCopy, gitCopy, rekorCopy } from '../../../service/records/open-log-copies.ts';
+import { bucketCopy, rekorCopy } from '../../../service/records/open-log-copies.ts';
 import { startRekorFake } from '../../fakes/rekor/server.ts';
 import { stopAfterEach, stopAfterTest } from '../../fakes/strict-calls.ts';
 
@@ -27,7 +26,6 @@ const signer = signerFrom({
   name: 'a key',
 });
 const key: NoteKey = { name: 'logs.example.com/a', type: 'note', publicKey: rawKeyOf(signer.publicKey) ?? new Uint8Array() };
-const git = (...args: readonly string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' });
 
 /** A log with the files of every size it has had, as a desk leaves them. */
 function growingLog(files: LogFiles, prefix = 'entry') {
@@ -74,97 +72,6 @@ describe('copies of the transparency log', () => {
     };
   };
   const said = async (): Promise<string> => new TextDecoder().decode(await files.read(logHeadPath));
-
-  describe('in a git repository', () => {
-    const repository = (): string => {
-      const url = join(place, 'remote.git');
-      if (!existsSync(url)) git('init', '--quiet', '--bare', url);
-      return url;
-    };
-    const copy = (url = repository(), name = 'clone'): LogCopy =>
-      gitCopy({ url, branch: 'checkpoints', everyMinutes: 60 }, { folder: join(place, name), env: process.env });
-    const committed = (): string => git('-C', repository(), 'show', 'checkpoints:checkpoint');
-    const commits = (): number => git('-C', repository(), 'rev-list', 'checkpoints').trim().split('\n').length;
-
-    test('are one commit on top of the other, no more often than configured, and leave other files alone', async () => {
-      const update = updater(copy());
-      await update();
-      await grow(3);
-      await update();
-      expect(errors).toEqual([]);
-      expect(committed()).toBe(await said());
-      const clone = join(place, 'people');
-      git('clone', '--quiet', '--branch', 'checkpoints', repository(), clone);
-      writeFileSync(join(clone, 'README'), 'ours\n');
-      git('-C', clone, 'add', 'README');
-      git('-C', clone, '-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '-m', 'say what this is');
-      git('-C', clone, 'push', '--quiet');
-      await grow(2);
-      await update();
-      expect(commits()).toBe(2);
-      time += 3_600_000;
-      await update();
-      expect([committed(), commits()]).toEqual([await said(), 3]);
-      expect(git('-C', repository(), 'show', 'checkpoints:README')).toBe('ours\n');
-      expect(await readCopyState(files, 'git')).toEqual({ size: 5, at: new Date(time).toISOString() });
-      // As after a start with a folder that is gone: it is already there.
-      await updater(copy(undefined, 'another'))();
-      expect([commits(), errors, alarms]).toEqual([3, [], []]);
-    });
-
-    test('are left alone, with an alarm, if the branch has a longer log or another one', async () => {
-      await grow(5);
-      await updater(copy())();
-      const before = committed();
-      const other = createLogFolder({ folder: join(place, 'other') });
-      const growOther = growingLog(other, 'lie');
-      await growOther(4);
-      await updater(copy(), other)();
-      // It is further along, which is allowed so far: another desk may simply be ahead.
-      expect(alarms).toEqual([]);
-      for (const more of [1, 1]) {
-        await growOther(more);
-        await updater(copy(), other)();
-      }
-      expect(alarms.map(({ kind }) => kind)).toEqual(['log-forked', 'log-forked']);
-      expect(committed()).toBe(before);
-    });
-
-    test('may be those of another desk that is ahead with the same log, with an alarm if ours never catches up', async () => {
-      await grow(5);
-      await updater(copy())();
-      const other = createLogFolder({ folder: join(place, 'other') });
-      const growOther = growingLog(other);
-      const update = updater(copy(), other);
-      await growOther(3);
-      await update();
-      await growOther(4);
-      await update();
-      expect([alarms, errors, committed()]).toEqual([[], [], new TextDecoder().decode(await other.read(logHeadPath))]);
-      await rm(join(place, 'other'), { recursive: true });
-      await growingLog(other)(2);
-      const late = updater(copy(), other);
-      await late();
-      time += 21 * 60_000;
-      await late();
-      expect(alarms).toMatchObject([
-        { kind: 'log-forked', text: expect.stringContaining('has 7 checkpoints, but ours has only 2') },
-      ]);
-    });
-
-    test('are retried if the repository is not there, without revealing what its address contains', async () => {
-      await grow(1);
-      const update = updater(copy(join(place, 'none.git')));
-      await update();
-      await updater(copy('http://user:hunter2@127.0.0.1:9/none.git'))();
-      expect(errors).toMatchObject([{ code: 'FB_ERR_UNAVAILABLE' }, { code: 'FB_ERR_UNAVAILABLE' }]);
-      expect(String(errors)).not.toContain('hunter2');
-      git('init', '--quiet', '--bare', join(place, 'none.git'));
-      await update();
-      expect(errors).toHaveLength(2);
-      expect(git('-C', join(place, 'none.git'), 'show', 'checkpoints:checkpoint')).toBe(await said());
-    });
-  });
 
   describe('in a log like Rekor', () => {
     test('are the note’s text with the notary’s signature, once each, even if the answer is lost', async () => {
@@ -241,6 +148,66 @@ describe('copies of the transparency log', () => {
       await growingLog(other, 'lie')(400);
       await updater(bucketCopy(createLogBucket({ bucket, name: 'log' })), other)();
       expect(alarms).toMatchObject([{ kind: 'log-forked' }]);
+      expect(new TextDecoder().decode(objects.get('checkpoint'))).toBe(await said());
+    });
+
+    test('are left alone, with an alarm, once a longer log turns out to be another one', async () => {
+      const { objects, bucket } = memoryBucket();
+      const to = bucketCopy(createLogBucket({ bucket, name: 'log' }));
+      await grow(5);
+      await updater(to)();
+      const other = createLogFolder({ folder: join(place, 'other') });
+      const growOther = growingLog(other, 'lie');
+      await growOther(4);
+      await updater(to, other)();
+      // The bucket is further along, which is allowed so far: another desk may simply be ahead.
+      expect(alarms).toEqual([]);
+      await growOther(1);
+      await updater(to, other)();
+      expect(alarms).toMatchObject([{ kind: 'log-forked' }]);
+      expect(new TextDecoder().decode(objects.get('checkpoint'))).toBe(await said());
+    });
+
+    test('may be those of another desk that is ahead with the same log, with an alarm if ours never catches up', async () => {
+      const { objects, bucket } = memoryBucket();
+      const to = bucketCopy(createLogBucket({ bucket, name: 'log' }));
+      await grow(5);
+      await updater(to)();
+      const other = createLogFolder({ folder: join(place, 'other') });
+      const growOther = growingLog(other);
+      const update = updater(to, other);
+      await growOther(3);
+      await update();
+      await growOther(4);
+      await update();
+      const there = new TextDecoder().decode(objects.get('checkpoint'));
+      expect([alarms, errors, there]).toEqual([[], [], new TextDecoder().decode(await other.read(logHeadPath))]);
+      await rm(join(place, 'other'), { recursive: true });
+      await growingLog(other)(2);
+      const late = updater(to, other);
+      await late();
+      time += 21 * 60_000;
+      await late();
+      expect(alarms).toMatchObject([
+        { kind: 'log-forked', text: expect.stringContaining('has 7 checkpoints, but ours has only 2') },
+      ]);
+    });
+
+    test('are retried if the bucket is not there', async () => {
+      const { objects, bucket } = memoryBucket();
+      let isThere = false;
+      const gone = () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'gone'));
+      const flaky: typeof bucket = {
+        put: (object) => (isThere ? bucket.put(object) : gone()),
+        get: (name) => (isThere ? bucket.get(name) : gone()),
+      };
+      const update = updater(bucketCopy(createLogBucket({ bucket: flaky, name: 'log' })));
+      await grow(1);
+      await update();
+      expect([errors, objects.size]).toMatchObject([[{ code: 'FB_ERR_UNAVAILABLE' }], 0]);
+      isThere = true;
+      await update();
+      expect(errors).toHaveLength(1);
       expect(new TextDecoder().decode(objects.get('checkpoint'))).toBe(await said());
     });
   });

@@ -1,25 +1,27 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import {
-  type Anchor,
   checkpointBytes,
-  checkpointOfLine,
   checkpointText,
   nextCheckpoint,
+  parseCheckpoint,
   type SignedCheckpoint,
 } from '../../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+import type { LogFiles } from '../../../core/tlog/log-tree.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createVerifier, type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../../integrations/tlog/log-folder.ts';
+import { logKeys, readLogNote } from '../../../service/records/log-check.ts';
 import { createNotary, type Notary, type NotaryOptions } from '../../../service/records/notary.ts';
+import { createTransparencyLog, type TransparencyLog } from '../../../service/records/transparency-log.ts';
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
@@ -32,8 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the notary', () => {
   let files = 0;
-  let anchorFile: string;
-  let anchor: Anchor;
+  let place: string;
   let database: Database;
   let audit: AuditStore;
   let alarms: Finding[];
@@ -42,8 +43,7 @@ describe('the notary', () => {
 
   beforeEach(async () => {
     files += 1;
-    anchorFile = join(folder, `${files}.jsonl`);
-    anchor = createFileAnchor({ file: anchorFile });
+    place = join(folder, `${files}.log`);
     database = await openDatabase({ url: `sqlite:${join(folder, `${files}.db`)}` });
     audit = createAuditStore(database);
     alarms = [];
@@ -58,22 +58,46 @@ describe('the notary', () => {
     const signer = await openSigner({ file: join(folder, 'notary.key'), create: true });
     return { signer, verifier: createVerifier({ publicKeys: [signer.publicKey] }) };
   };
-  const start = async (changes: Partial<NotaryOptions> = {}): Promise<Notary> => {
-    const options = { store: audit, anchor, everyMs: 60_000, onAlarm: (alarm: Finding) => alarms.push(alarm), onError: () => {} };
-    const notary = createNotary({ ...options, ...(await trust()), ...changes });
+  /** A log in a folder, over the same store. */
+  const logIn = async (
+    where = place,
+    { store = audit, signer, name = 'lab', files: given = createLogFolder({ folder: where }) }: LogParts = {},
+  ): Promise<TransparencyLog> => {
+    const own = signer ?? (await trust()).signer;
+    const { keys, verifier: noteVerifier } = logKeys({ name, witnesses: [], publicKeys: [own.publicKey] });
+    return createTransparencyLog({
+      ...{ store, signer: own, noteVerifier, key: keys[0], witnesses: [], files: given },
+      verifier: (await trust()).verifier,
+      onAlarm: (alarm) => alarms.push(alarm),
+      onError: () => {},
+      now: () => new Date(time),
+    });
+  };
+  /** A desk's notary with its log, which grows with each checkpoint. */
+  const start = async ({
+    log,
+    ...changes
+  }: Partial<Omit<NotaryOptions, 'log'>> & { readonly log?: TransparencyLog | 'none' } = {}): Promise<Notary> => {
+    const options = { store: audit, everyMs: 60_000, onAlarm: (alarm: Finding) => alarms.push(alarm), onError: () => {} };
+    const of = log === 'none' ? undefined : (log ?? (await logIn()));
+    const notary = createNotary({ ...options, ...(await trust()), ...(of && { log: of }), ...changes });
     notaries.push(notary);
-    return notary;
+    const sign = async () => {
+      const signed = await notary.sign();
+      await of?.publish();
+      return signed;
+    };
+    return { ...notary, sign };
   };
-  const numbersIn = async (where: Anchor): Promise<readonly unknown[]> => {
-    const numbers: unknown[] = [];
-    for await (const lines of where.read())
-      numbers.push(...lines.map((line) => checkpointOfLine(line)?.checkpoint.number ?? line));
-    return numbers;
-  };
+  const sizeOf = async (where = place): Promise<number | undefined> =>
+    (await readLogNote(createLogFolder({ folder: where }), 'lab'))?.size;
   const verify = async () =>
     verifyAudit({
       store: audit,
-      anchor,
+      log: {
+        files: createLogFolder({ folder: place }),
+        ...logKeys({ name: 'lab', witnesses: [], publicKeys: [(await trust()).signer.publicKey] }),
+      },
       verifier: (await trust()).verifier,
       trust: makersTrust,
       signers: noSigners,
@@ -112,17 +136,20 @@ describe('the notary', () => {
     await expect(start({ everyMs: 60_001 })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
   });
 
-  test('continues where the last one ended, and anchors what that one could not', async () => {
-    const broken: Anchor = { ...anchor, append: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'disk full')) };
+  test('continues where the last one ended, and adds to the log what that one could not', async () => {
+    const full = {
+      ...createLogFolder({ folder: place }),
+      write: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'disk full')),
+    };
     await audit.append(run('incident/c/a@1', 1, 1));
-    const first = await start({ anchor: broken });
+    const first = await start({ log: await logIn(place, { files: full }) });
     await expect(first.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
-    expect(await verify()).toMatchObject({ ok: true, notes: ['checkpoint 1 is not in the anchor yet'] });
-    appendFileSync(anchorFile, '{"torn');
+    expect(await audit.checkpoints({ after: 0 })).toHaveLength(1);
+    expect(await verify()).toMatchObject({ ok: true });
     await audit.append(run('incident/c/a@1', 2, 2));
     const second = await start();
     expect((await second.sign())?.checkpoint).toMatchObject({ number: 2, moved: [{ number: 2 }] });
-    expect(readFileSync(anchorFile, 'utf8').split('\n')).toHaveLength(4);
+    expect(await sizeOf()).toBe(2);
     expect(await verify()).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
     expect(alarms).toEqual([]);
   });
@@ -137,23 +164,16 @@ describe('the notary', () => {
       return { store: { ...audit, checkpoints }, fromTheBeginning: () => reads.filter((after) => after < 0).length };
     };
 
-    test.each([
-      ['the anchor is unreachable', 'anchor'],
-      ['the database is gone after it has stored the checkpoint', 'database'],
-    ])('even if %s for some rounds', async (_, what) => {
+    test('even if the database is gone after it has stored the checkpoint', async () => {
       const { store, fromTheBeginning } = reading();
       const gone = new FirebreakError('FB_ERR_UNAVAILABLE', 'gone');
       let isGone = false;
       const notary = await start({
-        anchor: {
-          ...anchor,
-          append: (...signed) => (isGone && what === 'anchor' ? Promise.reject(gone) : anchor.append(...signed)),
-        },
         store: {
           ...store,
           addCheckpoint: async (...given) => {
             const isReplaced = await store.addCheckpoint(...given);
-            if (isGone && what === 'database') throw gone;
+            if (isGone) throw gone;
             return isReplaced;
           },
         },
@@ -163,10 +183,9 @@ describe('the notary', () => {
       isGone = true;
       await audit.append(run('incident/c/a@1', 2, 2));
       await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
-      if (what === 'anchor') await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
       isGone = false;
       expect(await notary.sign()).toBeUndefined();
-      expect(await numbersIn(anchor)).toEqual([1, 2]);
+      expect(await sizeOf()).toBe(2);
       expect(fromTheBeginning()).toBe(1);
       expect(await verify()).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
       expect(alarms).toEqual([]);
@@ -176,17 +195,90 @@ describe('the notary', () => {
       const { store, fromTheBeginning } = reading();
       const taken = new FirebreakError('FB_ERR_CONFLICT', 'another one is there');
       let isTaken = false;
-      const append: Anchor['append'] = (...signed) => (isTaken ? Promise.reject(taken) : anchor.append(...signed));
-      const notary = await start({ store, anchor: { ...anchor, append } });
+      const addCheckpoint: AuditStore['addCheckpoint'] = (...given) =>
+        isTaken ? Promise.reject(taken) : store.addCheckpoint(...given);
+      const notary = await start({ store: { ...store, addCheckpoint } });
       await audit.append(run('incident/c/a@1', 1, 1));
       await notary.sign();
       isTaken = true;
       await audit.append(run('incident/c/a@1', 2, 2));
       await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
       isTaken = false;
-      expect(await notary.sign()).toBeUndefined();
+      expect((await notary.sign())?.checkpoint.number).toBe(2);
       expect(fromTheBeginning()).toBe(2);
-      expect(await numbersIn(anchor)).toEqual([1, 2]);
+      expect(await sizeOf()).toBe(2);
+    });
+  });
+
+  describe('signs nothing on top of what its log contradicts', () => {
+    beforeEach(async () => {
+      const notary = await start();
+      for (const number of [1, 2, 3, 4]) {
+        await audit.append(run('incident/c/a@1', number, number));
+        await notary.sign();
+      }
+      await audit.append(run('incident/c/a@1', 5, 5));
+      await notary.stop();
+      notaries.length = 0;
+      await (await logIn()).publish();
+      expect(await sizeOf()).toBe(5);
+    });
+    const damaged = { code: 'FB_ERR_AUDIT_DAMAGED' };
+
+    test('if the database went back, as a restored backup does', async () => {
+      await database.all('DELETE FROM audit_checkpoints WHERE number > 2');
+      await database.all('DELETE FROM audit_records WHERE place > 2');
+      await database.all('UPDATE audit_heads SET number = 2, hash = (SELECT hash FROM audit_records WHERE place = 2)');
+      const notary = await start();
+      await audit.append(run('incident/c/b@1', 1, 1));
+      await expect(notary.sign()).rejects.toMatchObject(damaged);
+      expect(await audit.checkpoints({ after: 0 })).toHaveLength(2);
+      expect(alarms).toMatchObject([
+        { kind: 'log-forked', text: expect.stringContaining('has 5 checkpoints, of which only 2 exist') },
+      ]);
+      expect((await verify()).findings).toContainEqual(expect.objectContaining({ kind: 'log-forked' }));
+      // Whoever accepts the loss begins another log, and keeps the old one: it is the proof.
+      const other = join(folder, `${files}.second`);
+      const again = await start({ log: await logIn(other, { name: 'second' }) });
+      expect((await again.sign())?.checkpoint.number).toBe(3);
+      expect(await sizeOf()).toBe(5);
+    });
+
+    test('if a checkpoint was changed or removed, until it is put back', async () => {
+      const [, second] = await audit.checkpoints({ after: 0 });
+      for (const sql of [
+        "UPDATE audit_checkpoints SET content = '{}' WHERE number = 2",
+        'DELETE FROM audit_checkpoints WHERE number = 2',
+      ]) {
+        await database.all(sql);
+        await audit.append(run('incident/c/b@1', 1, 1));
+        await expect((await start()).sign()).rejects.toMatchObject(damaged);
+        expect(await audit.checkpoints({ after: 5 })).toEqual([]);
+      }
+      await database.all('INSERT INTO audit_checkpoints (number, content) VALUES (2, $1)', [second?.text ?? '']);
+      expect((await (await start()).sign())?.checkpoint.number).toBe(6);
+      expect(await verify()).toMatchObject({ ok: true, checkpoints: 6 });
+    });
+
+    test('if all of them were removed together with the records', async () => {
+      for (const table of ['audit_checkpoints', 'audit_heads', 'audit_records']) await database.all(`DELETE FROM ${table}`);
+      await expect((await start()).sign()).rejects.toMatchObject(damaged);
+      expect((await verify()).findings.map(({ kind }) => kind)).toEqual(['checkpoint-stale', 'log-forked']);
+    });
+
+    test('and reads all checkpoints again only after some time', async () => {
+      await database.all('DELETE FROM audit_checkpoints WHERE number = 5');
+      let reads = 0;
+      const checkpoints: AuditStore['checkpoints'] = (asked) => {
+        if (asked.after < 0) reads += 1;
+        return audit.checkpoints(asked);
+      };
+      const notary = await start({ store: { ...audit, checkpoints } });
+      for (let tries = 0; tries < 3; tries += 1) await expect(notary.sign()).rejects.toMatchObject(damaged);
+      expect(reads).toBe(1);
+      time += 16 * 60_000;
+      await expect(notary.sign()).rejects.toMatchObject(damaged);
+      expect(reads).toBe(2);
     });
   });
 
@@ -215,8 +307,8 @@ describe('the notary', () => {
     ]);
   });
 
-  test('two on the same store follow each other: each anchor has everything, nothing is signed twice, and there are no errors', async () => {
-    const other = createFileAnchor({ file: join(folder, `${files}-other.jsonl`) });
+  test('two on the same store follow each other: each log has everything, nothing is signed twice, and there are no errors', async () => {
+    const other = join(folder, `${files}-other.log`);
     const reads: number[] = [];
     const store: AuditStore = {
       ...audit,
@@ -225,7 +317,7 @@ describe('the notary', () => {
         return audit.checkpoints(options);
       },
     };
-    const [one, two] = [await start(), await start({ store, anchor: other })];
+    const [one, two] = [await start(), await start({ store, log: await logIn(other, { store }) })];
     for (const number of [1, 2, 3]) {
       await audit.append(run('incident/c/a@1', number, number));
       expect((await one.sign())?.checkpoint.number).toBe(2 * number - 1);
@@ -236,7 +328,8 @@ describe('the notary', () => {
     await one.sign();
     // Reads from the beginning once, and then from where it was.
     expect(reads.filter((after) => after < 0)).toHaveLength(1);
-    for (const each of [anchor, other]) expect(await numbersIn(each)).toEqual([1, 2, 3, 4, 5, 6]);
+    await two.sign();
+    for (const each of [place, other]) expect(await sizeOf(each)).toBe(6);
     expect(await verify()).toMatchObject({ ok: true, checkpoints: 6 });
     expect(alarms).toEqual([]);
   });
@@ -263,21 +356,18 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
-  test('one that was away while another signed does not count as tampering: its anchor is brought up to date without an alarm', async () => {
-    const other = await start({ anchor: createFileAnchor({ file: join(folder, `${files}-other.jsonl`) }) });
+  test('one that was away while another signed does not count as tampering: its log is brought up to date without an alarm', async () => {
+    const other = await start({ log: await logIn(join(folder, `${files}-other.log`)) });
     for (const number of [1, 2, 3, 4, 5]) {
       await audit.append(run('incident/c/a@1', number, number));
       await other.sign();
     }
-    const caughtUp: number[] = [];
-    const back = await start({ onCaughtUp: (checkpoints) => caughtUp.push(checkpoints) });
-    expect(await back.sign()).toBeUndefined();
-    expect(caughtUp).toEqual([5]);
-    expect(await numbersIn(anchor)).toEqual([1, 2, 3, 4, 5]);
+    expect(await (await start()).sign()).toBeUndefined();
+    expect(await sizeOf()).toBe(5);
     expect(alarms).toEqual([]);
   });
 
-  test('a new anchor is brought up to date from any number of checkpoints, with a few hundred held at once', async () => {
+  test('a new log is made from any number of checkpoints, with a few hundred held at once', async () => {
     const { signer } = await trust();
     const texts: string[] = [];
     let last: SignedCheckpoint | undefined;
@@ -288,21 +378,19 @@ describe('the notary', () => {
       texts.push(checkpointText(last));
     }
     const held = new ReachableObjects();
-    const checkpoints: AuditStore['checkpoints'] = async ({ after }) =>
-      texts.slice(Math.max(after, 0), Math.max(after, 0) + 100).map((text, index) => {
-        const signed = checkpointOfLine(text);
+    let most = 0;
+    const checkpoints: AuditStore['checkpoints'] = async ({ after }) => {
+      if (after > 0 && after % 300 === 0) most = Math.max(most, await held.count());
+      return texts.slice(Math.max(after, 0), Math.max(after, 0) + 100).map((text, index) => {
+        const signed = parseCheckpoint(text);
         if (signed) held.watch(signed);
         return { number: Math.max(after, 0) + index + 1, text, ...(signed && { signed }) };
       });
-    let [appended, most] = [0, 0];
-    const append: Anchor['append'] = async (...signed) => {
-      appended += signed.length;
-      if (appended % 300 === 0) most = Math.max(most, await held.count());
     };
-    const empty: Anchor = { description: 'a new volume', append, async *read() {} };
-    const notary = await start({ store: { ...audit, checkpoints }, anchor: empty, now: () => new Date(time) });
+    const store = { ...audit, checkpoints };
+    const notary = await start({ store, log: await logIn(place, { store }), now: () => new Date(time) });
     expect(await notary.sign()).toBeUndefined();
-    expect(appended).toBe(1_500);
+    expect(await sizeOf()).toBe(1_500);
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(900);
     expect(alarms).toEqual([]);
@@ -329,11 +417,11 @@ describe('the notary', () => {
     const left = await verify();
     expect(left.notCovered).toEqual([]);
     expect(left.findings.map(({ kind, checkpoint }) => [kind, checkpoint])).toEqual([
-      ['checkpoint-changed', 1],
+      ['checkpoint-forged', 1],
+      ['checkpoint-missing', 1],
       ['checkpoint-forged', 2 ** 31 - 1],
+      ['log-forked', undefined],
     ]);
-    await (await start()).sign();
-    expect(alarms.slice(2).map(({ kind }) => kind)).toEqual(['checkpoint-changed', 'checkpoint-forged']);
   });
 
   describe('whose key was replaced', () => {
@@ -350,7 +438,7 @@ describe('the notary', () => {
       await audit.append(run('incident/c/a@1', 2, 2));
       expect((await notary.sign())?.checkpoint).toMatchObject({ number: 2, previous: expect.not.stringMatching(/^0+$/) });
       expect(alarms).toEqual([]);
-      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      const asked = { store: audit, trust: makersTrust, signers: noSigners };
       expect(await verifyAudit({ ...asked, verifier })).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
     });
 
@@ -364,8 +452,8 @@ describe('the notary', () => {
       await (await start({ signer, verifier })).sign();
       await audit.append(run('incident/c/a@1', 3, 3));
       const careless = { keyIds: [old.signer.keyId], verify: verifier.verify };
-      await (await start({ signer: old.signer, verifier: careless })).sign();
-      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      await (await start({ signer: old.signer, verifier: careless, log: 'none' })).sign();
+      const asked = { store: audit, trust: makersTrust, signers: noSigners };
       const { findings } = await verifyAudit({ ...asked, verifier });
       expect(findings).toContainEqual(expect.objectContaining({ kind: 'checkpoint-forged', checkpoint: 3 }));
     });
@@ -373,7 +461,7 @@ describe('the notary', () => {
     test('is reported as stale if the newest checkpoint is by the previous key, except in a copy', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       await (await start()).sign();
-      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      const asked = { store: audit, trust: makersTrust, signers: noSigners };
       const verifier = await believing(await renewed(), (await trust()).signer);
       const { findings } = await verifyAudit({ ...asked, verifier });
       expect(findings).toEqual([
@@ -394,13 +482,11 @@ describe('the notary', () => {
       expect(await verify()).toMatchObject({ ok: true, checkpoints: 1 });
     });
   });
-
-  test('a line changed in the anchor raises an alarm at the next start', async () => {
-    const notary = await start();
-    await audit.append(run('incident/c/a@1', 1, 1));
-    await notary.sign();
-    writeFileSync(anchorFile, readFileSync(anchorFile, 'utf8').replace('"chains":1', '"chains":2'));
-    await (await start()).sign();
-    expect(alarms).toEqual([expect.objectContaining({ kind: 'anchor-changed', checkpoint: 1 })]);
-  });
 });
+
+interface LogParts {
+  readonly store?: AuditStore;
+  readonly signer?: FileSigner;
+  readonly name?: string;
+  readonly files?: LogFiles;
+}

@@ -20,7 +20,6 @@ import {
 import type { Signer } from '../../../core/messages/signing.ts';
 import { orderBytes } from '../../../core/orders/order.ts';
 import type { HoldScope, RecordOrder } from '../../../core/orders/record-hold.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
@@ -65,7 +64,6 @@ describe('keeping records for a time', () => {
   let desk: Signer;
   let database: Database;
   let store: AuditStore;
-  let anchorFile: string;
   let now: Date;
   let stores = 0;
 
@@ -75,7 +73,6 @@ describe('keeping records for a time', () => {
   });
   beforeEach(async () => {
     stores += 1;
-    anchorFile = join(folder, `${stores}.jsonl`);
     database = await openDatabase({ url: `sqlite:${join(folder, `${stores}.db`)}` });
     store = createAuditStore(database);
     await day(0);
@@ -104,12 +101,11 @@ describe('keeping records for a time', () => {
     const onAlarm = (problem: unknown): never => {
       throw problem;
     };
-    const anchor = createFileAnchor({ file: anchorFile });
-    const options = { store, signer: notaryKey, verifier: verifier(), anchor, everyMs: 60_000, now: () => now };
+    const options = { store, signer: notaryKey, verifier: verifier(), everyMs: 60_000, now: () => now };
     await createNotary({ ...options, onAlarm, onError: onAlarm }).stop();
   };
   const parts = (retention: RecordRetention): RetentionParts => ({
-    ...{ store, anchor: createFileAnchor({ file: anchorFile }), verifier: verifier(), trust: makersTrust },
+    ...{ store, verifier: verifier(), trust: makersTrust },
     ...{ signers, retention, now: () => now },
   });
   const order = (retention = ninety) => orderCuts({ ...parts(retention), signer: desk });

@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -6,20 +6,23 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { SignedRecord } from '../../../core/audit/audit.ts';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
-import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createVerifier, type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../../integrations/tlog/log-folder.ts';
+import { logKeys } from '../../../service/records/log-check.ts';
 import { createNotary } from '../../../service/records/notary.ts';
+import { createTransparencyLog } from '../../../service/records/transparency-log.ts';
 import { type RememberedCheckpoint, verifyAudit } from '../../../service/records/verify-audit.ts';
 import { record, run } from '../../suites/audit-store.ts';
 import { maker, makersTrust, noSigners } from '../../suites/signed-records.ts';
 import { firstBadAt, forgeCheckpoints, mutations, otherActor, rewrite, storedIn, withRecord } from './tampering.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-verify-'));
-const original = { database: join(folder, 'original.db'), anchor: join(folder, 'original.jsonl') };
+const original = { database: join(folder, 'original.db'), log: join(folder, 'original.log') };
 const ends = { 'incident/c/shop/Deployment/cart@1': 9, 'incident/c/shop/Deployment/web@1': 4, 'desk/main': 6 } as const;
 const chains = Object.keys(ends) as (keyof typeof ends)[];
 const uncovered = 'incident/c/shop/Deployment/new@1';
@@ -28,6 +31,9 @@ let thief: FileSigner;
 
 /** Three chains in four checkpoints; `cart` has two more records than were signed, and one chain is not signed at all. */
 let signedAt = 0;
+const fail = (problem: unknown): never => {
+  throw problem;
+};
 beforeAll(async () => {
   signer = await openSigner({ file: join(folder, 'notary.key'), create: true });
   thief = await openSigner({ file: join(folder, 'thief.key'), create: true });
@@ -37,20 +43,22 @@ beforeAll(async () => {
     store: audit,
     signer,
     verifier: createVerifier({ publicKeys: [signer.publicKey] }),
-    anchor: createFileAnchor({ file: original.anchor }),
     everyMs: 60_000,
-    onAlarm: (finding) => {
-      throw new Error(finding.text);
-    },
-    onError: (error) => {
-      throw error;
-    },
+    onAlarm: fail,
+    onError: fail,
   });
   for (const share of [0.3, 0.6, 0.8, 1]) {
     for (const chain of chains) await audit.append(run(chain, 1, Math.ceil(ends[chain] * share)));
     await notary.sign();
   }
   await notary.stop();
+  const { keys, verifier: noteVerifier } = logKeys({ name: 'lab', witnesses: [], publicKeys: [signer.publicKey] });
+  await createTransparencyLog({
+    ...{ store: audit, signer, verifier: noteVerifier, noteVerifier, key: keys[0], witnesses: [] },
+    files: createLogFolder({ folder: original.log }),
+    onAlarm: fail,
+    onError: fail,
+  }).publish();
   signedAt = Date.now();
   await audit.append(run(chains[0] ?? '', 10, 11));
   await audit.append(run(uncovered, 1, 3));
@@ -59,23 +67,27 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let copies = 0;
-/** Runs `tamper` on a copy of the store and of the anchor, and verifies them. */
+/** Runs `tamper` on a copy of the store and of its log, and verifies them. */
 async function verifyAfter(
-  tamper: (database: Database, anchorFile: string) => Promise<void>,
+  tamper: (database: Database, logFolder: string) => Promise<void>,
   options: Partial<Parameters<typeof verifyAudit>[0]> = {},
+  showing: (store: AuditStore) => AuditStore = (store) => store,
 ): Promise<AuditReport> {
   copies += 1;
   const file = join(folder, `copy-${copies}.db`);
-  const anchorFile = join(folder, `copy-${copies}.jsonl`);
+  const logFolder = join(folder, `copy-${copies}.log`);
   copyFileSync(original.database, file);
-  copyFileSync(original.anchor, anchorFile);
+  cpSync(original.log, logFolder, { recursive: true });
   const database = await openDatabase({ url: `sqlite:${file}` });
   try {
-    await tamper(database, anchorFile);
+    await tamper(database, logFolder);
     const verifier = createVerifier({ publicKeys: [signer.publicKey] });
     return await verifyAudit({
-      store: createAuditStore(database),
-      anchor: createFileAnchor({ file: anchorFile }),
+      store: showing(createAuditStore(database)),
+      log: {
+        files: createLogFolder({ folder: logFolder }),
+        ...logKeys({ name: 'lab', witnesses: [], publicKeys: [signer.publicKey] }),
+      },
       verifier,
       trust: makersTrust,
       signers: noSigners,
@@ -161,7 +173,7 @@ describe('verifying the audit store', () => {
   /** Relative to the newest checkpoint, however long other tests have taken since. */
   const minutes = (count: number) => () => new Date(signedAt + count * 60_000);
 
-  test('finds that database and anchor were rolled back together, by the age of the newest checkpoint', async () => {
+  test('finds that database and log were rolled back together, by the age of the newest checkpoint', async () => {
     const report = await verifyAfter(async () => {}, { now: minutes(21) });
     expect(report.findings).toEqual([
       expect.objectContaining({ kind: 'checkpoint-stale', checkpoint: 4, text: expect.stringContaining('were rolled back') }),
@@ -170,9 +182,9 @@ describe('verifying the audit store', () => {
     expect((await verifyAfter(async () => {}, { now: minutes(-30) })).findings).toEqual([
       expect.objectContaining({ kind: 'checkpoint-stale', text: expect.stringContaining('dated in the future') }),
     ]);
-    const gone = await verifyAfter(async (database, anchorFile) => {
+    const gone = await verifyAfter(async (database, logFolder) => {
       await database.all('DELETE FROM audit_checkpoints');
-      writeFileSync(anchorFile, '');
+      rmSync(logFolder, { recursive: true });
     });
     expect(gone.findings).toEqual([
       { kind: 'checkpoint-stale', text: 'there is no checkpoint: the notary has not signed, or all were removed' },
@@ -239,10 +251,9 @@ describe('verifying the audit store', () => {
       await written.all('BEGIN');
       try {
         await written.all(tamper, [chain]);
-        const anchor = createFileAnchor({ file: join(folder, 'long.jsonl') });
         const verifier = createVerifier({ publicKeys: [signer.publicKey] });
         const audit = createAuditStore({ ...written, snapshot: (work) => work(written) });
-        const report = await verifyAudit({ store: audit, anchor, verifier, trust: makersTrust, signers: noSigners });
+        const report = await verifyAudit({ store: audit, verifier, trust: makersTrust, signers: noSigners });
         expect(report.records).toBeGreaterThan(4_000);
         return report.findings.flatMap(({ kind, number }) => (kind === 'checkpoint-stale' ? [] : ([[kind, number]] as const)));
       } finally {
@@ -297,13 +308,12 @@ describe('verifying the audit store', () => {
 
   test('finds that a chain was rewritten while a later checkpoint vouches for the result', async () => {
     const chain = 'incident/c/shop/Deployment/cart@1';
-    const report = await verifyAfter(async (database, anchorFile) => {
+    const report = await verifyAfter(async (database) => {
       await rewrite(database, { chain, number: 2, end: 11 }, ({ record: one }) => maker.sign({ ...one, actor: 'person/else' }));
       const store = createAuditStore(database);
       const verifier = createVerifier({ publicKeys: [signer.publicKey] });
       const ignore = () => {};
-      const anchor = createFileAnchor({ file: anchorFile });
-      await createNotary({ store, signer, verifier, anchor, everyMs: 60_000, onAlarm: ignore, onError: ignore }).stop();
+      await createNotary({ store, signer, verifier, everyMs: 60_000, onAlarm: ignore, onError: ignore }).stop();
     });
     expect(report.checkpoints).toBe(5);
     expect(report.findings).toMatchObject([{ kind: 'records-rewritten', chain, number: 1, checkpoint: 1 }]);
@@ -311,22 +321,19 @@ describe('verifying the audit store', () => {
 
   test('says so if checkpoints are gone when they are read again', async () => {
     const chain = 'incident/c/shop/Deployment/cart@1';
-    const file = createFileAnchor({ file: original.anchor });
-    const none = async function* (): AsyncGenerator<readonly string[]> {};
     let readings = 0;
-    const anchor = {
-      ...file,
-      read: () => {
-        readings += 1;
-        return readings === 1 ? file.read() : none();
-      },
-    };
     const { findings } = await verifyAfter(
       async (database) => {
-        await database.all('DELETE FROM audit_checkpoints');
         await rewrite(database, { chain, number: 4, end: 11 }, otherActor(4));
       },
-      { anchor },
+      {},
+      (store) => ({
+        ...store,
+        checkpoints: async (asked) => {
+          if (asked.after < 0) readings += 1;
+          return readings === 1 ? store.checkpoints(asked) : [];
+        },
+      }),
     );
     expect(readings).toBe(2);
     expect(findings).toContainEqual(expect.objectContaining({ kind: 'checkpoint-inconsistent', chain }));
@@ -348,39 +355,67 @@ describe('verifying the audit store', () => {
   });
 
   test('tells apart each way of tampering with checkpoints', async () => {
-    const kinds = async (tamper: (database: Database, anchorFile: string) => Promise<void>) =>
+    const kinds = async (tamper: (database: Database, logFolder: string) => Promise<void>) =>
       (await verifyAfter(tamper)).findings.map(({ kind, checkpoint }) => [kind, checkpoint]);
     const sql = (text: string) => async (database: Database) => void (await database.all(text));
-    expect(await kinds(sql('DELETE FROM audit_checkpoints WHERE number = 2'))).toEqual([['checkpoint-missing', 2]]);
-    expect(await kinds(sql('DELETE FROM audit_checkpoints'))).toHaveLength(4);
-    expect(await kinds(sql(`UPDATE audit_checkpoints SET content = '{}' WHERE number = 3`))).toEqual([['checkpoint-changed', 3]]);
+    const forked = ['log-forked', undefined];
+    expect(await kinds(sql('DELETE FROM audit_checkpoints WHERE number = 2'))).toEqual([['checkpoint-missing', 2], forked]);
+    // The newest ones, as by a restored backup: only the log shows it.
+    expect(await kinds(sql('DELETE FROM audit_checkpoints WHERE number = 4'))).toEqual([forked]);
+    expect(await kinds(sql('DELETE FROM audit_checkpoints'))).toEqual([['checkpoint-stale', undefined], forked]);
+    const changed = sql(`UPDATE audit_checkpoints SET content = '{}' WHERE number = 3`);
+    // What row 3 named is not known any more, and the later ones vouch for it.
+    expect(await kinds(changed)).toEqual([
+      ['checkpoint-forged', 3],
+      ['checkpoint-missing', 3],
+      ['checkpoint-inconsistent', 4],
+      forked,
+    ]);
     expect(await kinds((database) => forgeCheckpoints(database, 3, thief))).toEqual([
-      ['checkpoint-changed', 3],
-      ['checkpoint-changed', 4],
+      ['checkpoint-forged', 3],
+      ['checkpoint-forged', 4],
+      forked,
     ]);
     const copied = sql('INSERT INTO audit_checkpoints SELECT 5, content FROM audit_checkpoints WHERE number = 4');
     expect(await kinds(copied)).toEqual([['checkpoint-forged', 5]]);
-    const lines = readFileSync(original.anchor, 'utf8').split('\n');
-    const anchorOf = (kept: readonly (string | undefined)[]) => async (_: Database, file: string) =>
-      writeFileSync(file, kept.join('\n'));
-    expect(await kinds(anchorOf([lines[0], lines[2], lines[3]]))).toEqual([['anchor-missing', 2]]);
-    // All of them, from the first one on.
-    expect(await kinds(anchorOf([]))).toEqual([['anchor-missing', 1]]);
-    expect(await kinds(anchorOf([lines[0], lines[0], lines[1], lines[3], lines[2]]))).toContainEqual(['anchor-changed', 3]);
-    expect(await kinds(anchorOf([...lines.slice(0, 3), lines[3]?.replace('"chains":3', '"chains":2')]))).toEqual([
-      ['anchor-changed', 4],
-    ]);
   });
 
-  test('finds a rewrite together with forged checkpoints in the database and a torn last line in the anchor', async () => {
-    const report = await verifyAfter(async (database, anchorFile) => {
+  test('finds that a whole chain was removed together with every checkpoint that named it', async () => {
+    const report = await verifyAfter(async (database) => {
+      await database.all('DELETE FROM audit_records WHERE chain = $1', [chains[1] ?? '']);
+      await database.all('DELETE FROM audit_heads WHERE chain = $1', [chains[1] ?? '']);
+      await database.all('DELETE FROM audit_checkpoints');
+    });
+    expect(report.findings.map(({ kind }) => kind)).toContain('log-forked');
+  });
+
+  test('finds a fork that the notary’s own key has signed, for whoever has the log as it was', async () => {
+    const report = await verifyAfter(async (database) => {
+      await database.all('DELETE FROM audit_checkpoints WHERE number > 2');
+      const store = createAuditStore(database);
+      const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+      const ignore = () => {};
+      // Without its log: as whoever has its key can.
+      const notary = createNotary({ store, signer, verifier, everyMs: 60_000, onAlarm: ignore, onError: ignore });
+      for (const number of [1, 2]) {
+        await store.append(run('incident/c/shop/Deployment/lie@1', number, number));
+        await notary.sign();
+      }
+      await notary.stop();
+    });
+    expect(report.checkpoints).toBe(4);
+    expect(report.findings).toEqual([{ kind: 'log-forked', text: expect.stringContaining('does not match its 4 checkpoints') }]);
+  });
+
+  test('finds a rewrite together with forged checkpoints', async () => {
+    const report = await verifyAfter(async (database) => {
       await rewrite(database, { chain: 'desk/main', number: 1, end: 6 }, (signed) =>
         withRecord(signed, { actor: 'person/else' }),
       );
       await forgeCheckpoints(database, 1, thief);
-      appendFileSync(anchorFile, '{"checkpoint":{"num');
     });
-    expect(report.findings.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['records-rewritten', 'checkpoint-changed']));
-    expect(report.notes).toHaveLength(1);
+    expect(report.findings.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['record-forged', 'checkpoint-forged', 'log-forked']),
+    );
   });
 });

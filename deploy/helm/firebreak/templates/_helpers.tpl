@@ -145,12 +145,12 @@ desk
 {{- end -}}
 {{- if .Values.backup.schedule -}}
 {{- if not (has "desk" $roles) }}{{ fail "backup.schedule belongs where the desk is: its records are what is backed up" }}{{ end -}}
-{{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the anchor of the records is on the desk's volume" }}{{ end -}}
+{{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the transparency log of the records is on the desk's volume" }}{{ end -}}
 {{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has nowhere to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}
 {{- if .Values.restore.from -}}
 {{- if not (has "desk" $roles) }}{{ fail "restore.from belongs where the desk is: its records are what is restored" }}{{ end -}}
-{{- if not $held.enabled }}{{ fail "restore.from needs persistence: the anchor of the records goes to the desk's volume" }}{{ end -}}
+{{- if not $held.enabled }}{{ fail "restore.from needs persistence: the transparency log of the records is made on the desk's volume" }}{{ end -}}
 {{- if not .Values.restore.publicKey }}{{ fail "restore.publicKey is missing: a ConfigMap with the public key of the notary whose backups are trusted" }}{{ end -}}
 {{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "restore.from has nowhere to read from: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}

@@ -28,27 +28,6 @@ const copies = z
       })
       .exactOptional()
       .meta({ description: 'A bucket with all files of the log, which readers of such logs can be pointed at.' }),
-    git: z
-      .strictObject({
-        url: z
-          .string()
-          .regex(/^[^-\s]\S*$/, { error: 'not a repository address' })
-          .meta({
-            description: 'Address of the repository, as `git push` takes it.',
-            examples: ['ssh://git@git.example.com/firebreak-log.git'],
-          }),
-        branch: z
-          .string()
-          .regex(/^[A-Za-z0-9][-\w.]*(\/[-\w][-\w.]*)*$/, { error: 'not a valid branch name' })
-          .default('main')
-          .meta({ description: 'Branch, which is created if it does not exist.' }),
-        everyMinutes,
-      })
-      .exactOptional()
-      .meta({
-        description:
-          'A git repository: its file `checkpoint` is what the log says of itself, one commit on top of another. Needs `git` on the PATH of the desk, which our image does not have.',
-      }),
     rekor: z
       .strictObject({
         url: httpUrl.meta({
@@ -80,7 +59,7 @@ const witness = z.strictObject({
     }),
 });
 
-/** The chain of checkpoints as a transparency log. */
+/** The checkpoints as a transparency log. */
 export const transparencyLog = z
   .strictObject({
     name: z
@@ -95,7 +74,8 @@ export const transparencyLog = z
         examples: ['logs.example.com/firebreak'],
       }),
     folder: path.exactOptional().meta({
-      description: 'Where its files are, for any web server to serve. Default: `anchor/log` in the state directory.',
+      description:
+        'Where its files are, for any web server to serve; best on another volume than the database, with another account. Each desk has its own. Default: `transparency-log` in the state directory.',
     }),
     copies: copies.meta({ description: 'Other places that are told how far the log has got, with credentials of their own.' }),
     witnesses: z.array(witness).default([]).meta({

@@ -1,12 +1,20 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
-import { type SignedCheckpoint, staleAfterMs } from '../../core/audit/checkpoint.ts';
+import { checkpointBytes, type SignedCheckpoint, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
-import { type LogFiles, LogTree } from '../../core/tlog/log-tree.ts';
+import { type LogFiles, LogTree, logHeadPath } from '../../core/tlog/log-tree.ts';
 import { type Cosigned, cosignedBy, isNoteSigned } from '../../core/tlog/log-witness.ts';
-import { type LogNote, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, toHex } from '../../core/tlog/signed-note.ts';
+import {
+  type LogNote,
+  type NoteKey,
+  noteKeyId,
+  parseLogNote,
+  parseVerifierKey,
+  pemOf,
+  rawKeyOf,
+  toHex,
+} from '../../core/tlog/signed-note.ts';
 import { createVerifier } from '../../integrations/keys/ed25519.ts';
-import { logEntry, readLogNote, witnessedPath } from './transparency-log.ts';
 
 /** Where a log is, and which signatures it must have. */
 export interface ExpectedLog {
@@ -67,7 +75,13 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
       if (!head && isOld(firstAt)) found('log-behind', `there is no log in ${where}`);
       if (head && !keys.some((key) => isNoteSigned(head.note, key, verifier)))
         found('log-forged', `the log in ${where} has no valid signature of ${origin}`);
-      else if (head && isOther(head)) found('log-forked', `the log in ${where} does not match its ${head.size} checkpoints`);
+      else if (head && isOther(head))
+        found(
+          'log-forked',
+          taken < head.size
+            ? `the log in ${where} has ${head.size} checkpoints, but the database only the first ${taken}`
+            : `the log in ${where} does not match its ${head.size} checkpoints`,
+        );
       else if (head && isOld(nextAt))
         found('log-behind', `the log in ${where} ends at checkpoint ${head.size}: later ones are missing`);
       for (const { key: witness, said, cosigned } of witnessed) {
@@ -84,6 +98,11 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
       return findings;
     },
   };
+}
+
+/** Whether a finding only says that the log, or a witness, has not come as far. */
+export function isLate(kind: Finding['kind']): boolean {
+  return kind === 'log-behind' || kind === 'witness-missing';
 }
 
 /** Returns what each witness has last signed. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
@@ -120,4 +139,32 @@ export function logKeys({
   });
   const verifier = createVerifier({ publicKeys: [...publicKeys, ...keys.map(pemOf)] });
   return { keys: [asKey(first), ...others.map(asKey)], witnesses: keys, verifier };
+}
+
+/** Returns what the log contains of a checkpoint: what the notary signs of it, and therefore no name of an incident. */
+export function logEntry(signed: SignedCheckpoint): string {
+  return new TextDecoder().decode(checkpointBytes(signed.checkpoint));
+}
+
+/** Path of the newest note that this witness has signed. */
+export function witnessedPath(key: NoteKey): string {
+  return `witnessed/${toHex(noteKeyId(key))}`;
+}
+
+/**
+ * Reads a note of the log without trusting it; undefined if the file is missing or is not a note.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID if another log is there.
+ */
+export async function readLogNote(
+  files: Pick<LogFiles, 'read' | 'description'>,
+  origin: string,
+  path: string = logHeadPath,
+): Promise<LogNote | undefined> {
+  const bytes = await files.read(path);
+  const said = bytes && parseLogNote(new TextDecoder().decode(bytes));
+  if (!said || said.origin === origin) return said;
+  throw new FirebreakError(
+    'FB_ERR_CONFIG_INVALID',
+    `${files.description} has the log ${said.origin}, not ${origin}: give each log its own place`,
+  );
 }
