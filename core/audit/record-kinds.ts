@@ -44,6 +44,7 @@ export const recordKinds = [
   'incident.reopened',
   'incident.rerun',
   'incident.restarted',
+  'incident.set-aside',
   'incident.started',
   'incident.verdict',
   'lease.drifted',

@@ -18,6 +18,8 @@ export const controlNames = {
   stormSignal: 'storm',
   /** The health of each intake and its sensors. Only shown. */
   intakeSignal: 'intake',
+  /** A cell reports a run that its playbook runners cannot run any more. */
+  setAsideSignal: 'setAside',
   /** A cell asks for a check for evidence that is kept longer than allowed. */
   expireEvidenceSignal: 'expireEvidence',
   /** A cell sends the decisions it relies on to a workflow that has lost them. */
@@ -41,6 +43,17 @@ export interface ControlState {
   readonly storm?: StormState;
   /** The last report of each intake. Absent: there was none. */
   readonly intakes?: readonly IntakeReport[];
+}
+
+/** An incident's run that has ended its playbook runner twice. It can ask and record nothing itself. */
+export interface HaltedRunReport {
+  readonly incident: IncidentRef;
+  /** What became of its runner. */
+  readonly why: string;
+  /** Playbooks that its alerts call for, as the cell itself has heard them: one of them did it. Empty or absent: unknown. */
+  readonly playbooks?: readonly string[];
+  /** Pods of it that stay contained, as `namespace/name`. */
+  readonly contained: readonly string[];
 }
 
 /** A person's proposal, as accepted by a cell. People are asked again: a vote only counts in the run in which it was given. */

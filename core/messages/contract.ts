@@ -2,7 +2,14 @@ import type { CellActivities, DeskActivities, FollowUpActivities, LookActivities
 import type { IntakeReport } from '../alert/intake-report.ts';
 import type { StormReport } from '../alert/storm.ts';
 import type { SignedVote } from '../decide/approval.ts';
-import type { ControlActivities, ControlInput, ControlState, EvidenceActivities, KnownDecisions } from '../decide/control.ts';
+import type {
+  ControlActivities,
+  ControlInput,
+  ControlState,
+  EvidenceActivities,
+  HaltedRunReport,
+  KnownDecisions,
+} from '../decide/control.ts';
 import type { AnyOrder } from '../decide/decision.ts';
 import type { AlertBatch, IncidentNote } from '../incident/incident.ts';
 import type { IncidentState } from '../incident/incident-state.ts';
@@ -38,6 +45,7 @@ export interface SignalsByWorkflow {
     readonly vote: [SignedVote];
     readonly storm: [StormReport];
     readonly intake: [IntakeReport];
+    readonly setAside: [HaltedRunReport];
     readonly expireEvidence: [];
     readonly recall: [KnownDecisions];
     /** Id of the build. */

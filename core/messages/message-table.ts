@@ -44,6 +44,7 @@ export const workflowTable: Readonly<
       [controlNames.voteSignal]: 'anybody',
       [controlNames.stormSignal]: cell,
       [controlNames.intakeSignal]: cell,
+      [controlNames.setAsideSignal]: cell,
       [controlNames.expireEvidenceSignal]: cell,
       [controlNames.recallSignal]: cell,
       [controlNames.handOverSignal]: cell,

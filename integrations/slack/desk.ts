@@ -88,7 +88,8 @@ export interface SlackDesk {
   /** Edits the card in place. Throws FB_ERR_NOT_FOUND if it was never posted. */
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
   /** Posts one line in the incident's thread, and starts the thread if there is none. Posted once per key. */
-  postInThread(post: ThreadPost): Promise<MessageRef>;
+  /** @param called accounts that it mentions: it is then shown in the channel, too */
+  postInThread(post: ThreadPost, called?: readonly string[]): Promise<MessageRef>;
   /** Returns the address of the incident's thread. Undefined if there is no thread yet, or Slack does not return its address. */
   threadUrl(incident: IncidentRef): Promise<string | undefined>;
   /** Shows a message that belongs to no incident: posted once per key, then edited in place. */
@@ -222,7 +223,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
 
     postQuestion: (question) => operator.heard(questions.post(question)),
     updateQuestion: ({ card }) => operator.heard(questions.update(card)),
-    postInThread: (post) => operator.heard(threads.post(post)),
+    postInThread: (post, called) => operator.heard(threads.post(post, called)),
     threadUrl: (incident) => threads.urlOf(incident),
     showNotice: (notice) => operator.heard(showNotice({ cards, posting, channel }, notice)),
     answerClick: (answer) => answers.tell(answer),

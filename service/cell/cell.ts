@@ -35,6 +35,7 @@ import type { Tracing } from '../process/telemetry/tracing.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
+import { haltedRuns } from '../temporal/runner/halted-runs.ts';
 import { deploymentName } from '../temporal/versions.ts';
 import { hasHandsFull } from '../temporal/workers.ts';
 import { CellStamps, imageIn, rollingOutIn, runningIn, tellingFacts } from './alert-stamps.ts';
@@ -52,7 +53,7 @@ import { HarmlessAnswers } from './harmless-answers.ts';
 import { HeadStarts } from './head-starts.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { OpenIncidents, remembering } from './open/open-incidents.ts';
-import { RunWatch } from './open/run-watch.ts';
+import { hearingReruns, RunWatch } from './open/run-watch.ts';
 import { type Cluster, createCellPool, watchLog } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
@@ -218,7 +219,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     ...effects.following(hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first)))),
     ...effects.activities,
     ...postures.activities,
-    ...control.activities,
+    ...hearingReruns(control.activities, (run, order) => runs.ordered(run, order)),
   };
   const activities = hearingQuestions(pace.following(own, controlIdOf(config.cluster)), (incident) => mirror?.hears(incident));
   const open = new OpenIncidents({
@@ -244,6 +245,10 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       const buildId = knowledge.incidents.buildOf(incident);
       return buildId === undefined ? undefined : { deploymentName: deploymentName(config.cluster), buildId };
     },
+    tellHalted: (report) => control.intake.setAside(report),
+    playbooksOf: (incident) => knowledge.incidents.of(incident).playbooks,
+    containedBy: (incident) => pods.heldBy(incident),
+    setAside: haltedRuns,
     log,
   });
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);

@@ -91,6 +91,14 @@ export class ContainedPods {
     return this.#held;
   }
 
+  /** Those of an incident, as `namespace/name`. */
+  heldBy(incident: string): readonly string[] {
+    return [...this.#held].flatMap((uid) => {
+      const known = this.#known.get(uid);
+      return known?.held && known.incident === incident ? [known.held.pod] : [];
+    });
+  }
+
   async note(uid: string, pod: Pick<ContainedPod, 'incident' | 'at' | 'adopted'>): Promise<void> {
     const known = this.#known.get(uid);
     if (known === undefined || (pod.adopted && !known.adopted)) await this.#put(uid, { ...known, ...pod });

@@ -67,8 +67,9 @@ import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
 import type { SignInPages } from './pages/sign-in-pages.ts';
 import type { DeskParts } from './parts.ts';
-import { withPeople } from './people-on-cards.ts';
+import { accountsOnCall, withPeople } from './people-on-cards.ts';
 import { createRetention, retentionEveryMs } from './retention.ts';
+import { runNews, runNewsEveryMs } from './run-news.ts';
 import { createSlack } from './slack.ts';
 import { createUserGroupDuty } from './user-groups.ts';
 import { wouldHaveEveryMs, wouldHaveMessages } from './would-have-messages.ts';
@@ -202,6 +203,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     postInThread: slack?.desk.postInThread,
     before: callMinutesBefore.map((minutes) => minutes * 60_000),
   });
+  const tellRunNews = runNews({
+    ...{ store, trust, pager, group, log },
+    postInThread: slack?.desk.postInThread,
+    onCall: () => accountsOnCall(group, { roster: config.roster, duty, at: Date.now() }),
+  });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
   const inboundSystems = [opened.inbound, createInboundPager(secrets)].filter((system) => system !== undefined);
   const current = askingOf(config);
@@ -256,6 +262,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   await slack?.desk.open();
   const stopping = new AbortController();
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
+  void repeat({ work: tellRunNews, everyMs: runNewsEveryMs, signal: stopping.signal });
   void repeat({ work: deadlines.look, everyMs: deadlinesEveryMs, signal: stopping.signal });
   const tellWouldHave = slack && wouldHaveMessages({ store, trust, config, database, desk: slack.desk, log });
   if (tellWouldHave) void repeat({ work: tellWouldHave, everyMs: wouldHaveEveryMs, signal: stopping.signal });

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { limitMemory } from './memory-limit.ts';
 import type { PackFiles } from './pack-files.ts';
-import { mostBytes, prepareFolder, programMs, writePack } from './pack-program.ts';
+import { mostBytes, packMb, prepareFolder, programMs, writePack } from './pack-program.ts';
 
 interface Spare {
   readonly folder: string;
@@ -50,6 +51,7 @@ export class DescribingAhead {
 function started(): Spare {
   const { folder, args, options } = prepareFolder('service/packs/describe-main');
   const running = spawn(process.execPath, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'ignore'] });
+  limitMemory(running, packMb, () => running.kill('SIGKILL'));
   // If the process ended before it read its input, its exit explains more.
   running.stdin.on('error', () => undefined);
   const said: Buffer[] = [];

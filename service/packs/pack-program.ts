@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { noInspector } from '../launcher/node-flags.mjs';
+import { limitMemory } from './memory-limit.ts';
 import { limitLines } from './own/host-messages.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
@@ -23,6 +24,9 @@ export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, w
 /** Timeout for loading a pack, which takes a second. A machine with ten times its capacity of work took more than 30 s. */
 export const programMs = 120_000;
 
+/** Memory that the author's code uses is not available to the desk or the cell on the same machine. */
+export const packMb = 512;
+
 /** Timeout for going through every answer of many playbooks, on a machine with other work. */
 const longProgramMs = 300_000;
 
@@ -36,14 +40,20 @@ const longProgramMs = 300_000;
  */
 export async function runPackProgram(pack: PackFiles, program: string, input: unknown): Promise<string> {
   const prepared = prepareProgram(pack, program);
+  let tooMuch: string | undefined;
   try {
     const options = { ...prepared.options, timeout: longProgramMs, maxBuffer: mostBytes };
     const running = promisify(execFile)(process.execPath, prepared.args, options);
+    limitMemory(running.child, packMb, (did) => {
+      tooMuch = `${pack.main}: it ${did}`;
+      running.child.kill('SIGKILL');
+    });
     // If the process ended before it read its input, its exit explains more.
     running.child.stdin?.on('error', () => undefined);
     running.child.stdin?.end(JSON.stringify(input));
     return (await running).stdout;
   } catch (error) {
+    if (tooMuch !== undefined) throw new Error(tooMuch);
     const killed = error instanceof Error && 'killed' in error && error.killed === true;
     if (killed) throw new Error(`${pack.main}: it has not exited after ${longProgramMs / 60_000} minutes`);
     throw new Error(
@@ -69,8 +79,7 @@ export function prepareFolder(program: string) {
   const root = join(import.meta.dirname, '..', '..');
   const flags = confinedFlags({
     readable: [folder, ...codeFolders(root)],
-    // Memory that the author's code uses is not available to the desk or the cell on the same machine.
-    megabytes: 512,
+    megabytes: packMb,
   });
   const file = `${join(root, program)}${extname(import.meta.filename)}`;
   return {
@@ -174,6 +183,11 @@ export function startPackProgram(pack: PackFiles, program: string, more: readonl
   const running = spawn(process.execPath, [...args, ...more], { env: options.env, cwd: options.cwd, stdio: 'pipe' });
   for (const stream of [running.stdout, running.stderr]) limitLines(stream, () => running.kill('SIGKILL'));
   const said: string[] = [];
+  let tooMuch: string | undefined;
+  limitMemory(running, packMb, (did) => {
+    tooMuch = `${pack.main}: it ${did}`;
+    running.kill('SIGKILL');
+  });
   // Its last output explains why it ended.
   createInterface({ input: running.stderr }).on('line', (line) => {
     said.push(line.slice(0, 10_000));
@@ -183,7 +197,7 @@ export function startPackProgram(pack: PackFiles, program: string, more: readonl
   running.stdin.on('error', () => undefined);
   const ended = once(running, 'close').then(() => {
     rmSync(folder, { recursive: true, force: true });
-    return reasonIn(said.join('\n'), folder);
+    return tooMuch ?? reasonIn(said.join('\n'), folder);
   });
   return { input: running.stdin, output: running.stdout, ended, close: () => running.kill('SIGKILL') };
 }

@@ -16,6 +16,7 @@ import {
   controlNames,
   type EvidenceActivities,
 } from '../../core/decide/control.ts';
+import { haltedRunText } from '../../core/incident/begun-again.ts';
 import type { SignalsByWorkflow } from '../../core/messages/contract.ts';
 import { doneBy } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
@@ -33,6 +34,7 @@ const orderSignal = defineSignal<[unknown]>(controlNames.orderSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
 const intakeSignal = defineSignal<[unknown]>(controlNames.intakeSignal);
+const setAsideSignal = defineSignal<SignalsByWorkflow['control']['setAside']>(controlNames.setAsideSignal);
 const expireEvidenceSignal = defineSignal<SignalsByWorkflow['control']['expireEvidence']>(controlNames.expireEvidenceSignal);
 const recallSignal = defineSignal<SignalsByWorkflow['control']['recall']>(controlNames.recallSignal);
 const handOverSignal = defineSignal<SignalsByWorkflow['control']['handOver']>(controlNames.handOverSignal);
@@ -116,6 +118,19 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(orderSignal, (order) => {
     if (isAboutKept(order)) evidence.hear({ kind: 'order', value: order });
     else if (arrived.length < mostWaiting) arrived.push(order);
+  });
+  const setAside = new Set<string>();
+  setHandler(setAsideSignal, (report) => {
+    const { incident, playbooks, contained } = report;
+    // A cell that had no answer sends it again.
+    if (setAside.has(incident.run)) return;
+    setAside.add(incident.run);
+    model.record('incident.set-aside', 'engine', haltedRunText({ ...report, cluster: input.cluster }), {
+      incident: incident.id,
+      run: incident.run,
+      ...(playbooks && { playbooks }),
+      contained,
+    });
   });
   setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
   setHandler(recallSignal, (known) => {

@@ -2,6 +2,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
 import { isAskedAbout, isContainedAtOnce, isStronger } from '../../core/assessment/contained-at-once.ts';
+import { howToRerun } from '../../core/incident/begun-again.ts';
 import { type AlertCount, shortIncidentId } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, chosenFrom, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
@@ -367,8 +368,7 @@ function stoppedText(stopped: { readonly playbook: string; readonly detail: stri
   const { playbook, detail, incident } = stopped;
   return (
     `Playbook ${playbook} stopped: ${detail}. What it has contained stays contained. It asks nothing more. ` +
-    'When it is corrected, anyone on the roster can begin this incident again while it is open: ' +
-    `firebreak incidents rerun ${incident} --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.`
+    howToRerun(incident)
   );
 }
 

@@ -10,7 +10,12 @@ import type { IntakeReport } from '../../../core/alert/intake-report.ts';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import type { CellKey } from '../../../core/cluster/before-state.ts';
 import type { Level } from '../../../core/decide/approval.ts';
-import { type ControlActivities, controlNames, type EvidenceActivities } from '../../../core/decide/control.ts';
+import {
+  type ControlActivities,
+  controlNames,
+  type EvidenceActivities,
+  type HaltedRunReport,
+} from '../../../core/decide/control.ts';
 import type { KeyRegister } from '../../../core/evidence/incident-key.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import type { Beliefs } from '../../../core/orders/order-check.ts';
@@ -206,7 +211,12 @@ class IntakeTeller {
     return this.#tell(controlNames.intakeSignal, report);
   }
 
-  async #tell(signal: string, report: StormReport | IntakeReport): Promise<boolean> {
+  /** Returns false if it did not arrive. Never rejects. */
+  setAside(report: HaltedRunReport): Promise<boolean> {
+    return this.#tell(controlNames.setAsideSignal, report);
+  }
+
+  async #tell(signal: string, report: StormReport | IntakeReport | HaltedRunReport): Promise<boolean> {
     const client = this.#client;
     if (client === undefined) return false;
     try {

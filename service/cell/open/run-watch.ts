@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
 import type { JudgementMemory } from '../../../activities/memory/judgement-memory.ts';
 import type { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { resetText } from '../../../core/audit/resets/record-resets.ts';
+import type { ControlActivities, HaltedRunReport } from '../../../core/decide/control.ts';
+import { rerunText } from '../../../core/incident/begun-again.ts';
 import {
   type IncidentNote,
   type IncidentRef,
@@ -18,6 +21,7 @@ import { startOptionsOf } from '../../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import { Turns } from '../../process/repeat.ts';
 import { isOpenRun } from '../../temporal/held-up-runs.ts';
+import type { HaltedRuns } from '../../temporal/runner/halted-runs.ts';
 import { StillIncidents, type StillLook } from '../../temporal/still-incidents.ts';
 import { beginningsKnownTo, hasSignedEnd, isSetBack } from '../run-ends.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
@@ -49,9 +53,24 @@ interface RunWatchParts {
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
   /** The build that this cell told Temporal to begin a run with; the run is identified by its first run. Undefined if unknown. */
   readonly begunWith?: (incident: IncidentRef) => WorkerDeploymentVersion | undefined;
+  /** Reports a run that is set aside to the cluster's control workflow. Returns false if it did not arrive. */
+  readonly tellHalted?: (report: HaltedRunReport) => Promise<boolean>;
+  /** Playbooks that the alerts of a run call for, by its first run. */
+  readonly playbooksOf?: (incident: IncidentRef) => readonly string[];
+  /** Pods of an incident that are contained, as `namespace/name`. */
+  readonly containedBy?: (incident: string) => readonly string[];
+  readonly setAside?: Pick<HaltedRuns, 'untold' | 'told'>;
   readonly log: Logger;
   readonly now?: () => number;
 }
+
+/** A person's order to have a run begun again, as the cell has verified it. */
+interface OrderedRerun {
+  readonly name: string;
+  readonly reason: string;
+}
+
+const mostOrdered = 1_000;
 
 type Stand =
   | { readonly kind: 'running'; readonly first: string; readonly run: string }
@@ -69,6 +88,8 @@ export class RunWatch {
   /** For incidents that another replica has begun: the run that received the records of those before it. */
   readonly #handedTo = new Map<string, string>();
   readonly #unlisted = new Turns(mostUnlisted);
+  /** Run → who had it ended. */
+  readonly #ordered = new LRUCache<string, OrderedRerun>({ max: mostOrdered });
 
   constructor(parts: RunWatchParts) {
     this.#parts = parts;
@@ -86,6 +107,11 @@ export class RunWatch {
   /** Number of incidents that made no progress at the last look. */
   standingStill(): number {
     return this.#still.count;
+  }
+
+  /** A person has ordered, verified by this cell, that a run is ended and its incident begun again. */
+  ordered(run: string, order: OrderedRerun): void {
+    this.#ordered.set(run, order);
   }
 
   /** Looks from time to time, until `signal`. Never rejects. */
@@ -107,7 +133,20 @@ export class RunWatch {
       if (!signal.aborted)
         await this.#still.look({ client, running: await this.#look(options), beginAgain, stillMs, unreadableMs });
       if (!signal.aborted) await this.#lookAtOthers(options);
+      if (!signal.aborted) await this.#tellHalted();
       tookMs = performance.now() - begunAt;
+    }
+  }
+
+  /** Repeated until the control workflow has the report: nobody else tells people. */
+  async #tellHalted(): Promise<void> {
+    const { setAside, tellHalted, playbooksOf, containedBy } = this.#parts;
+    for (const one of setAside?.untold() ?? []) {
+      const { workflow: id, run, why } = one;
+      const isIncident = subjectOfIncident(id) !== undefined;
+      const incident = { id, run: this.#parts.kept.get(id)?.first ?? run };
+      const report = { incident, why, playbooks: playbooksOf?.(incident) ?? [], contained: containedBy?.(id) ?? [] };
+      if (!isIncident || (await tellHalted?.(report))) setAside?.told(one);
     }
   }
 
@@ -271,7 +310,9 @@ export class RunWatch {
     const start: IncidentStart = { subject, batch };
     const result = await gateway.start(id, start, startOptionsOf({ subject, severity: known.severity, batch }));
     if (result.kind === 'unavailable') return;
-    log.error({ incident: id, how, result: result.kind }, 'an incident was terminated from outside; it is started again');
+    const order = this.#ordered.get(known.run ?? '') ?? this.#ordered.get(known.first ?? '');
+    if (order) log.info({ incident: id, by: order.name, result: result.kind }, 'a person had an incident begun again');
+    else log.error({ incident: id, how, result: result.kind }, 'an incident was terminated from outside; it is started again');
     const { before: _, ...heard } = kept.get(id) ?? known;
     kept.put(id, {
       ...heard,
@@ -280,7 +321,9 @@ export class RunWatch {
     });
     if (result.kind === 'refused') return;
     const run = result.kind === 'started' ? result.run : '';
-    await note(id, this.#restarted(id, { first: run, run, isSetBack: false }, endedText(how), known.first ?? id));
+    const build = this.#parts.begunWith?.({ id, run })?.buildId;
+    const text = order ? rerunText({ ...order, build }) : endedText(how);
+    await note(id, this.#restarted(id, { first: run, run, isSetBack: false }, text, known.first ?? id));
   }
 
   /** Includes the records that had not left the previous run. */
@@ -288,6 +331,24 @@ export class RunWatch {
     const records = this.#parts.records.before(id, newest);
     return { id: `restarted/${about}`, kind: 'incident.restarted', text, about, ...(records.length > 0 && { records }) };
   }
+}
+
+/** The same activities, which also tell of each order to begin an incident again that the cell has found valid. */
+export function hearingReruns<Activities extends Pick<ControlActivities, 'takeOrder'>>(
+  activities: Activities,
+  ordered: (run: string, order: OrderedRerun) => void,
+): Activities {
+  return {
+    ...activities,
+    takeOrder: async (signed) => {
+      const answer = await activities.takeOrder(signed);
+      if (answer.ok && answer.order.order.kind === 'incident.rerun') {
+        const { run, reason } = answer.order.order;
+        ordered(run, { name: answer.name, reason });
+      }
+      return answer;
+    },
+  };
 }
 
 function endedText(how: string): string {

@@ -14,6 +14,7 @@ import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { ownHttp } from '../../../integrations/own-http.ts';
+import { limitMemory } from '../memory-limit.ts';
 import type { PackFiles } from '../pack-files.ts';
 import { codeFolders, confinedFlags, writePack } from '../pack-program.ts';
 import { isForApiServer, ownCluster } from './declared-rights.ts';
@@ -33,6 +34,7 @@ interface ActionHostOptions {
 
 /** Time that an abandoned attempt has to end; then the process is ended. */
 const graceMs = 5_000;
+const memoryMb = 256;
 /** Requests of one pack under way; and lines that its process may write without ending a call. */
 const [mostRequests, mostLines] = [32, 20_000];
 
@@ -123,7 +125,7 @@ export class ActionHost implements OwnRunner {
     if (this.#process) return this.#process;
     const root = join(import.meta.dirname, '..', '..', '..');
     const program = join(import.meta.dirname, `action-host-main${extname(import.meta.filename)}`);
-    const flags = confinedFlags({ readable: [this.#folder, ...codeFolders(root)], megabytes: 256 });
+    const flags = confinedFlags({ readable: [this.#folder, ...codeFolders(root)], megabytes: memoryMb });
     const child = spawn(process.execPath, [...flags, program, this.#folder], {
       env: {},
       cwd: this.#folder,
@@ -138,6 +140,7 @@ export class ActionHost implements OwnRunner {
       child.kill('SIGKILL');
       this.#ended(child);
     };
+    limitMemory(child, memoryMb, over);
     limitLines(child.stdout, () => over('wrote a line that is too long'));
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (this.#process !== child) return;

@@ -6,6 +6,7 @@ import type { WorkflowInfo } from '@temporalio/workflow';
 import type { SinkCall } from '@temporalio/workflow/lib/sinks.js';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { haltedRuns } from './halted-runs.ts';
 import type { RunnerBundle } from './messages.ts';
 import { RunnerEnded, RunnerProcess } from './runner-process.ts';
 
@@ -17,8 +18,9 @@ type Completion = proto.coresdk.workflow_completion.IWorkflowActivationCompletio
 /** A run that has ended a runner so often is set aside. */
 const mostEnds = 2;
 const mostSuspects = 1_000;
-/** Runners for a single run each, which has ended the common one. */
-const mostAlone = 3;
+/** Runners for a single run each, which has ended a common one: so many for all workers of a process, as they share its memory. */
+const mostAlone = 2;
+const alone = new Map<RunnerProcess, RunnerCreator>();
 
 const mostReasonChars = 2_000;
 
@@ -31,13 +33,12 @@ const setAside =
 /**
  * Gives a worker's workflows to processes of their own (`RunnerProcess`). If one ends, only what it was doing is lost: the next task of each of its runs is
  * failed once, so that Temporal sends their histories again. Who was at work when it ended is tried once more in a runner of its own, so that a second end is
- * certainly its own doing.
+ * certainly its own doing. A runner that asks for what our workflows never ask for is ended by the cell, with the same consequences.
  */
 export class RunnerCreator extends ThreadedVMWorkflowCreator {
   readonly #bundle: RunnerBundle;
   readonly #logger: Logger;
   readonly #ends = new LRUCache<string, number>({ max: mostSuspects });
-  readonly #alone = new Set<RunnerProcess>();
   #common: RunnerProcess;
 
   constructor(bundle: RunnerBundle, logger: Logger) {
@@ -63,35 +64,52 @@ export class RunnerCreator extends ThreadedVMWorkflowCreator {
     return new RunInRunner(options, {
       runnerFor: (runId) => this.#runnerFor(runId),
       isSetAside: (runId) => (this.#ends.get(runId) ?? 0) >= mostEnds,
-      ended: (info) => this.#note(info),
+      ended: (info, why) => this.#note(info, why),
+      refused: (info, runner, why) => this.#refused(info, runner, why),
       left: (runner) => this.#left(runner),
     });
   }
 
   override async destroy(): Promise<void> {
-    for (const runner of [this.#common, ...this.#alone]) runner.close();
+    this.#common.close();
+    for (const [runner, creator] of alone) if (creator === this) this.#left(runner);
   }
 
-  /** Undefined if all runners for single runs are taken: it is tried again with the next attempt. */
+  /** Undefined if all runners for single runs are at work: it is tried again with the next attempt. */
   #runnerFor(runId: string): RunnerProcess | undefined {
     if (!this.#ends.has(runId)) {
       if (this.#common.hasEnded) this.#common = new RunnerProcess(this.#bundle, this.#logger);
       return this.#common;
     }
-    if (this.#alone.size >= mostAlone) return undefined;
+    if (alone.size >= mostAlone) {
+      const idle = [...alone.keys()].find((one) => one.isIdle);
+      if (!idle) return undefined;
+      // Its run begins anew from its history with its next task.
+      this.#left(idle);
+    }
     const runner = new RunnerProcess(this.#bundle, this.#logger);
-    this.#alone.add(runner);
+    alone.set(runner, this);
     return runner;
   }
 
   #left(runner: RunnerProcess): void {
-    if (this.#alone.delete(runner)) runner.close();
+    if (alone.delete(runner)) runner.close();
   }
 
-  #note({ runId, workflowId }: WorkflowInfo): void {
+  /** What runs there is not our workflow as it was written: the runner is kept for nobody, and the run counts as having ended it. */
+  #refused(info: WorkflowInfo, runner: RunnerProcess, why: string): void {
+    const { runId, workflowId } = info;
+    this.#logger.error(`a playbook runner is ended: ${why}`, { workflowId, runId });
+    runner.close();
+    this.#note(info, why);
+  }
+
+  #note({ runId, workflowId }: WorkflowInfo, why: string): void {
     const ends = (this.#ends.get(runId) ?? 0) + 1;
     this.#ends.set(runId, ends);
-    if (ends >= mostEnds) this.#logger.error(`${setAside}`, { workflowId, runId });
+    if (ends < mostEnds) return;
+    this.#logger.error(setAside, { workflowId, runId, why });
+    haltedRuns.add({ workflow: workflowId, run: runId, at: Date.now(), why });
   }
 }
 
@@ -99,7 +117,9 @@ interface Runners {
   readonly runnerFor: (runId: string) => RunnerProcess | undefined;
   readonly isSetAside: (runId: string) => boolean;
   /** The run was at work when its runner ended. */
-  readonly ended: (info: WorkflowInfo) => void;
+  readonly ended: (info: WorkflowInfo, why: string) => void;
+  /** The run asked for something that no workflow of Firebreak asks for. */
+  readonly refused: (info: WorkflowInfo, runner: RunnerProcess, why: string) => void;
   readonly left: (runner: RunnerProcess) => void;
 }
 
@@ -126,12 +146,16 @@ class RunInRunner implements Workflow {
       const { sinks, bytes } = await runner.send(order);
       const completion = WorkflowActivationCompletion.decode(bytes);
       const foreign = foreignCommand(completion);
-      if (foreign !== undefined) return failedTask(runId, `a workflow of Firebreak never asks for this: ${foreign}`);
+      if (foreign !== undefined) {
+        const why = `a workflow of Firebreak never asks for this: ${foreign}`;
+        this.#runners.refused(info, runner, why);
+        return failedTask(runId, why);
+      }
       this.#calls = this.#callsIn(sinks, activation);
       // A runner speaks for the run that was asked for, whatever it says.
       return Object.assign(completion, { runId });
     } catch (error) {
-      if (error instanceof RunnerEnded && error.isOwn) this.#runners.ended(info);
+      if (error instanceof RunnerEnded && error.isOwn) this.#runners.ended(info, error.why);
       return failedTask(
         runId,
         error instanceof Error ? error.message.slice(0, mostReasonChars) : 'the playbook runner could not do this task',

@@ -8,6 +8,7 @@ import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import { serviceEnvironment } from '../../launcher/node-flags.mjs';
+import { limitMemory } from '../../packs/memory-limit.ts';
 import { codeFolders, confinedFlags } from '../../packs/pack-program.ts';
 import { answerIn, framed, readFrames } from './frames.ts';
 import type { RunnerBundle, RunnerOrder } from './messages.ts';
@@ -16,7 +17,8 @@ import type { RunnerBundle, RunnerOrder } from './messages.ts';
 const mostTaskMs = 30_000;
 /** A start takes half a second of CPU time; a used machine takes its time. */
 const mostStartMs = 120_000;
-const memoryMb = 1_024;
+/** For the objects of a worker's incidents: it keeps at most 220 of them, and lives with half of this. */
+const memoryMb = 384;
 const mostLineChars = 500;
 const mostLinesAMinute = 60;
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -61,9 +63,11 @@ interface Waiting {
 export class RunnerEnded extends Error {
   /** Its last task was of this run. */
   readonly isOwn: boolean;
+  readonly why: string;
 
-  constructor(reason: string, isOwn: boolean) {
-    super(`the playbook runner has ended: ${reason}`);
+  constructor(why: string, isOwn: boolean) {
+    super(`the playbook runner has ended: ${why}`);
+    this.why = why;
     this.isOwn = isOwn;
   }
 }
@@ -117,6 +121,7 @@ export class RunnerProcess {
     for (const from of [out, errors]) eachLine(from as Readable, (line) => this.#print(line));
     this.#child.on('error', (error) => this.#end(error.message));
     this.#child.on('exit', (code, signal) => this.#end(signal ? `by ${signal}` : `with code ${code}`));
+    limitMemory(this.#child, memoryMb, (did) => this.#end(`it ${did}`));
     this.#watch(mostStartMs);
     void this.#ready.then(() => this.#next());
     this.started = this.send({ kind: 'init', ...bundle }).then(() => undefined);
@@ -141,9 +146,14 @@ export class RunnerProcess {
     });
   }
 
+  get isIdle(): boolean {
+    return this.#inFlight === undefined && this.#queue.length === 0;
+  }
+
+  /** Nobody is to blame for this end. */
   close(): void {
     this.#isClosed = true;
-    this.#child.kill('SIGKILL');
+    this.#end('it was closed');
   }
 
   #next(): void {
@@ -196,7 +206,7 @@ export class RunnerProcess {
     const reason = this.#ended ?? '';
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
-    inFlight?.reject(new RunnerEnded(reason, true));
+    inFlight?.reject(new RunnerEnded(reason, !this.#isClosed));
     for (const { waiting } of this.#queue.splice(0)) waiting.reject(new RunnerEnded(reason, false));
   }
 

@@ -6,6 +6,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import type { HaltedRunReport } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
@@ -18,6 +19,7 @@ import type { IncidentGateway, StartOptions } from '../../../service/intake/send
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
 import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { HaltedRuns } from '../../../service/temporal/runner/halted-runs.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
@@ -53,6 +55,11 @@ export async function startOpenIncidents() {
   /** Settings of an incident that begins now. */
   const settings = { lingerMs: 600_000 };
 
+  const setAside = new HaltedRuns();
+  /** Reports of runs that are set aside, as the control workflow would get them; the first of them does not arrive. */
+  const setAsideTold: HaltedRunReport[] = [];
+  let isTold = false;
+
   async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
     const speakers = { cell: speaker, desk: ofDesk };
     workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
@@ -79,6 +86,14 @@ export async function startOpenIncidents() {
       begunWith: (incident) => {
         const buildId = incidents.buildOf(incident);
         return buildId === undefined ? undefined : { deploymentName: deployment, buildId };
+      },
+      setAside,
+      playbooksOf: () => ['firebreak/contain-dropped-binary'],
+      containedBy: () => ['shop/cart-1'],
+      tellHalted: async (report) => {
+        if (isTold) setAsideTold.push(report);
+        isTold = !isTold;
+        return !isTold;
       },
       log,
     });
@@ -179,6 +194,8 @@ export async function startOpenIncidents() {
     queues,
     records,
     seen,
+    setAside,
+    setAsideTold,
     settings,
     startWorkers,
     starts,

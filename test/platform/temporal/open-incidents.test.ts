@@ -48,6 +48,8 @@ const {
   queues,
   records,
   seen,
+  setAside,
+  setAsideTold,
   settings,
   starts,
   startWorkers,
@@ -82,6 +84,35 @@ test('an incident that somebody terminates is restarted with all its alerts, ask
   expect(again.total).toBe(2);
   await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
   expect(seen.threads.some((text) => text.includes('did not end normally (terminated)'))).toBe(true);
+});
+
+test('one that a person has ordered to begin again says who, why and with which build', async () => {
+  const { id, run } = await begun('ordered');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  watch.ordered(run, { name: 'Ada', reason: 'playbook corrected' });
+  await client.workflow.getHandle(id, run).terminate('firebreak incidents rerun');
+  const again = await begunAgain(id, run);
+  const said = again.timeline.find(({ kind }) => kind === 'incident.restarted')?.text;
+  expect(said).toBe(
+    `Ada had this incident begun again with build ${build.id}: playbook corrected. Open questions are asked again, without their earlier votes.`,
+  );
+  await eventually('the thread', () =>
+    Promise.resolve(seen.threads.some((text) => text.includes('Ada had this incident begun again'))),
+  );
+});
+
+test('a run that is set aside is reported until the report has arrived, with what of it is contained', async () => {
+  const { id, run } = await begun('set-aside');
+  setAside.add({ workflow: id, run, at: Date.now(), why: 'it did not answer' });
+  // The control workflow is no incident: it is not reported to itself.
+  setAside.add({ workflow: `control/${cluster}`, run: 'r', at: Date.now(), why: 'it did not answer' });
+  await eventually('the report', () => Promise.resolve(setAside.untold().length === 0));
+  expect(setAsideTold).toEqual([
+    {
+      ...{ incident: { id, run }, why: 'it did not answer' },
+      ...{ playbooks: ['firebreak/contain-dropped-binary'], contained: ['shop/cart-1'] },
+    },
+  ]);
 });
 
 test.each(['ended', 'set back'] as const)(

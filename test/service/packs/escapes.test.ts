@@ -183,6 +183,13 @@ describe('an action of a pack', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(512 * 1_048_576);
   });
 
+  test('that fills memory beside its objects is ended, and its pool is not', async () => {
+    const said: string[] = [];
+    const body = 'const all = []; for (;;) all.push(new Uint8Array(8_000_000).fill(1));';
+    expect(await looked(hostOf(body, { log: (text) => said.push(text) }))).toMatchObject({ end: 'failed' });
+    expect(said).toContain('the process of the pack’s actions took more than 448 MB of memory: it was ended');
+  });
+
   test('that returns values nested without an end fails alone', async () => {
     const nested = "let deep = '1'; deep = '['.repeat(200_000) + deep + ']'.repeat(200_000);";
     const line = `'{"kind":"end","id":1,"end":{"end":"value","value":' + deep + '}}\\n'`;

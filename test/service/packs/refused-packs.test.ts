@@ -44,6 +44,12 @@ test('a pack that never finishes loading is reported as such', () => {
   expect(() => describePack(pack, { withinMs: 500 })).toThrow(says);
 });
 
+test('a pack that fills memory beside its objects is ended as it is tried, and reported as such', async () => {
+  const pack = packWith('firebreak.pack.ts', 'export default', 'new Uint8Array(6e9).fill(1);\nfor (;;);\nexport default');
+  const tried = runPackProgram(pack, 'service/check/try-main', { alerts: [], params: {}, shipped: [] });
+  await expect(tried).rejects.toThrow('firebreak.pack.ts: it took more than 704 MB of memory');
+});
+
 test('a refused envelope is reported with its place', () => {
   const pack = packWith('playbooks/miner.ts', "title: 'Cut off a pod that mines'", "title: ' '");
   expect(() => describePack(pack)).toThrow('playbooks/miner.ts:5: TypeError: playbook miner: its title is empty');

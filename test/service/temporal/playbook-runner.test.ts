@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
+import { haltedRuns } from '../../../service/temporal/runner/halted-runs.ts';
 import { RunnerCreator } from '../../../service/temporal/runner/runner-creator.ts';
 import { RunnerEnded, RunnerProcess, runnerFlags } from '../../../service/temporal/runner/runner-process.ts';
 import { eventually } from '../../eventually.ts';
@@ -23,8 +24,9 @@ const logger = { log: note, trace: note, debug: note, info: note, warn: note, er
 /** A stand-in for a bundle: what `body` does with a run happens as it is created. */
 const bundleOf = (body: string) => ({
   workflowBundle: {
-    code: `globalThis.__webpack_module_cache__; globalThis.__TEMPORAL__ = { api: { dispose() {}, initRuntime({ info }) {
+    code: `let runs = 0; globalThis.__webpack_module_cache__; globalThis.__TEMPORAL__ = { api: { dispose() {}, initRuntime({ info }) {
       globalThis.__TEMPORAL_ACTIVATOR__ = { info, moduleCache: new Map(), getAndResetSinkCalls: () => [], promiseStackStore: { promiseToStack: { set() {}, delete() {} }, childToParent: new Map() } };
+      runs += 1;
       ${body}
     } } };`,
     filename: 'workflows.js',
@@ -95,12 +97,19 @@ test.each(Object.entries(attempts))('code that has left the sandbox does not get
   expect([readFileSync(file, 'utf8'), connections]).toEqual(['secret-of-the-cell', 0]);
 });
 
-const takesAllMemory = 'const all = []; for (;;) all.push(new Array(20_000_000).fill(1.5));';
+const takesAllMemory = 'const all = []; for (;;) all.push(new Array(1_000_000).fill(1.5));';
+const takesAllBuffers = 'const all = []; for (;;) all.push(new Uint8Array(8_000_000).fill(1));';
+const tookTooMuch = /it took more than 576 MB of memory/;
 
-test('a body that takes all memory ends its runner, and nothing else', async () => {
-  const error = await create(await runnerOf(takesAllMemory));
+test.each([
+  ['objects', takesAllMemory, /^.*(SIGABRT|SIGTRAP|SIGILL)/],
+  ['buffers', takesAllBuffers, tookTooMuch],
+  ['shared buffers', 'const all = []; for (;;) all.push(new Uint8Array(new SharedArrayBuffer(8_000_000)).fill(1));', tookTooMuch],
+  ['one large buffer', 'new Uint8Array(6e9).fill(1); for (;;);', tookTooMuch],
+])('a body that takes all memory for %s ends its runner, and nothing else', async (_, body, reason) => {
+  const error = await create(await runnerOf(body));
   expect(error).toBeInstanceOf(RunnerEnded);
-  expect(error).toMatchObject({ isOwn: true });
+  expect(error).toMatchObject({ isOwn: true, message: expect.stringMatching(reason) });
 });
 
 test.each([
@@ -142,6 +151,38 @@ test('what a body prints is one text of a log line, cut and limited', async () =
   expect(Math.max(...printed.map((line) => line.length))).toBeLessThan(700);
 });
 
+test('the kernel ends a runner first if memory runs out', async () => {
+  const { pid } = await runnerOf('');
+  expect(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim()).toBe('1000');
+});
+
+test('a run that is tried alone gives way to another one while it rests, and goes on later', async () => {
+  // Each of them ends a runner that it shares, and none that it has for itself.
+  const creator = await RunnerCreator.started(bundleOf(`if (runs > 1) { ${takesAllBuffers} }`), logger);
+  toClose.push(() => creator.destroy());
+  const task = async (runId: string) => {
+    const workflow = await creator.createWorkflow(runOf(runId));
+    const next = async (): Promise<string> => {
+      const activation = proto.coresdk.workflow_activation.WorkflowActivation.create({ runId, jobs: [] });
+      return (await workflow.activate(activation)).failed?.failure?.message ?? '';
+    };
+    return { first: await next(), next, dispose: () => workflow.dispose() };
+  };
+  const [one, two, three] = ['one', 'two', 'three'];
+  for (const runId of [one, two, three]) {
+    await (await task('harmless')).dispose();
+    const { first, dispose } = await task(runId);
+    expect(first).toMatch(tookTooMuch);
+    await dispose();
+  }
+  const alone = [await task(one), await task(two), await task(three)];
+  for (const { first } of alone) expect(first).not.toMatch(/has ended|set aside|too many/);
+  // Its place was taken. Temporal sends its history again.
+  expect(await alone[0]?.next()).toMatch(/has ended: it was closed/);
+  await alone[0]?.dispose();
+  expect((await task(one)).first).not.toMatch(/has ended|set aside|too many/);
+});
+
 test('a run that ends its runner twice is set aside, and others go on in a new one', async () => {
   lines.length = 0;
   const creator = await RunnerCreator.started(bundleOf(`if (info.runId === 'hostile') { ${takesAllMemory} }`), logger);
@@ -156,6 +197,7 @@ test('a run that ends its runner twice is set aside, and others go on in a new o
   expect(await failureOf('hostile')).toMatch(/the playbook runner has ended/);
   expect(await failureOf('hostile')).toMatch(/is set aside/);
   expect(lines.filter((line) => line.includes('is set aside'))).toHaveLength(1);
+  expect(haltedRuns.untold()).toMatchObject([{ run: 'hostile', why: expect.stringMatching(/./) }]);
   // It is created and then does not know what to do: this bundle has no workflow.
   expect(await failureOf('harmless')).not.toMatch(/has ended|set aside/);
 });

@@ -648,6 +648,36 @@ describe('the state of the intakes', () => {
   });
 });
 
+test('a run that is set aside is put on record once, with the command that helps', async () => {
+  const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'r1' };
+  const told = { incident, why: 'it did not answer', playbooks: ['acme/miner'], contained: ['shop/cart-1'] };
+  await control.signal(controlNames.setAsideSignal, told);
+  await control.signal(controlNames.setAsideSignal, told);
+  await control.signal(controlNames.setAsideSignal, {
+    ...told,
+    incident: { ...incident, run: 'r2' },
+    playbooks: ['acme/miner', 'acme/other'],
+    contained: [],
+  });
+  const found = () => lab.records.filter(({ kind }) => kind === 'incident.set-aside');
+  await eventually('the records', async () => found().length >= 2);
+  expect(found().map(({ body }) => body)).toEqual([
+    {
+      text: 'This incident is set aside: its playbook acme/miner has ended its process twice (it did not answer). 1 pod stays contained: shop/cart-1. It asks nothing more, and hears no answer. When it is corrected, anyone on the roster can begin this incident again while it is open: firebreak incidents rerun shop/Deployment/cart --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.',
+      incident: incident.id,
+      run: 'r1',
+      playbooks: ['acme/miner'],
+      contained: ['shop/cart-1'],
+    },
+    expect.objectContaining({
+      run: 'r2',
+      text: expect.stringMatching(
+        /: one of its playbooks \(acme\/miner, acme\/other\) has ended its process twice .*Nothing of it is contained\./,
+      ),
+    }),
+  ]);
+});
+
 describe('a run that continues where another ended', () => {
   test('still knows the state of the intakes', async () => {
     const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));

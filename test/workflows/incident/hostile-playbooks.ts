@@ -108,7 +108,69 @@ const looksAround = definePlaybook(
     body.note(`foreign: ${foreign.slice(0, 5).join(' ') || 'none'}; looked at ${seen.size > 1_000 ? 'a thousand' : seen.size}`);
   },
 );
+type Callable = (...given: readonly unknown[]) => unknown;
+
+/** What the host has put into other sandboxes, by name. */
+const host = (name: string): unknown => (globalThis as unknown as Readonly<Record<string, unknown>>)[name];
+/** Has a function made from text, outside the sandbox if the thing is of the host. */
+const processBy = (one: object): unknown => {
+  const make = (one.constructor as unknown as { readonly constructor: (text: string) => Callable }).constructor;
+  return make('return process')();
+};
+
+/** Siblings of that way. Each returns what it has got, or throws. */
+const siblings: Readonly<Record<string, () => unknown>> = {
+  'what is its own': () => host('Object'),
+  'process by name': () => host('process'),
+  'require by name': () => host('require'),
+  'a copy by the host': () => (host('structuredClone') as Callable)({}),
+  'an error of the host': () => new (host('DOMException') as new () => object)(),
+  'a port of the host': () => new (host('MessageChannel') as new () => object)(),
+  'an emitter of the host': () => new (host('EventTarget') as new () => object)(),
+  'native code': () => host('WebAssembly'),
+  'the maker of functions': () => processBy({}),
+  'the maker of the console’s functions': () => processBy(console.log),
+  'the maker of a timer’s functions': () => processBy(setTimeout),
+  'the frames of a stack': () => {
+    let frames: readonly { getThis?(): unknown; getFunction?(): unknown }[] = [];
+    const stacks = Error as unknown as { prepareStackTrace: unknown };
+    stacks.prepareStackTrace = (_: unknown, calls: typeof frames) => {
+      frames = calls;
+      return '';
+    };
+    void new Error('x').stack;
+    return frames
+      .map((frame) => frame.getThis?.() ?? frame.getFunction?.())
+      .find((one) => isObject(one) && rootOf(one) !== Object.prototype);
+  },
+  'what the console asks of a value': () => {
+    let given: readonly unknown[] = [];
+    console.log({ [Symbol.for('nodejs.util.inspect.custom')]: (...all: readonly unknown[]) => (given = all) });
+    return given.find((one) => isObject(one) && rootOf(one) !== Object.prototype);
+  },
+};
+
+const triesSiblings = definePlaybook(
+  {
+    id: 'tries-siblings',
+    title: 'Tries other ways out',
+    on: { match: { rule: 'Siblings' }, minSeverity: 'low', requires: ['pod'] },
+    uses: {},
+  },
+  async ({ note }) => {
+    for (const [way, attempt] of Object.entries(siblings)) {
+      let got: unknown;
+      try {
+        got = attempt();
+      } catch {
+        // It is refused.
+      }
+      note(`${way}: ${got === undefined ? 'nothing' : `got ${typeof got}`}`);
+    }
+  },
+);
 addPlaybooks(leavesSandbox);
+addPlaybooks(triesSiblings);
 addPlaybooks(looksAround);
 addPlaybooks(neverReturns);
 addPlaybooks(startsAnother);

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { Client, type WorkflowHandle } from '@temporalio/client';
+import { haltedRuns } from '../../../service/temporal/runner/halted-runs.ts';
 import { eventually } from '../../eventually.ts';
 import { alertOf } from '../people.ts';
 import { clientOptions, testSpeaker } from '../speakers.ts';
 import { useLab } from '../use-lab.ts';
+import { recordsIn } from '../voting.ts';
 
 const { lab } = useLab(join(import.meta.dirname, 'hostile-playbooks.ts'));
 
@@ -20,12 +22,20 @@ test('a task that never returns is ended after seconds, and other incidents go o
   }
 });
 
-test('a command that no incident gives does not leave the cell', async () => {
+test('a command that no incident gives does not leave the cell, and its run is set aside', async () => {
   const hostile = await lab.start([alertOf({ rule: 'Start another' })], { playbooks: ['starts-another'] });
   const handle = lab.env.client.workflow.getHandle(hostile.id);
+  const why = 'a workflow of Firebreak never asks for this: startChildWorkflowExecution';
   try {
-    expect(await failedTaskOf(handle)).toBe('a workflow of Firebreak never asks for this: startChildWorkflowExecution');
+    expect(await failedTaskOf(handle)).toBe(why);
     await expect(lab.env.client.workflow.getHandle('another').describe()).rejects.toThrow(/not found/i);
+    // What the cell puts on record about it, whatever the body says.
+    const halted = await eventually('it to be set aside', () =>
+      haltedRuns.untold().find(({ workflow }) => workflow === hostile.id),
+    );
+    expect(halted).toMatchObject({ why });
+    const other = await lab.start([alertOf({ n: 2 })], { playbooks: ['firebreak/contain-dropped-binary'] });
+    await other.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine of another');
   } finally {
     await handle.terminate();
   }
@@ -49,6 +59,17 @@ const failedTaskOf = (handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<str
     const { events } = await handle.fetchHistory();
     return events?.map((event) => event.workflowTaskFailedEventAttributes?.failure?.message).find(Boolean) ?? undefined;
   });
+
+test('siblings of that way lead nowhere, and are on record', async () => {
+  const incident = await lab.start([alertOf({ rule: 'Siblings' })], { playbooks: ['tries-siblings'] });
+  await incident.result();
+  await eventually('the records', async () =>
+    lab.seen.records.some(({ kind, actor }) => kind === 'playbook.done' && actor === 'playbook/tries-siblings'),
+  );
+  const found = recordsIn(lab, incident, 'playbook.note').map(({ body }) => String(body.text));
+  expect(found.length).toBeGreaterThan(10);
+  expect(found.filter((text) => !text.endsWith(': nothing'))).toEqual(['what is its own: got function']);
+});
 
 test('Temporal’s own tools show where in its playbook an incident waits', async () => {
   const incident = await lab.start([alertOf()], { playbooks: ['firebreak/contain-dropped-binary'] });
