@@ -129,6 +129,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'question.passed-on': { text: 'Passed on', tone: 'person' },
   'question.taken-over': { text: 'Replaced by a new question', tone: 'person' },
   'question.handed-over': { text: 'Shift changed' },
+  'question.joined': { text: 'Further finding' },
   'vote.accepted': { text: 'Answer given', tone: 'person' },
   'vote.refused': { text: 'Answer refused', tone: 'bad' },
   'lease.renewed': { text: 'Containment renewed' },

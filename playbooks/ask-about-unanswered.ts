@@ -1,5 +1,6 @@
 import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { fileTicket } from './fragments/words.ts';
 
 export const askAboutUnanswered = definePlaybook(
   {
@@ -8,7 +9,8 @@ export const askAboutUnanswered = definePlaybook(
     on: { match: 'unanswered', minSeverity: 'high', requires: [] },
     uses: { snapshotPodState, quarantinePod, openTicket },
   },
-  async ({ alert, steps, ask, settle, verdict }) => {
+  async (context) => {
+    const { alert, steps, ask, settle, verdict } = context;
     const { namespace, name, uid } = alert.pod ?? {};
     const pod = namespace !== undefined && name !== undefined && uid !== undefined ? { namespace, name, uid } : undefined;
     const where = namespace !== undefined ? `${namespace}/${name}` : (alert.node ?? alert.cluster);
@@ -43,10 +45,12 @@ export const askAboutUnanswered = definePlaybook(
       silence: `${'notAsked' in answer ? 'Nobody was asked' : 'Nobody answered'}: nothing was done.`,
       look: 'Nothing was done. Somebody has to look into it.',
     };
-    await steps.openTicket({
-      title: `${alert.rule} in ${where}`,
-      body: `${alert.title}\n\n${isLost ? 'Its pod is gone or not found: no playbook could act on it.' : 'No playbook answers this rule.'} ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,
-      labels: ['firebreak', alert.severity],
+    await fileTicket(context, {
+      title: alert.rule,
+      done: [
+        isLost ? 'Its pod is gone or not found: no playbook could act on it.' : 'No playbook answers this rule.',
+        answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice],
+      ],
     });
   },
 );

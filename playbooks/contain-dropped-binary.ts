@@ -1,7 +1,8 @@
 import { captureProcesses, deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { actsOf } from './fragments/acts.ts';
-import { containOrAsk, releaseOrRemove } from './fragments/pod.ts';
+import { answerFirst, containOrAsk, releaseOrRemove } from './fragments/pod.ts';
+import { fileTicket } from './fragments/words.ts';
 
 export const containDroppedBinary = definePlaybook(
   {
@@ -40,11 +41,7 @@ export const containDroppedBinary = definePlaybook(
     const quarantine = await containment;
     // The ticket system may be down for hours: people are asked anyway.
     const filed = settle({
-      ticket: steps.openTicket({
-        title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
-        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether to release it, or to delete it and rotate its secrets as far as possible.`,
-        labels: ['firebreak', alert.severity],
-      }),
+      ticket: fileTicket(context, { title: 'A new binary ran', done: ['The pod is quarantined.'], todo: answerFirst }),
     });
     await kept;
     await releaseOrRemove(context, `Is the new binary in ${alert.pod.name} expected?`, quarantine, kept);

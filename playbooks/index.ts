@@ -13,6 +13,7 @@ import { askAboutRiskyPod } from './cluster/ask-about-risky-pod.ts';
 import { askAboutSecretReads } from './cluster/ask-about-secret-reads.ts';
 import { ticketApiChange } from './cluster/ticket-api-change.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
+import { containUnanswered } from './contain-unanswered.ts';
 import { askAboutCredentialSearch } from './pods/ask-about-credential-search.ts';
 import { askAboutExfiltration } from './pods/ask-about-exfiltration.ts';
 import { askAboutInstalledTools } from './pods/ask-about-installed-tools.ts';
@@ -86,6 +87,7 @@ export const shippedPack = definePack({
     askAboutStartedIncident,
     remindOfRotation,
     drillQuarantine,
+    containUnanswered,
     askAboutUnanswered,
     ticketUnanswered,
   ],

@@ -27,16 +27,28 @@ export const quarantineOnOrder = definePlaybook(
     await kept;
     const { planned } = await settle({ planned: steps.deletePod.plan({ pod: alert.pod }) });
     const release = await steps.quarantinePod.undo.plan(quarantine);
+    const watch = await steps.quarantinePod.undo.plan(quarantine, { observed: true });
     const question = `What should happen to ${alert.pod.name}? ${alert.title}`;
     const onSilence = 'The pod stays quarantined.';
     // Anything that cannot be planned is not offered; people are asked about the rest.
     const answer = planned.ok
-      ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove: planned.value }, onSilence })
-      : await ask({ question, choices: { release: '', keep: 'Keep it quarantined' }, plan: { release }, onSilence });
+      ? await ask({
+          question,
+          choices: { release: '', watch: '', remove: '' },
+          plan: { release, watch, remove: planned.value },
+          onSilence,
+        })
+      : await ask({
+          question,
+          choices: { release: '', watch: '', keep: 'Keep it quarantined' },
+          plan: { release, watch },
+          onSilence,
+        });
     if (answer.choice === 'release') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, answer.approval);
-    } else if (answer.choice === 'remove') {
+    } else if (answer.choice === 'watch') await steps.quarantinePod.undo(quarantine, answer.approval);
+    else if (answer.choice === 'remove') {
       verdict('true_positive', `to be deleted, said ${answer.by.join(' and ')}`);
       await steps.deletePod({ pod: alert.pod }, answer.approval);
     } else if (answer.choice === 'keep') verdict('suspicious', `to stay quarantined, said ${answer.by.join(' and ')}`);

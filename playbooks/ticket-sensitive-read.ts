@@ -1,5 +1,6 @@
 import { openTicket } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { fileTicket } from './fragments/words.ts';
 
 export const ticketSensitiveRead = definePlaybook(
   {
@@ -25,14 +26,11 @@ export const ticketSensitiveRead = definePlaybook(
     exclusive: true,
     uses: { openTicket },
   },
-  async ({ alert, steps }) => {
-    const where = alert.pod ? `${alert.pod.namespace}/${alert.pod.name}` : (alert.node ?? alert.cluster);
-    await steps.openTicket({
-      title: `${alert.rule} in ${where}`,
-      body: [alert.title, alert.process?.commandLine && `Command line: ${alert.process.commandLine}`]
-        .filter(Boolean)
-        .join('\n\n'),
-      labels: ['firebreak', alert.severity],
+  async (context) => {
+    await fileTicket(context, {
+      title: context.alert.rule,
+      done: ['Nothing, and nobody was asked.'],
+      todo: 'Find out whether the program needs the file. If it does, write an exception into the rule.',
     });
   },
 );

@@ -16,9 +16,8 @@ export const ticketUnanswered = definePlaybook(
     if (alert.severity !== 'medium') skip('People are asked about it instead.');
     await fileTicket(context, {
       title: `“${alert.rule}”`,
-      lines: [
-        'No playbook answers this rule. Nothing was done: `firebreak playbooks coverage --rules FOLDER` lists all such rules.',
-      ],
+      done: ['Nothing: no playbook answers this rule.'],
+      todo: 'Look into it. `firebreak playbooks coverage --rules FOLDER` lists all rules that no playbook answers.',
     });
   },
 );

@@ -1,6 +1,7 @@
 import type { Alert, ContainerRef, ProcessRef } from '../core/alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
 import { techniqueOf } from '../core/assessment/act-kind.ts';
+import type { Assessment } from '../core/assessment/response.ts';
 import { answering } from '../core/playbook/answering.ts';
 import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
 import { conditionKey } from '../core/playbook/match-alert.ts';
@@ -22,7 +23,7 @@ export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): 
   const { match } = playbook.on;
   const isOfNode = match !== 'unanswered' && listOf(match.place).includes('node');
   const { pod: _, workload: __, container: ___, ...bare } = base;
-  const made = match === 'unanswered' ? { rule: 'A rule that no playbook answers' } : fieldsOf(match);
+  const made = match === 'unanswered' ? ofNobody(playbook) : fieldsOf(match);
   const severities = [...('severity' in made ? [made.severity] : []), 'critical', playbook.on.minSeverity] as const;
   const sensors = ['falco', ownSensor];
   const candidates = severities.flatMap((severity) =>
@@ -33,6 +34,17 @@ export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): 
   );
   return candidates.find((alert) => mayCarryRule(alert) && answering([playbook], alert).length > 0);
 }
+
+/** One that contains for the rest is called only if the pod is to be contained. */
+function ofNobody({ contains }: AnyPlaybook): Partial<Alert> {
+  const rule = 'A rule that no playbook answers';
+  return contains === undefined ? { rule } : { rule, assessment: toContain };
+}
+
+const toContain: Assessment = {
+  ...{ response: 'contain', pages: false, would: 'contain', wouldPage: false, onSilence: 'nothing' },
+  ...{ mode: 'contain', profile: 'balanced', scope: 'every pod', reasons: [] },
+};
 
 /**
  * As if such alerts had come often enough, and nothing that was waited for: sets what only the cell can say of an alert over time. What the alert itself

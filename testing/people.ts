@@ -74,10 +74,9 @@ export async function answerQuestion(options: {
   readonly booth: Booth;
   readonly roster: Roster;
   readonly question: Question;
-  readonly digest: string;
   readonly answer: (question: SimulatedQuestion) => Said;
 }): Promise<void> {
-  const { booth, roster, question, digest, answer } = options;
+  const { booth, roster, question, answer } = options;
   const said = answer(askedQuestion(question));
   if (said === undefined || said === 'silence') return;
   const { choice, level: from = 0, form } = typeof said === 'string' ? { choice: said } : said;
@@ -92,8 +91,10 @@ export async function answerQuestion(options: {
     if (level < from) continue;
     await booth.untilAsked(level);
     for (const person of roster.groups[group] ?? []) {
-      if ((await booth.state())?.status.state !== 'open') return;
-      await booth.vote(voteOf({ booth, question, digest, choice, person, ...(answers && { answers }) }));
+      const asked = await booth.state();
+      if (asked?.status.state !== 'open') return;
+      // A further finding may have joined it: they answer what is asked by then.
+      await booth.vote(voteOf({ booth, ...asked, choice, person, ...(answers && { answers }) }));
       // A veto stands unless it is overruled.
       if ((await booth.state())?.veto?.choice === choice) return;
       await booth.sleep(nextAnswerMs);

@@ -126,8 +126,8 @@ class Simulation {
       if (lease) this.#stage.cell.joined(lease.action, lease.target.name);
     }
     if (kind !== 'question.asked') return;
-    const { question, digest } = body as { readonly question: Question; readonly digest: string };
-    const asked = { booth: this.#booth(question.id), roster: this.#stage.roster, question, digest, answer: this.#chooser.answer };
+    const { question } = body as { readonly question: Question };
+    const asked = { booth: this.#booth(question.id), roster: this.#stage.roster, question, answer: this.#chooser.answer };
     void answerQuestion(asked).catch((error: unknown) => {
       this.#mistake = error ?? new Error('a question could not be answered');
     });

@@ -11,6 +11,7 @@ import { quarantinePod } from '../core/actions/index.ts';
 import type { Alert } from '../core/alert/alert.ts';
 import { isSealedFor } from '../core/assessment/containment-seal.ts';
 import type { ResponseRules } from '../core/assessment/policy.ts';
+import { containedBySilence, sealHeard } from '../core/assessment/silence-seal.ts';
 import type { Level } from '../core/decide/approval.ts';
 import { type EnvelopeAsking, groupsAskedBy } from '../core/decide/asking.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
@@ -87,6 +88,7 @@ export class SimulatedCell {
           new Set([...cluster.contained].flatMap(([uid, where]) => (where === namespace ? [uid] : []))),
       },
       isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: simulatedCellKey, nowMs: cluster.now() }),
+      bySilence: (unanswered, of) => containedBySilence(unanswered, { ...of, key: simulatedCellKey, nowMs: cluster.now() }),
       policyOn: policyOfStep({ cluster: alert.cluster, response }, { view: labelsIn(alert), incidents: this.#incidents }),
       hasEvidence: async () => true,
       evidenceWait: { ms: evidenceDeadlineMs },
@@ -124,7 +126,11 @@ export class SimulatedCell {
       },
       verifyRemark: async () => ({ ok: false, reason: 'nobody remarks in a simulation' }),
       // Only for cards, which nobody reads here: the voters themselves are still checked.
-      answerersTo: async ({ question }) => ({ levels: question.levels.map(() => []), requesters: [] }),
+      answerersTo: async ({ question }) => ({
+        levels: question.levels.map(() => []),
+        requesters: [],
+        ...(question.containsOnSilence !== undefined && { heard: sealHeard(question, simulatedCellKey, this.#cluster.now()) }),
+      }),
     } satisfies Partial<CellActivities>;
     return {
       ...checks,

@@ -1,9 +1,11 @@
+import { defaultGuardrails } from '../core/action/guardrail.ts';
 import type { IncidentSettings } from '../core/action/step.ts';
 import type { Alert } from '../core/alert/alert.ts';
 import { Assessor } from '../core/assessment/assessor.ts';
-import { sealContainment } from '../core/assessment/containment-seal.ts';
+import { HeldBack } from '../core/assessment/held-back.ts';
 import { defaultResponse, mayBeWritten, policyFor } from '../core/assessment/policy.ts';
 import type { Assessment } from '../core/assessment/response.ts';
+import { playbookConfidences } from '../core/assessment/rule-confidence.ts';
 import { factsIn, PodStories } from '../core/assessment/stories.ts';
 import type { Level } from '../core/decide/approval.ts';
 import type { AlertBatch } from '../core/incident/incident.ts';
@@ -20,6 +22,9 @@ import type { StoryTeller } from './story-teller.ts';
 
 /** Maximum duration that anything is observed. */
 export const mostMs = 30 * 86_400_000;
+
+/** As `guardrails.capWindowMinutes` is if nothing is configured. */
+const capWindowMs = 60 * 60_000;
 
 const shippedLevels: readonly Level[] = [
   { group: 'oncall', withinMs: 15 * 60_000, page: true },
@@ -48,7 +53,7 @@ export function createStage(parts: {
   const { playbooks, options, chooser, teller, now, takes, outside, queue } = parts;
   const { alert, levels: given, guardrails, replicas, params = {}, plans = {}, named = [] } = options;
   const response = { ...defaultResponse, ...options.response };
-  const levels = given?.map(({ within, ...level }) => ({ ...level, withinMs: durationMs(within) })) ?? shippedLevels;
+  const levels = levelsIn(given);
   const roster = rosterFor(playbooks, levels, named);
   const injected = new Set<string>();
   const times = new Map<string, number>();
@@ -112,13 +117,14 @@ export function createStage(parts: {
  */
 export function alertsOf(
   playbooks: readonly ListedPlaybook[],
-  { alert, more = [], own, response }: SimulateOptions,
+  { alert, more = [], own, response, guardrails, replicas, levels }: SimulateOptions,
   beganMs = Date.parse(alert.receivedAt ?? alert.time),
 ): readonly { readonly alert: Alert; readonly after: number }[] {
   const all = [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
   const rules = { ...defaultResponse, ...response };
+  const ofIncidents = levelsIn(levels);
   const assessor = new Assessor({
-    stories: new PodStories(own && { own }),
+    stories: new PodStories({ own: [...(own ?? []), ...playbookConfidences(playbooks)] }),
     policyOf: (one) =>
       policyFor(rules, {
         cluster: one.cluster,
@@ -127,20 +133,28 @@ export function alertsOf(
         playbooks: answering(playbooks, one).map(({ id }) => id),
       }),
     key: simulatedCellKey,
+    heldBack: new HeldBack({
+      rules: { ...defaultGuardrails, ...guardrails },
+      windowMs: capWindowMs,
+      playbooksOf: (one) => answering(playbooks, one),
+      levels: ofIncidents,
+      podsOf: () => replicas,
+      held: () => [],
+    }),
   });
   return all.map(({ alert: one, after }) => {
     const assessed = assessor.assessed(one, { nowMs: beganMs + after, facts: factsIn(one) });
-    return { alert: one.assessment ? { ...one, assessment: resealed(one, one.assessment, beganMs) } : assessed, after };
+    return { alert: one.assessment ? { ...one, assessment: resealed(assessor, one, one.assessment, beganMs) } : assessed, after };
   });
 }
 
 /** Another cell's confirmation counts for nothing here. */
-function resealed({ id, pod }: Alert, assessment: Assessment, atMs: number): Assessment {
-  if (assessment.response !== 'contain' || pod?.uid === undefined) return assessment;
-  return {
-    ...assessment,
-    seal: sealContainment({ podUid: pod.uid, alert: id, at: new Date(atMs).toISOString() }, simulatedCellKey),
-  };
+function resealed(assessor: Assessor, alert: Alert, { seal: _, ...assessment }: Assessment, atMs: number): Assessment {
+  return assessor.sealed(alert, assessment, atMs);
+}
+
+function levelsIn(given: SimulateOptions['levels']): readonly Level[] {
+  return given?.map(({ within, ...level }) => ({ ...level, withinMs: durationMs(within) })) ?? shippedLevels;
 }
 
 export function batchOf(alert: Alert, index: number): AlertBatch {

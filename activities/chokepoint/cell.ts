@@ -51,6 +51,8 @@ export function createCellActivities(parts: {
   /** Remembers votes as they arrive: a vote presented before a step is compared with it. */
   readonly votes: VoteMemory;
   readonly signIns?: SignInReader;
+  /** The cell's confirmation that it has now heard of a question whose silence contains a pod. Absent: this is not the cell. */
+  readonly hears?: (question: Question) => string;
   /** From memory: never blocks. */
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
   /** Tells the owners of what is held that people have decided about it. */
@@ -58,7 +60,7 @@ export function createCellActivities(parts: {
   readonly listener?: IncidentListener | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, tell, listener, log } = parts;
+  const { chokepoint, roster, keys, asking, incidents, votes, signIns, hears, left: leftOf, tell, listener, log } = parts;
 
   /** Who may and may not answer, as far as the cell knows: a question can only make it stricter. */
   const ownWord = (question: Question, actors: readonly string[] = []) => {
@@ -160,7 +162,11 @@ export function createCellActivities(parts: {
       checkRemark({ signed: remark, question, level, roster, keys, now: Date.now(), ...ownWord(question) }),
     answerersTo: async ({ question, actors }) => {
       const left = leftOf?.(question.incident);
-      return { ...answerersTo({ question, roster, ...ownWord(question, actors) }, Date.now()), ...(left && { left }) };
+      return {
+        ...answerersTo({ question, roster, ...ownWord(question, actors) }, Date.now()),
+        ...(left && { left }),
+        ...(hears && question.containsOnSilence !== undefined && { heard: hears(question) }),
+      };
     },
   };
 }

@@ -4,7 +4,8 @@ import { namespacesOf, type Plan, planDigest } from '../../core/action/plan.ts';
 import { releaseIdOf } from '../../core/action/release-plan.ts';
 import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/action/step.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
-import { planIsCovered } from '../../core/decide/approval.ts';
+import { silenceUnder } from '../../core/assessment/assessment.ts';
+import { observersIn, planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { boundedTerms, type HoldTerms, type ReleasedObject } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
@@ -13,7 +14,7 @@ import { approvedBy, isSameStep, LandedSteps } from '../memory/landed-steps.ts';
 import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import { asApproved, type ChangeWindows, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createEvidenceRule, type EvidenceRule } from './evidence-rule.ts';
-import type { ChokepointParts, RegisteredAction } from './parts.ts';
+import type { ChokepointParts, PolicyStep, RegisteredAction } from './parts.ts';
 import { createReleaseRule, type ReleaseRule } from './release-check.ts';
 import { createReservations, type Reservations } from './reservations.ts';
 import { underway } from './step-register.ts';
@@ -67,6 +68,13 @@ export const order: readonly Stage[] = [
     file: 'activities/chokepoint/approval-check.ts',
     on: ['apply'],
     run: checkApproval,
+  },
+  {
+    name: 'silence',
+    does: 'If nobody has answered, the cell itself has said that silence contains the pod, the whole time is over, and it knows of no answer.',
+    file: 'core/assessment/silence-seal.ts',
+    on: ['apply'],
+    run: checkSilence,
   },
   {
     name: 'guardrails',
@@ -144,6 +152,8 @@ interface StepRun {
   action?: RegisteredAction;
   input?: unknown;
   plan?: Plan;
+  /** Silence contains its target. */
+  isUnanswered?: true;
   /** This run has taken a place under the caps. */
   hasPlace?: true;
   taking?: Omit<HoldTerms, 'at'>;
@@ -300,6 +310,42 @@ async function checkApproval(run: StepRun, { parts }: Rules): Promise<void> {
   throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
 }
 
+/** An answer wins, whatever question about the pod it is on. Everything else that stops a containment without people stops this one. */
+function checkSilence(run: StepRun, { parts, now }: Rules): void {
+  const { call } = run;
+  const { unanswered } = call;
+  if (!unanswered || call.approval) return;
+  const plan = found(run.plan);
+  const { uid, name } = plan.target;
+  const silence = parts.bySilence?.(unanswered, { podUid: uid, incident: call.incident }) ?? noSilence;
+  const why = silence.ok ? whyNotInSilence(run, parts, silence) : silence.reason;
+  if (!silence.ok || why !== undefined)
+    throw new FirebreakError('FB_ERR_REFUSED', `${name} is not contained because nobody answered: ${why}`);
+  // Comes again by itself: the workflow's clock may be ahead of this one.
+  if (now() < silence.from)
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `people have until ${new Date(silence.from).toISOString()} to answer`);
+  run.isUnanswered = true;
+}
+
+const noSilence = { ok: false, reason: 'here silence does nothing' } as const;
+
+function whyNotInSilence(
+  { call, action, plan }: StepRun,
+  { votes, policyOn }: ChokepointParts,
+  { podUid, assessedAt }: { readonly podUid: string; readonly assessedAt: number },
+): string | undefined {
+  if (found(action).declaration.contains !== true) return `silence does not order ${call.action}`;
+  if (votes.mayHaveAnswered(podUid, assessedAt)) return 'people have decided about it since';
+  const policy = policyOn?.(policyStepOf(call, found(plan)));
+  return policy && silenceUnder(policy) !== 'contain'
+    ? `mode ${policy.mode} (${policy.scope}) does nothing on silence`
+    : undefined;
+}
+
+function policyStepOf({ workload, playbook, incident }: StepCall, plan: Plan): PolicyStep {
+  return { namespaces: namespacesOf(plan), uid: plan.target.uid, workload, playbook, incident };
+}
+
 async function guard(run: StepRun, rules: Rules): Promise<void> {
   const { call } = run;
   const plan = found(run.plan);
@@ -319,18 +365,12 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const answer = checkGuardrails(parts.rules, {
     declaration,
     plan,
-    assessed: parts.isAssessed?.(call.assessed, uid) === true,
+    assessed: run.isUnanswered === true || parts.isAssessed?.(call.assessed, uid) === true,
     approved: call.approval !== undefined,
     doubt: call.doubt,
     closed,
     restraint: parts.restraintOn?.(restrainableOf(call, plan)),
-    policy: parts.policyOn?.({
-      namespaces: namespacesOf(plan),
-      uid: plan.target.uid,
-      workload: call.workload,
-      playbook: call.playbook,
-      incident: call.incident,
-    }),
+    policy: parts.policyOn?.(policyStepOf(call, plan)),
     ownerReplicas: parts.census.ownerReplicas(call),
     held,
     // The incident counts what it knows of; the cell counts what it sees and what it is about to do.
@@ -428,6 +468,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
   const reason = found(run.reason);
   const done = landed.doneBy(call.key);
   const isForgotten = !done && !landed.wasUndone(call.key);
+  const observedFor = observersIn('proof' in reason ? reason.proof : undefined);
   const giveBack = () =>
     undo(
       {
@@ -435,6 +476,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
         key: call.key,
         ...(done && { output: done.output }),
         ...(isForgotten && { isForgotten }),
+        ...(observedFor && { observedFor }),
         allow: async (notes) => {
           await release.given(call, reason, notes);
           run.released = notes;

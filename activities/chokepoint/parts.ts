@@ -4,6 +4,7 @@ import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import type { WorkloadRef } from '../../core/alert/alert.ts';
 import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
+import type { containedBySilence, SilenceProof } from '../../core/assessment/silence-seal.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
 import type { AskingIn } from '../../core/decide/asking.ts';
@@ -92,6 +93,11 @@ export interface ChokepointParts {
   readonly steps?: StepRegister;
   /** Whether this text is a cell's confirmation that the pod with this uid is to be cut off without people. Absent: nothing is done to a pod without them. */
   readonly isAssessed?: (text: string | undefined, podUid: string | undefined) => boolean;
+  /** From when on silence contains a pod, by what the cell has sealed. Absent: silence does nothing. */
+  readonly bySilence?: (
+    unanswered: SilenceProof,
+    of: { readonly podUid: string | undefined; readonly incident: IncidentRef },
+  ) => ReturnType<typeof containedBySilence>;
   /** Absent: remembered for as long as the process lives. */
   readonly landed?: LandedSteps;
   /** Absent: there is one cell. */
@@ -99,7 +105,7 @@ export interface ChokepointParts {
   /** The strictest freeze or observe mode that applies to a step now. From memory: no call on the fast path. */
   readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
   /** What the configuration lets the cell do to a target. From memory, and nothing that Temporal says makes it stronger. Absent: no limit. */
-  readonly policyOn?: (step: PolicyStep) => Pick<ResponsePolicy, 'mode' | 'scope'>;
+  readonly policyOn?: (step: PolicyStep) => ResponsePolicy;
   /** Marks what is written to the cluster meanwhile as written by a step that is allowed. */
   readonly writing?: WriteBarrier | undefined;
   /** Notifies the owners of what was touched. Returns at once, and never throws. Absent: nobody is notified. */

@@ -17,7 +17,7 @@ export interface PolicyView {
 export function policyOfStep(
   { cluster, response }: { readonly cluster: string; readonly response: ResponseRules },
   { view, incidents }: { readonly view?: PolicyView | undefined; readonly incidents: Pick<IncidentMemory, 'of'> },
-): (step: PolicyStep) => Pick<ResponsePolicy, 'mode' | 'scope'> {
+): (step: PolicyStep) => ResponsePolicy {
   return ({ namespaces, uid, playbook, incident }) => {
     const isKnown = incidents.of(incident).playbooks.includes(playbook);
     const pod = uid === undefined ? undefined : view?.podByUid(uid);

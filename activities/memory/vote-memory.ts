@@ -1,5 +1,5 @@
 import { type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
-import type { SeenVote } from '../../core/decide/vote-check.ts';
+import { type SeenVote, tallyOf } from '../../core/decide/vote-check.ts';
 import { type AnsweredLease, type LeaseAnswer, LeaseMemory } from './lease-memory.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
@@ -22,6 +22,8 @@ interface CountedAskings {
 export class VoteMemory {
   readonly #votes: Memory<readonly SeenVote[]>;
   readonly #askings: Memory<CountedAskings>;
+  /** Pods that people have decided about, by uid. */
+  readonly #answered: Memory<true>;
   /** What the votes have decided about the ends of leases. */
   readonly leases: LeaseMemory;
 
@@ -30,8 +32,10 @@ export class VoteMemory {
       readonly votes?: MemoryKeeper<readonly SeenVote[]>;
       readonly askings?: MemoryKeeper<CountedAskings>;
       readonly leases?: MemoryKeeper<AnsweredLease>;
+      readonly answered?: MemoryKeeper<true>;
     } = {},
   ) {
+    this.#answered = new Memory({ most: 10_000, retentionMs, keeper: keepers.answered });
     this.leases = new LeaseMemory(keepers.leases);
     this.#votes = new Memory({ most: 10_000, retentionMs, keeper: keepers.votes });
     this.#askings = new Memory({ most: 10_000, retentionMs, keeper: keepers.askings });
@@ -52,12 +56,19 @@ export class VoteMemory {
     if (now !== askings) this.#askings.set(keyOf(question), now, seen.at);
     const arrived = [...known, { signed: { vote, keyId, signature }, ...seen }];
     this.#votes.set(digest, arrived, seen.at);
+    if (tallyOf(question, arrived, question.severity).status.state === 'decided')
+      for (const uid of podsOf(question)) this.#answered.set(uid, true, seen.at);
     const lease = this.leases.note(question, digest, arrived);
     return { ok: true, ...(lease && { lease }) };
   }
 
   of(question: Question): readonly SeenVote[] {
     return this.#votes.get(questionDigest(question)) ?? [];
+  }
+
+  /** Whether people may have decided about the pod since then, whatever about: what is forgotten may have been an answer. @param at milliseconds since 1970 */
+  mayHaveAnswered(podUid: string, at: number): boolean {
+    return this.#answered.since > at || (this.#answered.at(podUid) ?? 0) >= at;
   }
 
   /** Whether it was asked again since, under the same id, and somebody has answered differently from what people had decided. */
@@ -77,6 +88,12 @@ function withAnswer(
   // An old asking that is answered again does not become the newest.
   if (!askings || !digests.includes(digest) || choice === said) return askings ?? { digests: [digest], choice };
   return { digests: digests.slice(-1) };
+}
+
+/** The targets of its plans, and the pod that silence contains. */
+function podsOf({ choices, containsOnSilence }: Question): ReadonlySet<string> {
+  const targets = choices.flatMap(({ plans }) => plans.map(({ target }) => target.uid));
+  return new Set([...targets, containsOnSilence].filter((uid) => uid !== undefined));
 }
 
 function keyOf({ id, incident }: Question): string {

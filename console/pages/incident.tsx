@@ -54,6 +54,7 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           <Tag tone={stand.tone}>{stand.text}</Tag>
           {incident.state === 'open' && incident.verdict !== 'unknown' && <Tag>{verdictText[incident.verdict]}</Tag>}
         </p>
+        {incident.what !== null && <p>{incident.what}</p>}
         <p class="soft">
           {incident.rules.join(', ')}. {countText(incident.alerts, 'alert')} in {incident.cluster}, first{' '}
           <Time at={incident.openedAt} />

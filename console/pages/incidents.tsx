@@ -124,7 +124,7 @@ export function Incidents() {
 }
 
 function Row({ incident }: { readonly incident: ListedIncident }) {
-  const { key, severity, cluster, rules, alerts, openedAt, openQuestions } = incident;
+  const { key, severity, cluster, what, rules, alerts, openedAt, openQuestions } = incident;
   const { text, tone } = standText(incident);
   const [rule = 'No rule named', ...others] = rules;
   return (
@@ -135,7 +135,7 @@ function Row({ incident }: { readonly incident: ListedIncident }) {
       <span class="what">
         <span class="name">{placeText(incident)}</span> <span class="soft small">{cluster}</span>
         <br />
-        {rule}
+        {what ?? rule}
         {others.length > 0 && <span class="soft"> and {countText(others.length, 'other rule')}</span>}
       </span>
       <span class="state">

@@ -2,12 +2,12 @@ import type { ShownAssessment } from '../../core/console/console.schema.ts';
 import { lastPart, shortName } from '../../core/text/object-name.ts';
 import { Severity } from './common.tsx';
 
-/** What is done about an alert, in words. */
+/** What the assessment says of an alert. Whether it was done is in the steps. */
 const responseText = {
-  contain: 'Contained at once',
-  ask: 'People are asked',
-  file: 'Filed for later',
-  watch: 'Recorded only',
+  contain: 'Contain at once',
+  ask: 'Ask people',
+  file: 'File for later',
+  watch: 'Record only',
 } as const;
 
 /** What was decided about each pod and why. The reasons may contain an attacker's words. */
@@ -19,7 +19,7 @@ export function Assessments({ assessments }: { readonly assessments: readonly Sh
           <div class="line">
             <h3>
               {responseText[response]}
-              {pages && ', and paged'}
+              {pages && ', and page'}
             </h3>
             <Severity is={severity} />
           </div>
@@ -32,7 +32,7 @@ export function Assessments({ assessments }: { readonly assessments: readonly Sh
             {rule}
             {pod !== null && <> in {shortName(lastPart(pod))}</>}. Mode {mode}, profile {profile}, {scope}.
           </p>
-          <ul class="small">
+          <ul class="reasons small">
             {reasons.map((reason) => (
               <li key={reason}>{reason}</li>
             ))}

@@ -183,6 +183,8 @@ export interface ActionImplementation<Input, Output> {
       /** Set if it is not known here what the step has changed, if anything: it was interrupted, another worker did it, or the memory of it is lost. */
       readonly isForgotten?: true;
       readonly key: string;
+      /** Ids of people who release a pod under observation; absent: it is released for good. */
+      readonly observedFor?: readonly string[];
       /** Awaited once the note has been read and before anything is changed. Absent only in tests. */
       readonly allow?: AllowRelease;
     },

@@ -1,5 +1,6 @@
 import { quarantinePod } from '../actions/index.ts';
 import type { Alert } from '../alert/alert.ts';
+import type { ActiveRestraint } from '../orders/restraint.ts';
 import { checkGuardrails, type GuardrailRules } from './guardrail.ts';
 
 /** How many pods are contained already, not counting the one in question. */
@@ -17,12 +18,14 @@ export function checkContainment(
     pod,
     counts,
     ownerReplicas,
+    restraint,
   }: {
     readonly alert: Pick<Alert, 'doubt'>;
     readonly pod: NonNullable<Alert['pod']>;
     readonly counts: ContainedCounts;
     /** Absent: unknown. */
     readonly ownerReplicas?: number | undefined;
+    readonly restraint?: ActiveRestraint | undefined;
   },
 ): ReturnType<typeof checkGuardrails> {
   const { effect, reach, name: action } = quarantinePod;
@@ -44,6 +47,7 @@ export function checkContainment(
     approved: false,
     doubt: alert.doubt,
     ownerReplicas,
+    restraint,
     held: false,
     ownerContained: counts.owner,
     namespaceContained: counts.namespace,

@@ -28,6 +28,8 @@ export interface Plan<Action extends string = string> {
   readonly reach: Reach;
   /** It releases containment: a release is a decision too. */
   readonly weakens?: true;
+  /** Only of the release of a pod: for a time, any alert about it cuts it off again. See `isObservedRelease`. */
+  readonly observed?: true;
   /** This change window is closed: one more person than usual must agree. */
   readonly outsideWindow?: string;
   /** The one object that the step is about, with its uid at the time. */
@@ -43,6 +45,14 @@ export interface Plan<Action extends string = string> {
   readonly except?: readonly TargetName[];
   /** Digest of the step's input. */
   readonly inputDigest: string;
+}
+
+/** How long a pod that was released under observation is cut off again by any alert about it. */
+export const observedForMs = 24 * 3_600_000;
+
+/** Whether a plan releases a pod under observation: one person may, since the cell takes it back by itself. */
+export function isObservedRelease({ action, observed }: Pick<Plan, 'action' | 'observed'>): boolean {
+  return observed === true && action === 'undo:quarantinePod';
 }
 
 /** What an approval is bound to. */

@@ -1,17 +1,25 @@
 import type { Question } from '../decide/approval.ts';
 import type { ReleasedObject } from '../incident/hold.ts';
 import { digestOf } from '../text/digest.ts';
-import type { Plan } from './plan.ts';
+import { isObservedRelease, type Plan } from './plan.ts';
 
-/** The plan that releases the effect of a step, for people to approve. The cell derives it again from the step itself, and compares. */
-export function releasePlanOf(plan: Plan, key: string): Plan {
+/**
+ * The plan that releases the effect of a step, for people to approve. The cell derives it again from the step itself, and compares.
+ * @param observed the pod is cut off again at the next alert
+ */
+export function releasePlanOf(plan: Plan, key: string, observed = false): Plan {
+  const target = plan.target.name;
   return {
     action: `undo:${plan.action}`,
     effect: 'reversible',
     reach: plan.reach,
     weakens: true,
+    ...(observed && { observed: true }),
     target: plan.target,
-    changes: [{ target: plan.target.name, what: `restores what ${plan.action} changed` }],
+    changes: [
+      { target, what: `restores what ${plan.action} changed` },
+      ...(observed ? [{ target, what: 'is cut off again at the next alert about it within 24 hours' }] : []),
+    ],
     blastRadius: plan.blastRadius,
     notes: [],
     inputDigest: digestOf({ key, input: plan.inputDigest }),
@@ -23,7 +31,13 @@ export function isReleaseOf(
   plan: Plan,
   { action, input, key }: { readonly action: string; readonly input: unknown; readonly key: string },
 ): boolean {
-  return digestOf(plan) === digestOf(releasePlanOf({ ...plan, action, inputDigest: digestOf(input) }, key));
+  const derived = releasePlanOf({ ...plan, action, inputDigest: digestOf(input) }, key, isObservedRelease(plan));
+  return digestOf(plan) === digestOf(derived);
+}
+
+/** Which of the approved plans releases this: under observation, or for good. Undefined: none of them does. */
+export function approvedReleaseIn(approved: readonly Plan[], release: Plan): Plan | undefined {
+  return approved.find((plan) => nameOf(plan) === nameOf(release));
 }
 
 /** The name of a step's release, under which people's decisions about it are remembered. */

@@ -1,5 +1,6 @@
 import type { WorkloadRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { SilenceProof } from '../assessment/silence-seal.ts';
 import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { ChainHead, RecordSignature } from '../audit/audit.ts';
 import type { MessageRef, Notice, ThreadPost } from '../cards/card.ts';
@@ -53,6 +54,8 @@ export interface StepCall {
   readonly doubt?: string;
   /** The cell's confirmation that it has assessed the target as to be cut off without people. */
   readonly assessed?: string;
+  /** Nobody has answered a question about containing the target, and silence contains it. */
+  readonly unanswered?: SilenceProof;
 }
 
 export interface AppliedStep {

@@ -7,7 +7,7 @@ export interface SensorSettings {
   /** Rule or policy → severity; the rule `*` stands for all other rules of that sensor. */
   readonly severities: Readonly<Record<string, Severity>>;
   /** Rule or policy → how sure it is, in place of the table's. */
-  readonly rules?: Readonly<Record<string, { readonly confidence: Confidence; readonly why: string }>>;
+  readonly rules?: Readonly<Record<string, { readonly confidence: Confidence; readonly why: string; readonly decoy?: boolean }>>;
   /** For `kubernetes-audit`: addresses and blocks from which the control plane calls the API server. Absent or empty: any. */
   readonly controlPlane?: readonly string[] | undefined;
   /** For `kubernetes-audit`: registries from which images may come. Absent or empty: any. */

@@ -1,4 +1,4 @@
-/** How bad an alert says it is, worst first. Nothing automatic happens on `unknown`. */
+/** How bad an alert says it is, worst first. `unknown` alone is reason for nothing: only a sure rule and a second act contain a pod then. */
 export const severities = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const;
 export type Severity = (typeof severities)[number];
 

@@ -45,6 +45,7 @@ function assessmentIn(value: unknown): Omit<Assessment, 'seal'> | undefined {
     wouldPage: value.wouldPage === true,
     scope: typeof value.scope === 'string' ? value.scope : '',
     onSilence: value.onSilence === 'contain' ? 'contain' : 'nothing',
+    ...(typeof value.heldBack === 'string' && { heldBack: value.heldBack }),
     reasons: Array.isArray(value.reasons) ? value.reasons.filter((reason) => typeof reason === 'string') : [],
   };
 }
@@ -55,6 +56,11 @@ function podIn(value: unknown): AssessedAlert['pod'] {
   return { namespace, name, ...(typeof uid === 'string' && { uid }) };
 }
 
+/** The smaller, the more would be done: what is held back is less than what is not. */
+function rankOf({ assessment: { would, heldBack } }: AssessedAlert): number {
+  return responses.indexOf(would) + (heldBack === undefined ? 0 : 0.5);
+}
+
 /** For each pod, the alert that would have the strongest response; the first of several. Those that are about no pod are compared together. */
 export function strongestByPod(alerts: readonly AssessedAlert[]): readonly AssessedAlert[] {
   const strongest = new Map<string, AssessedAlert>();
@@ -62,8 +68,7 @@ export function strongestByPod(alerts: readonly AssessedAlert[]): readonly Asses
     const { pod } = alert;
     const key = pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : '';
     const known = strongest.get(key);
-    if (!known || responses.indexOf(alert.assessment.would) < responses.indexOf(known.assessment.would))
-      strongest.set(key, alert);
+    if (!known || rankOf(alert) < rankOf(known)) strongest.set(key, alert);
   }
   return [...strongest.values()];
 }

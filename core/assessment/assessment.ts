@@ -39,11 +39,14 @@ export interface PodStory {
   readonly rolloutUnderWay?: boolean;
   /** Whom the API server's audit names for an exec into this pod. `person`: the person of the roster, if it is one. */
   readonly execBy?: { readonly account: string; readonly person?: string };
+  /** Its rule watches a decoy. */
   readonly isDecoy?: boolean;
   /** How often people answered "harmless" for the same rule, image, program and owner. */
   readonly answeredHarmless?: number;
   readonly openQuestion?: boolean;
   readonly contained?: boolean;
+  /** Who has released the pod under observation, and when. Absent: nobody, or the time is over. */
+  readonly observed?: { readonly by: readonly string[]; readonly at: string };
 }
 
 /** As many "harmless" of people lower a response. */
@@ -63,9 +66,23 @@ export function assess(story: PodStory, policy: ResponsePolicy): Assessment {
     mode,
     profile,
     scope,
-    onSilence: profile === 'strict' ? 'contain' : policy.onSilence,
+    onSilence: response === 'ask' && isBelieved(story.alert) ? silenceUnder(policy) : 'nothing',
     reasons: reasonsFor(story),
   };
+}
+
+/** What happens to a pod if nobody answers: only mode `contain` does anything without people. The profile `strict` contains, whatever the policy says. */
+export function silenceUnder({
+  mode,
+  profile,
+  onSilence,
+}: Pick<ResponsePolicy, 'mode' | 'profile' | 'onSilence'>): ResponsePolicy['onSilence'] {
+  return mode === 'contain' && (profile === 'strict' || onSilence === 'contain') ? 'contain' : 'nothing';
+}
+
+/** Whether it is about a pod that the cell knows. */
+function isBelieved({ pod, doubt }: Alert): boolean {
+  return pod !== undefined && doubt === undefined;
 }
 
 function underMode(would: Response, mode: Mode): Response {
@@ -78,8 +95,8 @@ function underMode(would: Response, mode: Mode): Response {
 function wouldDo(story: PodStory, profile: Profile): Response {
   const grounds = groundsFor(story);
   const { alert, contained } = story;
-  if (alert.pod === undefined || alert.doubt !== undefined) return withoutPod(story);
-  if (isOrdered(alert)) return 'contain';
+  if (!isBelieved(alert)) return withoutPod(story);
+  if (isOrdered(alert) || (story.observed && !contained)) return 'contain';
   const wanted =
     profile === 'strict' ? strict(story, grounds) : profile === 'balanced' ? balanced(story, grounds) : cautious(story, grounds);
   // A pod that is cut off is asked about once: a later alert never lowers what is done, and adds no question.
@@ -108,10 +125,10 @@ interface Grounds {
 }
 
 function groundsFor(story: PodStory): Grounds {
-  const { alert, confidence, isDecoy, novelty, together, privileged, hostAccess, signatureRefused } = story;
+  const { alert, confidence, novelty, together, privileged, hostAccess, signatureRefused } = story;
   const isCritical = alert.severity === 'critical';
   return {
-    isSure: isDecoy === true || confidence === 'sure',
+    isSure: confidence === 'sure',
     isSecondAct: together !== undefined,
     isCriticalAndNew: isCritical && novelty.isNew && confidence !== 'weak',
     isExposed:
@@ -171,6 +188,8 @@ function reasonsFor(story: PodStory): readonly string[] {
   const answered = story.answeredHarmless ?? 0;
   const told: readonly (string | false | undefined)[] = [
     isOrdered(alert) && 'a person of the roster has ordered it',
+    story.observed &&
+      `${story.observed.by.join(' and ')} released it under observation at ${story.observed.at}: any alert cuts it off again`,
     story.isDecoy === true && 'a decoy was touched: nothing has a reason to',
     `${alert.severity}; the rule is ${confidence}: ${confidenceWhy}`,
     novelty.comparedWith,

@@ -1,5 +1,5 @@
 import { matchesAnyName } from '../text/name-pattern.ts';
-import type { ResponsePolicy } from './assessment.ts';
+import { type ResponsePolicy, silenceUnder } from './assessment.ts';
 import { type Mode, modes, type Profile, profiles } from './response.ts';
 
 /** What happens if nobody answers in time. Weakest first. */
@@ -73,18 +73,28 @@ export function weakestFor(rules: ResponseRules, subject: PolicySubject): Respon
 
 /** Which of the two lets less be done; the first, if they let the same be done. */
 export function weakerOf(one: ResponsePolicy, other: ResponsePolicy): ResponsePolicy {
-  return modes.indexOf(other.mode) < modes.indexOf(one.mode) ? other : one;
+  if (other.mode !== one.mode) return modes.indexOf(other.mode) < modes.indexOf(one.mode) ? other : one;
+  return silences.indexOf(silenceUnder(other)) < silences.indexOf(silenceUnder(one)) ? other : one;
 }
 
 /** Whether something may be written there at all, for whatever playbook and workload. */
 export function mayBeWritten(rules: ResponseRules, place: Place): boolean {
+  return policiesIn(rules, place).some(({ mode }) => mode !== 'observe');
+}
+
+/** Whether anything may be contained there without people's answer, for whatever playbook and workload. */
+export function mayBeContained(rules: ResponseRules, place: Place): boolean {
+  return policiesIn(rules, place).some(({ mode }) => mode === 'contain');
+}
+
+/** The weakest policy of each playbook and workload there that some scope names, and of one that none names. */
+function policiesIn(rules: ResponseRules, place: Place): readonly ResponsePolicy[] {
   const playbooks = [undefined, ...new Set(rules.scopes.flatMap((scope) => scope.playbooks ?? []))];
   const workloads = [{}, ...rules.scopes.map((scope) => scope.workloadLabels ?? {})];
-  return playbooks.some((playbook) =>
-    workloads.some((workloadLabels) => {
-      const subject = { ...place, workloadLabels, playbooks: playbook === undefined ? [] : [playbook] };
-      return weakestFor(rules, subject).mode !== 'observe';
-    }),
+  return playbooks.flatMap((playbook) =>
+    workloads.map((workloadLabels) =>
+      weakestFor(rules, { ...place, workloadLabels, playbooks: playbook === undefined ? [] : [playbook] }),
+    ),
   );
 }
 
@@ -100,7 +110,8 @@ function isOfOperator({ workloadLabels }: ResponseScope): boolean {
   return workloadLabels === undefined;
 }
 
-function policyIn(rules: ResponseRules, scope: ResponseScope | undefined): ResponsePolicy {
+/** What a scope sets; without one, what holds where no scope matches. */
+export function policyIn(rules: ResponseRules, scope: ResponseScope | undefined): ResponsePolicy {
   const { mode, profile, onSilence, scopes } = rules;
   if (!scope) return { mode, profile, onSilence, scope: scopes.length > 0 ? 'no scope matches' : 'the whole installation' };
   return {
@@ -113,11 +124,11 @@ function policyIn(rules: ResponseRules, scope: ResponseScope | undefined): Respo
 
 /** How people read which scope it is. */
 export function scopeText({ name, ...asked }: ResponseScope, index: number): string {
-  return name === undefined ? `scope ${index + 1} (${conditionsText(asked)})` : `scope ${name}`;
+  return name === undefined ? `scope ${index + 1} (${scopeAsks(asked)})` : `scope ${name}`;
 }
 
 /** What a scope asks for, in words. */
-function conditionsText({ clusters, namespaces, namespaceLabels, workloadLabels, playbooks }: ResponseScope): string {
+export function scopeAsks({ clusters, namespaces, namespaceLabels, workloadLabels, playbooks }: ResponseScope): string {
   const listed = (what: string, values: readonly string[] = []): readonly string[] =>
     values.length > 0 ? [`${what} ${values.join(', ')}`] : [];
   const written = (labels: Readonly<Record<string, string>> = {}): readonly string[] =>

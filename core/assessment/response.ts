@@ -22,10 +22,13 @@ export interface Assessment {
   readonly mode: Mode;
   readonly profile: Profile;
   readonly scope: string;
+  /** What happens to the pod if people are asked and do not answer. */
   readonly onSilence: 'contain' | 'nothing';
   /** For people, worst first. */
   readonly reasons: readonly string[];
-  /** The cell's confirmation that it has assessed the pod as to be cut off: see `sealContainment`. Without it nothing is done to a pod without people. */
+  /** Why the pod is not cut off in mode `contain` either, although `would` is `contain`: no playbook that answers may contain it, or a guardrail refuses. */
+  readonly heldBack?: string;
+  /** The cell's confirmation that the pod is to be cut off, at once (`sealContainment`) or if nobody answers (`sealSilence`). Without it nothing is done to a pod without people. */
   readonly seal?: string;
 }
 
@@ -35,14 +38,17 @@ const modeDoes: Readonly<Record<Mode, string>> = {
   contain: 'mode contain',
 };
 
-/** What mode `contain` would have done, for people. Undefined: the same. */
+/** What mode `contain` would have done, for people; and in mode `contain`, why less is done than the assessment says. Undefined: the same. */
 export function wouldHaveText({
   response,
   would,
   wouldPage,
   mode,
   scope,
-}: Pick<Assessment, 'response' | 'would' | 'wouldPage' | 'mode' | 'scope'>): string | undefined {
+  heldBack,
+}: Pick<Assessment, 'response' | 'would' | 'wouldPage' | 'mode' | 'scope' | 'heldBack'>): string | undefined {
+  if (would === 'contain' && heldBack !== undefined)
+    return `${mode === 'contain' ? 'Not contained at once' : 'Mode contain would not contain the pod either'}: ${heldBack}`;
   if (mode === 'contain' || response === would) return undefined;
   const done = would === 'contain' ? 'contained the pod' : `asked people${wouldPage ? ' and paged' : ''}`;
   return `Would have ${done}: ${modeDoes[mode]} (${scope})`;

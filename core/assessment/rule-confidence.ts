@@ -1,37 +1,76 @@
 import type { Alert } from '../alert/alert.ts';
 import type { SeverityOverrides } from '../alert/sensor.ts';
 import { atLeast } from '../alert/severity.ts';
+import type { AnyPlaybook } from '../playbook/playbook.ts';
 import { isPolicyAlert } from './act-kind.ts';
 import { policyJudgement } from './policy-kinds.ts';
-import type { Confidence, RuleJudgement } from './rules/rule-judgement.ts';
+import { type Confidence, confidences, type RuleJudgement } from './rules/rule-judgement.ts';
 import { ruleTables } from './rules/tables.ts';
 
-/** What the configuration says about a rule. */
+/** What the configuration or a playbook says about a rule. */
 export interface OwnConfidence {
   readonly sensor?: string;
   readonly rule: string;
   readonly confidence: Confidence;
   readonly why?: string;
+  /** The rule watches a decoy. Only the configuration says so. */
+  readonly decoy?: boolean;
+  /** Whose word it is. Absent: the configuration's. */
+  readonly playbook?: string;
 }
 
-/** What `sensors.NAME.rules` of the configuration says. */
-export function ownConfidences(sensors: SeverityOverrides): readonly OwnConfidence[] {
-  return Object.entries(sensors).flatMap(([sensor, { rules = {} }]) =>
+/** What `sensors.NAME.rules` of the configuration says, then what playbooks say of rules of theirs. */
+export function ownConfidences(
+  sensors: SeverityOverrides,
+  playbooks: readonly Pick<AnyPlaybook, 'id' | 'rules'>[] = [],
+): readonly OwnConfidence[] {
+  const configured = Object.entries(sensors).flatMap(([sensor, { rules = {} }]) =>
     Object.entries(rules).map(([rule, told]) => ({ sensor, rule, ...told })),
   );
+  return [...configured, ...playbookConfidences(playbooks)];
 }
 
-/** How sure the rule of an alert is. The configuration comes first, then the table of the sensor; an unknown rule is judged by the severity that it has. */
-export function ruleConfidence(
-  alert: Pick<Alert, 'sensor' | 'rule' | 'severity'> & Partial<Alert>,
-  own: readonly OwnConfidence[] = [],
-): RuleJudgement {
+/** The surest first: where two playbooks name the same rule, neither makes less of it than the other. */
+export function playbookConfidences(playbooks: readonly Pick<AnyPlaybook, 'id' | 'rules'>[]): readonly OwnConfidence[] {
+  return playbooks
+    .flatMap(({ id, rules = {} }) => Object.entries(rules).map(([rule, told]) => ({ playbook: id, rule, ...told })))
+    .sort((a, b) => confidences.indexOf(a.confidence) - confidences.indexOf(b.confidence));
+}
+
+/**
+ * How sure the rule of an alert is. The configuration comes first, then the table of the sensor, then playbooks: a pack changes nothing about a rule that
+ * Firebreak knows. A rule that nobody names is judged by the severity that it has. One that watches a decoy is sure: the configuration says so of it, or it has
+ * the tag `decoy`.
+ */
+export function ruleConfidence(alert: JudgedAlert, own: readonly OwnConfidence[] = []): RuleJudgement {
+  const told = own.filter(({ rule, sensor }) => rule === alert.rule && (sensor === undefined || sensor === alert.sensor));
+  const judged = judgement(alert, told);
+  const isDecoy = told.some(({ decoy, playbook }) => decoy === true && playbook === undefined) || hasDecoyTag(alert);
+  return isDecoy ? { ...judged, confidence: 'sure', isDecoy } : judged;
+}
+
+type JudgedAlert = Pick<Alert, 'sensor' | 'rule' | 'severity'> & Partial<Alert>;
+
+/** Whoever writes the sensor's rules writes their tags. */
+function hasDecoyTag({ tags = [] }: JudgedAlert): boolean {
+  return tags.some((tag) => tag.toLowerCase() === decoyTag);
+}
+
+const decoyTag = 'decoy';
+
+function judgement(alert: JudgedAlert, told: readonly OwnConfidence[]): RuleJudgement {
   const { sensor, rule, severity } = alert;
-  const told = own.find((one) => one.rule === rule && (one.sensor === undefined || one.sensor === sensor));
-  if (told) return { confidence: told.confidence, why: told.why ?? 'the configuration says so', source: 'the configuration' };
+  const configured = told.find(({ playbook }) => playbook === undefined);
+  if (configured)
+    return { confidence: configured.confidence, why: configured.why ?? 'the configuration says so', source: 'the configuration' };
   const table = Object.hasOwn(ruleTables, sensor) ? ruleTables[sensor] : undefined;
   const known = table && Object.hasOwn(table, rule) ? table[rule] : undefined;
   if (known) return known;
+  const [ofPlaybook] = told;
+  if (ofPlaybook) {
+    const { confidence, playbook, why = `playbook ${playbook} says so` } = ofPlaybook;
+    return { confidence, why, source: `playbook ${playbook}` };
+  }
   if (isPolicyAlert(alert)) return policyJudgement(alert);
   if (alert.apiRequest?.subresource === 'exec') return execIntoPod;
   const confidence = atLeast(severity, 'medium') ? 'likely' : 'weak';

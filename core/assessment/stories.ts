@@ -14,7 +14,7 @@ const podsForTogether = 2;
 /** What the cell knows of the pod from elsewhere. */
 export type PodFacts = Omit<
   PodStory,
-  'alert' | 'confidence' | 'confidenceWhy' | 'isDebugging' | 'acts' | 'novelty' | 'together' | 'isRepeated'
+  'alert' | 'confidence' | 'confidenceWhy' | 'isDebugging' | 'isDecoy' | 'acts' | 'novelty' | 'together' | 'isRepeated'
 >;
 
 /** What the alert itself says of its pod: the cell has written it onto it. */
@@ -62,7 +62,7 @@ export class PodStories {
   /** Adds an alert, and returns all that is known of its pod now. */
   hear(alert: Alert, { nowMs, facts = {} }: Heard): PodStory {
     const judgement = ruleConfidence(alert, this.#own);
-    const { confidence, why, isDebugging = false } = judgement;
+    const { confidence, why, isDebugging = false, isDecoy } = judgement;
     const act = actOf(alert, nowMs, judgement);
     const pod = podKey(alert);
     const isBelieved = alert.doubt === undefined;
@@ -95,6 +95,7 @@ export class PodStories {
       confidence,
       confidenceWhy: why,
       isDebugging,
+      ...(isDecoy && { isDecoy }),
       acts,
       novelty: { isNew: single === 'new', by: single, comparedWith: comparedText(alert, single) },
       ...(seenTogether.length > 0 && { together: leastKnown(seenTogether) }),

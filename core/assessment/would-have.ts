@@ -1,5 +1,3 @@
-import { checkContainment } from '../action/containment-check.ts';
-import type { GuardrailRules } from '../action/guardrail.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { subjectOfIncident } from '../incident/incident.ts';
 import { incidentOfChain } from '../incident/similar.ts';
@@ -8,13 +6,7 @@ import { type AssessedAlert, assessedAlertsIn, strongestByPod } from './assessed
 import type { Mode, Profile } from './response.ts';
 import { type Advice, adviceFor, snippetFor, type WouldHaveCounts } from './would-have-advice.ts';
 
-export const wouldHaveKinds = [
-  'incident.opened',
-  'alert.joined',
-  'playbook.started',
-  'incident.verdict',
-  'question.decided',
-] as const;
+export const wouldHaveKinds = ['incident.opened', 'alert.joined', 'incident.verdict', 'question.decided'] as const;
 
 /** What people said of an incident. `open`: nobody has. */
 export type Judged = 'right' | 'wrong' | 'open';
@@ -24,11 +16,13 @@ export interface WouldHave {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly incident: string;
+  /** Of its records. */
+  readonly chain: string;
   readonly cluster: string;
   readonly namespace: string | null;
   readonly pod: string | null;
   readonly rule: string;
-  /** `held back`: the guardrails would have refused to contain it, and people would have been asked. */
+  /** `held back`: no playbook that answers may contain it, or the guardrails would have refused to. */
   readonly would: 'contain' | 'held back' | 'ask';
   readonly pages: boolean;
   readonly mode: Mode;
@@ -58,36 +52,20 @@ export interface WouldHaveReport {
 
 interface Told {
   readonly alerts: (AssessedAlert & { readonly at: string })[];
-  /** Subjects of the playbooks that may contain a pod. */
-  readonly containable: Set<string>;
   answered: boolean;
   verdict: Judged;
-}
-
-interface Judging {
-  /** Ids of the playbooks that may contain a pod. */
-  readonly containing: ReadonlySet<string>;
-  readonly rules: GuardrailRules;
-  readonly capWindowMinutes: number;
 }
 
 /** What mode `contain` would have done about the incidents of modes `observe` and `ask`, by their records. */
 export class WouldHaveRecords {
   readonly #told = new Map<string, Told>();
-  readonly #judging: Judging;
-
-  constructor(judging: Judging) {
-    this.#judging = judging;
-  }
 
   /** @param record proven, in the order of time */
-  add({ kind, chain, at, actor, body }: AuditRecord): void {
-    const told = this.#told.get(chain) ?? { alerts: [], containable: new Set(), answered: false, verdict: 'open' };
+  add({ kind, chain, at, body }: AuditRecord): void {
+    const told = this.#told.get(chain) ?? { alerts: [], answered: false, verdict: 'open' as const };
     this.#told.set(chain, told);
     if (kind === 'incident.opened' || kind === 'alert.joined')
       told.alerts.push(...assessedAlertsIn(body).map((alert) => ({ ...alert, at })));
-    if (kind === 'playbook.started' && this.#judging.containing.has(actor.replace(/^playbook\//, '')))
-      told.containable.add(String(body.subject));
     if (kind === 'question.decided') told.answered = true;
     if (kind === 'incident.verdict') told.verdict = judgedBy(body, told.verdict);
   }
@@ -97,8 +75,10 @@ export class WouldHaveRecords {
     { since, until }: { readonly since: number; readonly until: number },
     isShown: (namespace: string | null) => boolean = () => true,
   ): WouldHaveReport {
-    const all = [...this.#told].flatMap(([chain, told]) => decisionsOf(chain, told));
-    const decisions = withGuardrails(all, this.#judging).filter(({ namespace }) => isShown(namespace));
+    const decisions = [...this.#told]
+      .flatMap(([chain, told]) => decisionsOf(chain, told))
+      .filter(({ namespace }) => isShown(namespace))
+      .toSorted((a, b) => compareTexts(a.at, b.at));
     const days = (until - since) / 86_400_000;
     const groups = Map.groupBy(decisions, (one) => JSON.stringify([one.cluster, one.namespace, one.mode, one.scope]));
     const rows = [...groups.values()]
@@ -120,55 +100,30 @@ function judgedBy({ incident, question }: AuditRecord['body'], before: Judged): 
   return incident === 'benign' && typeof question === 'string' ? 'wrong' : before;
 }
 
-interface Decided extends WouldHave {
-  readonly alert: AssessedAlert;
-}
-
-function decisionsOf(chain: string, { alerts, containable, answered, verdict }: Told): readonly Decided[] {
+function decisionsOf(chain: string, { alerts, answered, verdict }: Told): readonly WouldHave[] {
   const incident = incidentOfChain(chain)?.id ?? chain;
   const subject = subjectOfIncident(incident);
   const held = alerts.filter(({ assessment }) => assessment.mode !== 'contain');
   return strongestByPod(held).flatMap((alert) => {
-    const { pod, rule, assessment, doubt } = alert;
-    const { would, wouldPage, mode, profile, scope, reasons } = assessment;
+    const { pod, rule, assessment } = alert;
+    const { would, wouldPage, heldBack, mode, profile, scope, reasons } = assessment;
     if (would !== 'contain' && would !== 'ask') return [];
-    const mayContain = pod?.uid !== undefined && doubt === undefined && containable.has(`pod:${pod.uid}`);
+    const isHeldBack = would === 'contain' && heldBack !== undefined;
     return [
       {
-        ...{ alert, incident, rule, mode, profile, scope, reasons },
+        ...{ incident, chain, rule, mode, profile, scope },
+        reasons: isHeldBack ? [heldBack, ...reasons] : reasons,
         at: held.find((one) => one.id === alert.id)?.at ?? '',
         cluster: subject?.cluster ?? '',
         namespace: pod?.namespace ?? (subject?.kind === 'workload' ? subject.namespace : null),
         pod: pod?.name ?? null,
-        would: would === 'contain' && mayContain ? ('contain' as const) : ('ask' as const),
-        pages: would === 'contain' ? !mayContain : wouldPage,
+        would: isHeldBack ? ('held back' as const) : would,
+        pages: isHeldBack || wouldPage,
         // A playbook may say “attack” without people: only an answer makes it their judgement.
         judged: answered ? verdict : ('open' as const),
       },
     ];
   });
-}
-
-/** What the guardrails would have refused, with what would have been contained by then. */
-function withGuardrails(all: readonly Decided[], { rules, capWindowMinutes }: Judging): readonly WouldHave[] {
-  const contained: Decided[] = [];
-  return all
-    .toSorted((a, b) => compareTexts(a.at, b.at))
-    .map((one) => {
-      const { alert, ...told } = one;
-      if (told.would !== 'contain' || !alert.pod) return told;
-      const from = Date.parse(one.at) - capWindowMinutes * 60_000;
-      const recent = contained.filter(({ at, cluster }) => cluster === one.cluster && Date.parse(at) >= from);
-      const counts = {
-        owner: recent.filter(({ incident }) => incident === one.incident).length,
-        namespace: recent.filter(({ namespace }) => namespace === one.namespace).length,
-        cluster: recent.length,
-      };
-      const answer = checkContainment(rules, { alert, pod: alert.pod, counts });
-      if (!answer.ok) return { ...told, would: 'held back' as const, pages: true, reasons: [answer.reason, ...told.reasons] };
-      contained.push(one);
-      return told;
-    });
 }
 
 function rowOf(ones: readonly WouldHave[], days: number): WouldHaveRow {

@@ -85,6 +85,7 @@ export const recordKinds = [
   'question.escalated',
   'question.expired',
   'question.handed-over',
+  'question.joined',
   'question.passed-on',
   'question.snoozed',
   'question.taken-over',

@@ -107,6 +107,11 @@ export function likenessOf({
   return digestOf({ cluster, severity, requester, groups, rule, image, text, choices: asked, onSilence });
 }
 
+/** Returns the card's question if it asks something else than `other`, apart from names: further findings may have joined it. */
+export function ownQuestionOf(card: QuestionCard, other: QuestionCard): string | undefined {
+  return withoutNames(card.text, card) === withoutNames(other.text, other) ? undefined : card.text;
+}
+
 function withoutNames(text: string, { happened, incident }: QuestionCard): string {
   const subject = subjectOfIncident(incident.id);
   const [namespace, pod] = happened.pod?.split('/') ?? [];

@@ -72,6 +72,8 @@ export type OrderDraft = SuppressionDraft | RestraintDraft | IncidentDraft | Lea
 export interface CardStore extends GroupStore, UnansweredStore, ReplyStore {
   /** Idempotent by question id. */
   saveButtons(buttons: readonly StoredButton[]): Promise<void>;
+  /** Saves new buttons in the place of those of the same choices: whoever clicks on an earlier one has not seen what is asked now. */
+  replaceButtons(buttons: readonly StoredButton[]): Promise<void>;
   button(buttonId: string): Promise<StoredButton | undefined>;
   buttonsOf(question: string): Promise<readonly StoredButton[]>;
   /** Stores where a question's card, or an incident's thread (key `thread:ID@RUN`), is. */

@@ -1,4 +1,6 @@
 import { actions } from '../actions/index.ts';
+import { placeText, ruleText, whatRan } from '../alert/what-ran.ts';
+import { actKindOf } from '../assessment/act-kind.ts';
 import { subjectOfIncident, type Verdict } from '../incident/incident.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
@@ -18,64 +20,13 @@ type About = Pick<QuestionCard, 'happened'> & { readonly incident: Pick<Question
 export function placeOf({ id, title }: Pick<QuestionCard['incident'], 'id' | 'title'>): string {
   const subject = subjectOfIncident(id);
   if (!subject) return title;
-  if (subject.kind === 'cluster') return 'the whole cluster';
-  return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
+  return subject.kind === 'cluster' ? 'the whole cluster' : placeText(subject);
 }
 
-/** Returns where it happened, as it appears in a sentence. */
-function whereOf({ happened, incident }: About): string {
+/** Returns who did what, where, in one sentence, from what the alert names. A proposal is about no alert: its rule is its sentence. */
+export function happenedText({ happened, incident }: About): string {
   const subject = subjectOfIncident(incident.id);
-  if (happened.pod !== undefined) return `in ${shortName(lastPart(happened.pod))}`;
-  if (subject?.kind === 'node') return `on node ${subject.node}`;
-  return subject?.kind === 'workload' ? `in ${subject.name}` : '';
-}
-
-/** Turns rule names written for programs, such as `k8s_service_account_token`, into words. */
-export function ruleText(rule: string): string {
-  return /\s/.test(rule) ? rule : rule.replaceAll(/[_-]+/g, ' ');
-}
-
-/** Verbs of the Kubernetes API, in the past tense. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb */
-const did: Readonly<Record<string, string>> = {
-  get: 'read',
-  list: 'listed',
-  watch: 'watched',
-  create: 'created',
-  update: 'changed',
-  patch: 'changed',
-  delete: 'deleted',
-  deletecollection: 'deleted all',
-};
-const reached: Readonly<Record<string, string>> = {
-  exec: 'ran a command in',
-  attach: 'attached to',
-  portforward: 'opened a port to',
-  ephemeralcontainers: 'added a container to',
-};
-
-/** Turns `system:serviceaccount:shop:cart` into `The service account shop/cart`; other names stay as they are. */
-function accountText(account: string): string {
-  const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(account) ?? [];
-  return namespace === undefined ? `User ${account}` : `The service account ${namespace}/${name}`;
-}
-
-function requestText({ account, verb, resource, subresource, namespace, name }: NonNullable<Happened['request']>): string {
-  const on = [namespace, name].filter((part) => part !== undefined).join('/');
-  const target = on === '' ? '' : ` ${on}`;
-  const way = subresource === undefined ? undefined : reached[subresource];
-  if (way !== undefined) return `${accountText(account)} ${way}${target === '' ? ' a pod' : target}`;
-  return `${accountText(account)} ${did[verb] ?? `did “${verb}” to`} ${resource ?? 'something'}${target}`;
-}
-
-/** Returns who did what, where, in one sentence, from what the alert names. */
-export function happenedText(about: About): string {
-  const { happened } = about;
-  const where = whereOf(about);
-  const at = where === '' ? '' : ` ${where}`;
-  if (happened.request !== undefined) return requestText(happened.request);
-  const program = happened.process === undefined ? undefined : lastPart(happened.process);
-  if (program === undefined) return `${ruleText(happened.rule)}${at}`;
-  return happened.user === undefined ? `${program} ran${at}` : `User ${happened.user} ran ${program}${at}`;
+  return subject ? whatRan(happened, subject).sentence : ruleText(happened.rule);
 }
 
 /** What each ATT&CK tactic means, the worst first. Only the id is taken from an alert, so the words are never the attacker's. */
@@ -96,8 +47,10 @@ const tacticWords: readonly (readonly [id: string, why: string])[] = [
   ['TA0043', 'Somebody may be looking for a way in'],
 ];
 
-/** Returns why it matters, in one clause, by the tactic that the rule names. Undefined if it names none. */
-export function mattersText({ tactics = [] }: Pick<Happened, 'tactics'>): string | undefined {
+/** Returns why it matters, in one clause, by the tactic that the rule names. Undefined if it names none, or if the sentence itself says why. */
+export function mattersText(happened: Happened): string | undefined {
+  const { tactics = [], process, sensor, rule, act = actKindOf({ sensor, rule }) } = happened;
+  if (process !== undefined && act !== undefined) return undefined;
   return tacticWords.find(([id]) => tactics.includes(id))?.[1];
 }
 

@@ -1,6 +1,7 @@
 import type { TargetName } from '../action/plan.ts';
 import type { ApiRequest, RolloutRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { ActKind } from '../assessment/rules/act-kinds.ts';
 import type { FormAnswers, ShownField } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
 import { afterText, effectText, unknownText } from '../incident/effect.ts';
@@ -75,6 +76,8 @@ export interface QuestionCard {
   readonly happened: {
     readonly rule: string;
     readonly sensor: string;
+    /** What kind of act it is, if more than its sensor and rule tell that. */
+    readonly act?: ActKind;
     readonly at: string;
     readonly count: number;
     /** Why the alert's claims about its subject are not taken as certain. */
@@ -157,6 +160,8 @@ export interface QuestionCard {
     /** Who ordered what it is about, and whether they may answer nevertheless. Absent: nobody. */
     readonly requesters?: Answerers['requesters'];
   };
+  /** People whom the alerts name as the actor: their ids, and on the desk their Slack accounts. They may not answer, and are asked what they are doing. */
+  readonly actors?: readonly string[];
   readonly status:
     | { readonly state: 'open' }
     | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }

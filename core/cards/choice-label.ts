@@ -1,5 +1,5 @@
 import type { ActionWords } from '../action/action.ts';
-import type { Plan } from '../action/plan.ts';
+import { isObservedRelease, type Plan } from '../action/plan.ts';
 import { actions } from '../actions/index.ts';
 import { spelt } from '../text/object-name.ts';
 
@@ -36,6 +36,7 @@ function nothingOf(plan: Plan): string {
 
 function deedWithLimits(plan: Plan): string {
   const { except = [] } = plan;
+  if (isObservedRelease(plan)) return `${deedOf(plan)}, watched for 24 hours`;
   return except.length === 0 ? deedOf(plan) : `${deedOf(plan)} (${except.length} cannot be)`;
 }
 

@@ -35,6 +35,8 @@ export interface QuestionStand extends Pick<QuestionCard, 'status'> {
   readonly veto?: QuestionState['veto'];
   readonly people?: QuestionCard['level']['people'];
   readonly requesters?: QuestionCard['level']['requesters'];
+  /** Ids of people whom the alerts name as the actor by now. Absent: none. */
+  readonly actors?: readonly string[];
 }
 
 /** What the desk receives about a question: the question itself, from which it makes the card and the digest that it signs. */
@@ -197,6 +199,7 @@ export function questionCard(post: QuestionPost, beliefs: CardBeliefs): Question
       ...(answers && { answers }),
     })),
     level: levelOf(post),
+    ...(stand.actors && { actors: stand.actors }),
     status: status.state === 'decided' ? { ...status, by: status.by.filter((person) => saidSo(person, status.choice)) } : status,
   };
 }

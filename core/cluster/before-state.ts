@@ -104,10 +104,16 @@ const releaseDomain = 'firebreak.release-mark.v1\n';
 /**
  * Returns the mark that is written onto a pod in the same patch that releases it: it shows each replica of the cell that the quarantine was not removed by
  * somebody else. It names the note that it ends, so a kept mark cannot end a later quarantine.
+ * @param observedFor who released it under observation, so that a replica that has not released it, or has crashed meanwhile, observes it as well
  */
-export function releaseMark(before: BeforeState, by: GivenBackBy, key: CellKey): Readonly<Record<string, string>> {
+export function releaseMark(
+  before: BeforeState,
+  by: GivenBackBy,
+  key: CellKey,
+  observedFor?: readonly string[],
+): Readonly<Record<string, string>> {
   const { incident, podUid, step } = before;
-  const mark = { version: 1, by, incident, note: noteDigest(before, key), podUid, step };
+  const mark = { version: 1, by, incident, note: noteDigest(before, key), podUid, step, ...(observedFor && { observedFor }) };
   return { [names.releasedAnnotation]: seal(releaseDomain, mark, key) };
 }
 
@@ -117,11 +123,23 @@ export function givenBackBy(
   before: BeforeState,
   key: CellKey,
 ): GivenBackBy | undefined {
+  return openedMark(pod, before, key)?.by;
+}
+
+/** Returns who has released it under observation, by the mark on its pod; undefined if it was released for good, or not by the cell. */
+export function observedFor(...mark: Parameters<typeof givenBackBy>): readonly string[] | undefined {
+  return openedMark(...mark)?.observedFor;
+}
+
+function openedMark(
+  ...[pod, before, key]: Parameters<typeof givenBackBy>
+): { readonly by: GivenBackBy; readonly observedFor?: readonly string[] } | undefined {
   const opened = unseal(releaseDomain, pod.annotations[names.releasedAnnotation], key);
   if (opened.kind !== 'read' || opened.authentic !== 'yes') return undefined;
-  const { by, note, podUid, version }: { by?: unknown; note?: unknown; podUid?: unknown; version?: unknown } = opened.value;
+  const { by, note, podUid, version, observedFor }: Readonly<Record<string, unknown>> = { ...opened.value };
   const isOfThis = version === 1 && podUid === pod.uid && podUid === before.podUid && note === noteDigest(before, key);
-  return isOfThis && (by === 'cell' || by === 'hand') ? by : undefined;
+  if (!isOfThis || (by !== 'cell' && by !== 'hand')) return undefined;
+  return { by, ...(Array.isArray(observedFor) && { observedFor: observedFor.map(String) }) };
 }
 
 /** Digest of the note as the cell writes it, however its text was changed meanwhile. */

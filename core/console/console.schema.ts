@@ -74,6 +74,8 @@ const listedIncident = z.object({
   id: text,
   run: text,
   title: text,
+  /** What the worst alert says happened, in a few words; null where no record tells. */
+  what: text.nullable(),
   cluster: text,
   /** Null for incidents of a node or the cluster. */
   namespace: text.nullable(),

@@ -17,6 +17,8 @@ export interface IncidentSummary {
   readonly namespace: string | null;
   readonly kind: ListedIncident['kind'];
   readonly title: string;
+  /** What the worst alert says happened, in a few words: see `whatRan`. Absent in summaries written by an earlier version. */
+  readonly what?: string;
   /** Number of the last record in it. */
   readonly seen: number;
   readonly severity: Severity;
@@ -70,6 +72,7 @@ export function listedOf(summary: IncidentSummary): ListedIncident {
     revision: seen,
     ...incident,
     title,
+    what: summary.what ?? null,
     cluster,
     namespace,
     kind,
@@ -197,8 +200,21 @@ function withAlerts(summary: IncidentSummary, { at, actor, body }: AuditRecord):
   alerts += added;
   const sensor = actor.replace(/^sensor\//, '');
   const sensors = { ...summary.sensors, [sensor]: (summary.sensors[sensor] ?? 0) + added };
-  const worstAt = severity === summary.severity ? summary.worstAt : at;
-  return { ...summary, severity, worstAt, alerts, rules, pods, sensors, lastAlertAt: at };
+  const isWorse = severity !== summary.severity;
+  const worstAt = isWorse ? at : summary.worstAt;
+  const what = isWorse || summary.what === undefined ? (worstWhat(body.alerts)?.what ?? summary.what) : summary.what;
+  return { ...summary, ...(what !== undefined && { what }), severity, worstAt, alerts, rules, pods, sensors, lastAlertAt: at };
+}
+
+/** What the worst alert of a record says happened; the first of several. */
+export function worstWhat(alerts: unknown): { readonly what: string; readonly severity: Severity } | undefined {
+  const told = (Array.isArray(alerts) ? alerts : []).flatMap((one: unknown) => {
+    if (!isObject(one) || typeof one.what !== 'string') return [];
+    const severity: Severity = isSeverity(one.severity) ? one.severity : 'unknown';
+    return [{ what: one.what, severity }];
+  });
+  const worst = told.reduce<Severity>((now, { severity }) => worse(now, severity), 'unknown');
+  return told.find(({ severity }) => severity === worst);
 }
 
 function withPlaybook(summary: IncidentSummary, playbook: string): IncidentSummary {

@@ -1,4 +1,4 @@
-import { namespacesOf, type Plan, planDigest } from '../action/plan.ts';
+import { isObservedRelease, namespacesOf, type Plan, planDigest } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
 import { canonicalJson, digestOfFixed } from '../text/digest.ts';
@@ -30,6 +30,11 @@ export interface Level {
   readonly page?: true;
 }
 
+/** How long all levels together have, in milliseconds. */
+export function lastsMs(levels: readonly Pick<Level, 'withinMs'>[]): number {
+  return levels.reduce((sum, { withinMs }) => sum + withinMs, 0);
+}
+
 /** The question to people. Its digest covers incident, text, plans and levels: a vote names exactly this question. */
 export interface Question {
   readonly id: string;
@@ -42,6 +47,8 @@ export interface Question {
   readonly requester: string;
   /** What happens if nobody answers, in words: it shows people what staying silent means. */
   readonly onSilence: string;
+  /** Uid of the pod that is contained if nobody answers: then the whole time until `until` is waited, whoever is asked early. Absent: silence does nothing. */
+  readonly containsOnSilence?: string;
   /** ISO 8601, UTC: after this, silence counts and votes no longer do. Absent: the question stays open while its subject is in force. */
   readonly until?: string;
   /**
@@ -90,7 +97,8 @@ export function quorumOf(asked: {
   const { plans, harmless, severity, incident, protectedNamespaces = [] } = asked;
   const ofPlans = plans.some((plan) => {
     if (plan.effect === 'read') return false;
-    if (plan.weakens === true && severity === 'critical') return true;
+    // Whoever is alone can give a pod back as well as delete it, but not for good.
+    if (plan.weakens === true && severity === 'critical' && !isObservedRelease(plan)) return true;
     if (protectedNamespaces.length > 0 && namespacesOf(plan).some((one) => matchesAnyName(protectedNamespaces, one))) return true;
     if (plan.effect !== 'destructive') return false;
     return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
@@ -169,7 +177,16 @@ export interface Approval<Action extends string = string> {
 
 export function planIsCovered(proof: ApprovalProof, plan: Plan): boolean {
   const digest = planDigest(plan);
-  return proof.question.choices.some(
-    (choice) => choice.id === proof.choice && choice.plans.some((covered) => planDigest(covered) === digest),
-  );
+  return plansApproved(proof).some((covered) => planDigest(covered) === digest);
+}
+
+/** Ids of the people who have approved a release under observation; undefined if none of what they approved is one. */
+export function observersIn(proof: ApprovalProof | undefined): readonly string[] | undefined {
+  if (!proof || !plansApproved(proof).some(isObservedRelease)) return undefined;
+  return [...new Set(proof.votes.map(({ vote }) => vote.person))];
+}
+
+/** The plans of the choice that people made. */
+export function plansApproved({ question, choice }: ApprovalProof): readonly Plan[] {
+  return question.choices.flatMap(({ id, plans }) => (id === choice ? plans : []));
 }

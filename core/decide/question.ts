@@ -3,6 +3,7 @@ import type { QuestionState } from '../incident/incident-state.ts';
 import {
   type ApprovalProof,
   type Choice,
+  lastsMs,
   type Question,
   questionDigest,
   quorumOf,
@@ -49,8 +50,8 @@ export function silenceAt({
   level,
   levelUntil,
 }: Pick<QuestionState, 'question' | 'level' | 'levelUntil'>): string | undefined {
-  if (question.until === undefined) return undefined;
-  const leftMs = question.levels.slice(level + 1).reduce((sum, { withinMs }) => sum + withinMs, 0);
+  if (question.until === undefined || question.containsOnSilence !== undefined) return question.until;
+  const leftMs = lastsMs(question.levels.slice(level + 1));
   const end = Date.parse(levelUntil) + leftMs;
   return end < Date.parse(question.until) ? new Date(end).toISOString() : question.until;
 }

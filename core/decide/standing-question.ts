@@ -13,6 +13,11 @@ export function standingIdOf(lease: string): string {
   return `${prefix}${lease}`;
 }
 
+/** Returns the id of the lease that a standing question is about. */
+export function leaseOfStanding(question: string): string {
+  return question.slice(prefix.length);
+}
+
 export function isOfLease(question: string): boolean {
   return question.startsWith(prefix);
 }

@@ -27,6 +27,8 @@ export interface Answerers {
   readonly changesAt?: number;
   /** What is left of the workload, if the cell knows it: requested together. */
   readonly left?: WorkloadLeft;
+  /** The cell's confirmation that it was told of a question whose silence contains a pod: see `sealHeard`. */
+  readonly heard?: string;
 }
 
 export type Stands =

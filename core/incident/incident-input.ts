@@ -1,6 +1,7 @@
 import type { Plan } from '../action/plan.ts';
 import type { IncidentSettings, StepCall, UndoReason } from '../action/step.ts';
 import type { Alert } from '../alert/alert.ts';
+import type { Severity } from '../alert/severity.ts';
 import type { CarriedRecords, OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
 import type { PendingEffect } from './effect.ts';
@@ -34,6 +35,8 @@ export interface FollowUpState {
   readonly pageBegan: number;
   /** What mode `contain` would have done about the worst alert so far, in words. Absent: the same. */
   readonly wouldHave?: string;
+  /** What the worst alert so far says happened. Absent: from a run that kept none. */
+  readonly what?: { readonly what: string; readonly severity: Severity };
   /** The last ticket or page event that was read, and its text. Absent: none yet. */
   readonly news?: { readonly number: number; readonly words: string };
 }

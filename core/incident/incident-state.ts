@@ -13,6 +13,14 @@ import type { EffectLook } from './effect.ts';
 import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incident.ts';
 import type { Lease } from './lease.ts';
 
+/** What one alert says happened. Only shown: the names in it may be the attacker's. */
+export interface RanState {
+  /** Who did what, where: see `whatRan`. */
+  readonly sentence: string;
+  readonly rule: string;
+  readonly commandLine?: string;
+}
+
 export interface TimelineEntry {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -105,6 +113,8 @@ export interface QuestionState {
   readonly plans: readonly Plan[];
   /** Who may answer, as the cell last reported; absent if it could not say in time. */
   readonly answerers?: Answerers;
+  /** The cell's confirmation of when it was told that the question has been put before people: see `sealHeard`. Absent: silence does nothing. */
+  readonly heard?: string;
 }
 
 /** Result of the `state` query, printed by `incidents show`. */
@@ -118,6 +128,8 @@ export interface IncidentState {
   readonly reached: Reached;
   readonly open: boolean;
   readonly openedAt: string;
+  /** The first of the worst alerts. Absent: begun by a version that did not keep it. */
+  readonly ran?: RanState;
   readonly counts: readonly AlertCount[];
   readonly total: number;
   readonly timeline: readonly TimelineEntry[];

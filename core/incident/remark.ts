@@ -60,7 +60,7 @@ const clockToleranceMs = 5 * 60_000;
 
 /**
  * Checks that it is signed by the desk, recent, about this question, and by a person concerned: for the next level, somebody who could answer; otherwise, a
- * member of its groups.
+ * member of its groups. Whoever an alert names as the actor may comment.
  */
 export function checkRemark(check: {
   readonly signed: SignedRemark;
@@ -100,7 +100,9 @@ export function checkRemark(check: {
   });
   if (remark.kind === 'next' && mayAnswer === undefined)
     return { ok: false, reason: `Only ${asked.join(' or ')} may ask the next level.`, signed: true };
-  if (!isInAnyGroup(roster, person.id, groups) && mayAnswer === undefined)
+  const isActor = [...(question.actors ?? []), ...actors].includes(person.id);
+  const mayComment = remark.kind === 'comment' && isActor;
+  if (!mayComment && !isInAnyGroup(roster, person.id, groups) && mayAnswer === undefined)
     return { ok: false, reason: `Only ${groups.join(' or ')} are asked here.`, signed: true };
   return { ok: true, person: person.id, name: person.name, level: mayAnswer ?? 0 };
 }

@@ -73,14 +73,32 @@ export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: 
 
 /**
  * The enabled playbooks that answer this alert, highest priority first. If no other answers, those for unanswered alerts do, unless the alert merely has not
- * come often enough yet. Each list is indexed once: to ask about other playbooks, pass another list.
+ * come often enough yet. If its pod is to be contained and none of them has a say in that, those that contain for the rest answer, too. Each list is indexed
+ * once: to ask about other playbooks, pass another list.
  */
 export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
+  const answers = madeFor(playbooks, alert);
+  const isToContain = wouldBeContained(alert) && !answers.some(decidesOnContaining);
+  if (answers.length > 0 && !isToContain) return answers;
+  const rest = playbooks.filter((one) => one.on.match === 'unanswered' && concerns(one, alert));
+  const containing = isToContain ? rest.filter(({ contains }) => contains !== undefined) : [];
+  if (answers.length > 0 || containing.length > 0) return [...answers, ...containing];
+  return alert.countedFor || alert.againFor ? [] : rest.filter(({ contains }) => contains === undefined);
+}
+
+/** Whether mode `contain` cuts its pod off. One that is delivered again for a playbook has been answered before; Firebreak's own are for playbooks that name them. */
+function wouldBeContained(alert: Alert): boolean {
+  const { assessment, againFor, sensor } = alert;
+  return assessment?.would === 'contain' && againFor === undefined && sensor !== ownSensor && mayCarryRule(alert);
+}
+
+/** Whether the author has said when the pod is contained: at once, or after the evidence is kept. */
+function decidesOnContaining({ contains, evidenceFirst }: AnyPlaybook): boolean {
+  return contains !== undefined || evidenceFirst !== undefined;
+}
+
+function madeFor<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
   const answers = matching(playbooks, alert);
-  if (answers.length === 0)
-    return alert.countedFor || alert.againFor
-      ? []
-      : playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
   const alone = answers.find(({ exclusive }) => exclusive === true);
   const left = alone ? answers.filter((one) => priorityOf(one) >= priorityOf(alone)) : answers;
   const { againFor } = alert;
@@ -117,10 +135,12 @@ function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
   return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
 }
 
-/** What a body runs once for: the pod's uid, the workload or the node; if the playbook is for all rules, once for each rule of it. */
+/** What a body runs once for: the pod's uid, the workload or the node; if it is asked about each rule that nobody answers, once for each rule of it. */
 export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
   const subject = keyOfSubject(playbook.per ?? 'pod', alert);
-  return playbook.on.match === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
+  return playbook.on.match === 'unanswered' && playbook.contains === undefined
+    ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}`
+    : subject;
 }
 
 /** The key by which alerts are counted, awaited or handled together. */

@@ -4,6 +4,7 @@ import type { QuarantinePodOutput } from '../actions/containment/quarantine-pod.
 import type { Alert, PodRef } from '../alert/alert.ts';
 import { ownRules } from '../alert/own-alerts.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { Confidence } from '../assessment/rules/rule-judgement.ts';
 import type { Approval, Level } from '../decide/approval.ts';
 import type { Form, TypedField } from '../decide/form.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
@@ -95,7 +96,11 @@ type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<
         readonly undo: {
           <A extends Approval<never>>(result: StepResult<Name, Output>, approval: Covering<A, `undo:${Name}`>): Promise<void>;
           (result: `${Name}.undo takes an approval: offer what undo.plan() gives in ask(), and give it answer.approval`): never;
-          readonly plan: (result: StepResult<Name, Output>) => Promise<Plan<`undo:${Name}`>>;
+          /** `observed`: of a pod, one person may release it also on a critical incident, and any alert within 24 hours cuts it off again. */
+          readonly plan: (
+            result: StepResult<Name, Output>,
+            ...how: Name extends 'quarantinePod' ? [{ readonly observed: true }?] : []
+          ) => Promise<Plan<`undo:${Name}`>>;
         };
       }
     : {
@@ -138,11 +143,11 @@ export interface AskOptions<
    * with the answer, and if two people are needed, both must fill in the same values. It approves nothing: what runs is the plan that was shown.
    */
   readonly forms?: Forms;
-  /** What silence means, as text for the card. Silence is never yes. */
+  /** What silence means, as text for the card. Silence is never yes. Where it contains the pod, the card says that instead. */
   readonly onSilence: string;
   /**
-   * It asks whether to contain the pod. It ends with the choice `contained` as soon as Firebreak has contained the pod at once: votes and approvals of it are
-   * then void. Only in a playbook with `contains: 'pod'`.
+   * It asks whether to contain the pod. It ends with the choice `contained` as soon as Firebreak has contained the pod at once, or because nobody answered
+   * (`response.onSilence`): votes and approvals of it are then void. Only in a playbook with `contains: 'pod'`.
    */
   readonly untilContained?: Until;
 }
@@ -174,11 +179,13 @@ export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Form
     }
   | (Until extends true
       ? {
-          /** Firebreak has contained the pod at once while the question was open. */
+          /** Firebreak has contained the pod: at once while the question was open, or because nobody answered. */
           readonly choice: 'contained';
           readonly containment: PodContainment;
           /** The alert that it was contained for. */
           readonly because: Alert;
+          /** It was contained when the time of the question was over, because nobody had answered: `response.onSilence`. */
+          readonly unanswered?: true;
         }
       : never);
 
@@ -300,7 +307,10 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
   readonly id: string;
   readonly title: string;
   readonly on: {
-    /** Which alerts it answers; `unanswered`: every alert that no other enabled playbook answers. */
+    /**
+     * Which alerts it answers; `unanswered`: every alert that no other enabled playbook answers; with `contains`, every alert whose pod is to be contained, if no
+     * other enabled playbook that answers it has `contains` or `evidenceFirst`.
+     */
     readonly match: Match | 'unanswered';
     /** It runs only on schedule: `match` is then the rule of Firebreak's own alert that the time has come. */
     readonly schedule?: RunSchedule;
@@ -327,6 +337,11 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
    * begins and while its question is open, and tells the body (`containment`, `untilContained`). Guardrails and caps still apply.
    */
   readonly contains?: 'pod';
+  /**
+   * How sure rules of yours are, with the reason, for the assessment of their alerts: `{ 'block-c2': { confidence: 'sure', why: 'nothing of ours connects
+   * there' } }`. The configuration and the tables of known rules come first.
+   */
+  readonly rules?: Readonly<Record<string, { readonly confidence: Confidence; readonly why: string }>>;
   /**
    * If a later part of a `saga` fails, what it has done is undone without asking: within an hour, and only while the incident is known to be below critical.
    * Absent: people are asked.
@@ -417,7 +432,6 @@ function problemsOfContaining({ contains, evidenceFirst, on, per = 'pod', uses }
     ...(evidenceFirst === undefined
       ? []
       : ["contains: 'pod' contains the pod before evidence can be kept: remove contains or evidenceFirst"]),
-    ...(on.match === 'unanswered' ? ['a playbook for unanswered alerts cannot contain at once: remove contains'] : []),
     ...(on.schedule ? ['a scheduled playbook has no pod to contain at once: remove contains'] : []),
   ];
 }

@@ -31,7 +31,8 @@ export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPl
 
 function mayDo(playbook: AnyPlaybook): string {
   const first = playbook.contains === undefined ? '' : `, and contains the ${playbook.contains} before it is asked`;
-  return `${actionsOf(playbook).join(', ') || 'do nothing'}${first}`;
+  const says = playbook.rules === undefined ? '' : `; it ${ruled(playbook)}`;
+  return `${actionsOf(playbook).join(', ') || 'do nothing'}${first}${says}`;
 }
 
 function actionsOf({ uses }: AnyPlaybook): readonly string[] {
@@ -76,6 +77,7 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
     said.push(`answers alerts from ${now.on.minSeverity} up, not only from ${old.on.minSeverity} up`);
   if (canonicalJson(now.on.match) !== canonicalJson(old.on.match)) said.push('answers other alerts');
   if (canonicalJson(now.on.schedule ?? null) !== canonicalJson(old.on.schedule ?? null)) said.push('runs at other times');
+  if (canonicalJson(now.rules ?? {}) !== canonicalJson(old.rules ?? {})) said.push(ruled(now));
   if ((now.per ?? 'pod') !== (old.per ?? 'pod')) said.push(`runs once per ${now.per ?? 'pod'}, not per ${old.per ?? 'pod'}`);
   if (now.exclusive && (!old.exclusive || (now.priority ?? 0) > (old.priority ?? 0)))
     said.push('keeps playbooks of lower priority from answering the same alerts');
@@ -85,6 +87,11 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
     said.push('has different parameters, or different defaults for them');
   if (canonicalJson(now.levels ?? null) !== canonicalJson(old.levels ?? null)) said.push(`asks ${asked(now)}, not ${asked(old)}`);
   return said.map((what) => `${now.id} ${what}`);
+}
+
+function ruled({ rules = {} }: AnyPlaybook): string {
+  const each = Object.entries(rules).map(([rule, { confidence }]) => `${rule} (${confidence})`);
+  return `says how sure rules are: ${each.sort().join(', ') || 'of none any more'}`;
 }
 
 function lessEvidence({ evidenceFirst: old }: AnyPlaybook, { evidenceFirst: now }: AnyPlaybook): boolean {

@@ -226,6 +226,7 @@ const incidentKinds: ReadonlySet<string> = new Set([
   'incident.closed',
   'incident.reopened',
   'question.asked',
+  'question.joined',
   'question.escalated',
   'question.decided',
   'question.expired',

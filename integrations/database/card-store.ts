@@ -12,7 +12,7 @@ const dayMs = 86_400_000;
 const mostOpenCards = 1_000;
 
 /**
- * A choice of a question keeps the same button for good. Saving it again, after a crash or for the next level, keeps its id and updates the rest: call
+ * A choice of a question keeps the same button, until it is asked anew in other words. Saving it again, after a crash or for the next level, keeps its id and updates the rest: call
  * `buttonsOf` afterwards, and show the ids that it returns.
  */
 export function createCardStore(database: Database): CardStore {
@@ -23,6 +23,10 @@ export function createCardStore(database: Database): CardStore {
     saveButtons: (buttons) =>
       database.transaction(async (queries) => {
         for (const [place, button] of buttons.entries()) await saveButton(queries, button, place);
+      }),
+    replaceButtons: (buttons) =>
+      database.transaction(async (queries) => {
+        for (const button of buttons) await replaceButton(queries, button);
       }),
     button: async (buttonId) => {
       const [row] = await database.all('SELECT * FROM card_buttons WHERE button_id = $1', [buttonId]);
@@ -101,6 +105,18 @@ async function saveButton(queries: Queries, button: StoredButton, place: number)
     ],
   );
   if (saved.length === 0) throw new FirebreakError('FB_ERR_CONFLICT', `question ${question} belongs to another incident`);
+}
+
+/** @throws FB_ERR_CONFLICT if there is no such button of this incident: only what was asked can be asked anew. */
+async function replaceButton(queries: Queries, button: StoredButton): Promise<void> {
+  const { buttonId, incident, question, questionDigest, choice, label } = button;
+  const replaced = await queries.all(
+    `UPDATE card_buttons SET button_id = $1, question_digest = $2, label = $3
+     WHERE question = $4 AND choice = $5 AND incident_id = $6 AND incident_run = $7
+     RETURNING button_id`,
+    [buttonId, questionDigest, label, question, choice, incident.id, incident.run],
+  );
+  if (replaced.length === 0) throw new FirebreakError('FB_ERR_CONFLICT', `question ${question} has no such answer`);
 }
 
 function buttonFromRow(row: Row): StoredButton {

@@ -88,6 +88,6 @@ export function createPagerDuty(options: PagerDutyOptions): Pager {
 }
 
 function valuesOf({ incident, summary, details }: Page): TemplateValues {
-  const title = `${incident.severity}: ${incident.title}: ${summary}`;
+  const title = `${incident.severity}: ${summary}`;
   return templateValues({ incident, title, body: Object.values(details).join('\n'), severity: incident.severity });
 }

@@ -48,7 +48,7 @@ export const refusalAnswers: Readonly<Record<ClickRefusalReason, string>> = {
   wrong_team: 'This click comes from another workspace.',
   stranger: 'You are not a member of this workspace, so you may not decide here.',
   not_one_action: 'Firebreak takes one answer at a time. Click one button.',
-  unknown_button: 'Firebreak does not know this button. Nothing was decided.',
+  unknown_button: 'The card has changed since, or Firebreak does not know this button. Read the card again. Nothing was decided.',
   wrong_message: 'This button is not on a card that Firebreak posted. Nothing was decided.',
   not_confirmed:
     'Slack shows this card, but has not confirmed it to Firebreak yet. Nothing was decided. Click again in a moment.',

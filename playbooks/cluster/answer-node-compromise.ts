@@ -61,11 +61,11 @@ export const answerNodeCompromise = definePlaybook(
     };
     await fileTicket(context, {
       title: `“${alert.rule}” on a node`,
-      lines: [
+      done: [
         done[answer.choice],
         ...(kept.node.ok ? [] : [`No evidence of the node could be kept (${kept.node.reason}), so a drain was not offered.`]),
-        'Root on a node has every Secret of every pod there, and the kubelet’s certificate. Capture memory and disk at the provider before the node is switched off. Replace the node, do not clean it. Then rotate what its pods could read.',
       ],
+      todo: 'Root on a node has every Secret of every pod there, and the kubelet’s certificate. Capture memory and disk at the provider before the node is switched off. Replace the node, do not clean it. Then rotate what its pods could read.',
     });
   },
 );

@@ -35,7 +35,7 @@ export const askAboutCloudChange = definePlaybook(
     const todo = alert.tags.flatMap((tag) => sources[tag] ?? []).join(' ');
     const place = from.length === 0 ? 'The alert does not say where it came from.' : `It came from ${from.join(', ')}.`;
     if (!atLeast(alert.severity, 'high')) {
-      await fileTicket(context, { title: `${alert.rule}, by ${who}`, lines: [place, 'Nobody was asked.', todo] });
+      await fileTicket(context, { title: `${alert.rule}, by ${who}`, done: [place, 'Nobody was asked.'], todo });
       return;
     }
     await askIfKnown(context, {

@@ -67,10 +67,8 @@ export const askAboutRiskyPod = definePlaybook(
     };
     await fileTicket(context, {
       title: 'A pod with more access than it should have',
-      lines: [
-        done[answer.choice],
-        'Ask whoever created it, over a channel other than this incident. Pod Security (`restricted`, at least `baseline`) on the namespace rejects such pods before they run.',
-      ],
+      done: [done[answer.choice]],
+      todo: 'Ask whoever created it, over a channel other than this incident. Pod Security (`restricted`, at least `baseline`) on the namespace rejects such pods before they run.',
     });
   },
 );

@@ -52,9 +52,10 @@ export const askAboutSecretReads = definePlaybook(
     if (answer.choice === 'stolen') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     await fileTicket(context, {
       title: answer.choice === 'stolen' ? `Secrets were read by ${who}` : `Secrets were read by ${who}, and nobody has said why`,
-      lines: [
-        'Remove the account’s right to list Secrets (`kubectl auth can-i --list --as ACCOUNT` shows what it has), revoke its tokens, then rotate what it saw. `firebreak` rotates for one pod at a time, from that pod’s incident.',
+      done: [
+        answer.choice === 'stolen' ? `Nothing yet: ${answer.by.join(' and ')} did not expect it.` : 'Nothing: nobody answered.',
       ],
+      todo: 'Remove the account’s right to list Secrets (`kubectl auth can-i --list --as ACCOUNT` shows what it has), revoke its tokens, then rotate what it saw. `firebreak` rotates for one pod at a time, from that pod’s incident.',
     });
   },
 );

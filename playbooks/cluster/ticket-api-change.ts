@@ -55,12 +55,10 @@ export const ticketApiChange = definePlaybook(
     const what = [resource, namespace, name].filter((part) => part !== undefined).join('/');
     await fileTicket(context, {
       title: `${alert.rule}, by ${who}`,
-      lines: [
-        what === '' ? 'The alert does not say what it was about.' : `It was about ${what}.`,
-        isOpened
-          ? 'Whoever reaches a node or the ingress now reaches what is behind it. If that is not intended: use type ClusterIP or a certificate, and a policy that rejects anything else at admission.'
-          : 'If nobody knows why: revert it, and check the audit log for what else this account did today.',
-      ],
+      done: [what === '' ? 'Nothing. The alert does not say what it was about.' : `Nothing. It was about ${what}.`],
+      todo: isOpened
+        ? 'Whoever reaches a node or the ingress now reaches what is behind it. If that is not intended: use type ClusterIP or a certificate, and a policy that rejects anything else at admission.'
+        : 'If nobody knows why: revert it, and check the audit log for what else this account did today.',
     });
   },
 );

@@ -43,5 +43,5 @@ export async function askIfKnown(
     return;
   }
   if (answer.choice === 'unexpected') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-  await fileTicket(context, { title: ticket, lines: [stands[answer.choice], todo] });
+  await fileTicket(context, { title: ticket, done: [stands[answer.choice]], todo });
 }

@@ -47,7 +47,7 @@ export interface PodQuestion {
 }
 
 /** What people chose and was done. `expected` and `release` call it harmless. */
-export type PodAnswer = 'expected' | 'release' | 'quarantine' | 'remove' | 'look' | 'silence';
+export type PodAnswer = 'expected' | 'release' | 'watch' | 'quarantine' | 'remove' | 'look' | 'silence';
 
 /** What a playbook adds to the answer to a pod's alert. */
 export interface PodExtras {
@@ -57,10 +57,16 @@ export interface PodExtras {
   readonly next?: (answer: PodAnswer | 'rotate') => Promise<void>;
 }
 
-/** The containment that Firebreak began by itself, and the alert that it began it for, if that came after the one that the body runs for. */
+/** For whoever reads the ticket of a pod that is contained: the comments on it give the deadline. */
+export const answerFirst =
+  'Answer the question in Slack or the console: release the pod, or delete it and rotate its secrets. A comment below says until when.';
+
+/** The containment that Firebreak began by itself, and the alert that it began it for, if that came after the one that the body runs for; or why else. */
 interface ContainedFor {
   readonly containment: Promise<Quarantine>;
   readonly because?: Alert;
+  /** Nobody answered whether to contain it. */
+  readonly unanswered?: true | undefined;
 }
 
 /** Asks what to do with the pod if Firebreak has contained it, and otherwise whether to contain it, until Firebreak does. */
@@ -105,8 +111,8 @@ async function askToQuarantine(
       })
     : await ask({ question, choices: { expected, look }, harmless, onSilence, untilContained });
   if (answer.choice === 'contained') {
-    const { containment, because } = answer;
-    return onContained ? onContained({ containment: Promise.resolve(containment), because }) : 'quarantine';
+    const { containment, because, unanswered } = answer;
+    return onContained ? onContained({ containment: Promise.resolve(containment), because, unanswered }) : 'quarantine';
   }
   if (answer.choice === 'expected') verdict('benign', `expected, said ${answer.by.join(' and ')}`);
   else {
@@ -117,8 +123,7 @@ async function askToQuarantine(
       look: 'Nothing was done to the pod. Somebody has to look into it.',
       quarantine: 'The pod was quarantined.',
     };
-    const lines = [done[answer.choice], todo];
-    await fileTicketDuring(context, { title: ticket, lines }, async () => next?.(answer.choice));
+    await fileTicketDuring(context, { title: ticket, done: [done[answer.choice]], todo }, async () => next?.(answer.choice));
   }
   await kept;
   return answer.choice;
@@ -131,24 +136,27 @@ async function askToQuarantine(
 export async function askOnceContained(
   context: Removing,
   words: Omit<PodQuestion, 'expected'>,
-  { containment, because }: ContainedFor,
+  { containment, because, unanswered }: ContainedFor,
   { kept, next }: Pick<PodExtras, 'next'> & { readonly kept: Promise<unknown> },
 ): Promise<PodAnswer> {
   const { settle } = context;
   const { ticket, todo } = words;
-  const question = because
-    ? `${words.question} It was contained at once because of “${because.rule}”: ${because.title}`
-    : words.question;
+  const why = unanswered
+    ? ' Nobody answered this before, so the pod was contained.'
+    : because
+      ? ` It was contained at once because of “${because.rule}”: ${because.title}`
+      : '';
   const quarantine = await containment;
   // The ticket system may be down for hours: people are asked anyway.
   const filed = settle({
     ticket: fileTicket(context, {
       title: ticket,
-      lines: ['The pod is quarantined. People are asked whether to release it, or to delete it and rotate its secrets.', todo],
+      done: ['The pod is quarantined.'],
+      todo: `${answerFirst} ${todo}`,
     }),
   });
-  const answer = await releaseOrRemove(context, question, quarantine, kept);
-  if (answer !== 'release') await next?.(answer);
+  const answer = await releaseOrRemove(context, `${words.question}${why}`, quarantine, kept);
+  if (answer !== 'release' && answer !== 'watch') await next?.(answer);
   await settle({ filed, kept });
   return answer;
 }
@@ -167,18 +175,28 @@ export async function releaseOrRemove(
     remove: steps.deletePod.plan({ pod }),
   });
   const release = await steps.quarantinePod.undo.plan(quarantine);
+  const watch = await steps.quarantinePod.undo.plan(quarantine, { observed: true });
   const onSilence = 'The pod stays quarantined.';
-  const choices = { release: 'Yes', remove: 'No' };
+  const choices = { release: 'Yes', watch: 'Yes', remove: 'No' };
   const rotate = plans.rotate.ok ? plans.rotate.value : undefined;
   const remove = plans.remove.ok ? plans.remove.value : undefined;
   const answer =
     rotate && remove
-      ? await ask({ question, choices, plan: { release, remove: [rotate, remove] }, onSilence })
-      : await ask({ question, choices: { release: 'Yes', keep: 'No, keep it quarantined' }, plan: { release }, onSilence });
+      ? await ask({ question, choices, plan: { release, watch, remove: [rotate, remove] }, onSilence })
+      : await ask({
+          question,
+          choices: { release: 'Yes', watch: 'Yes', keep: 'No, keep it quarantined' },
+          plan: { release, watch },
+          onSilence,
+        });
   if (answer.choice === 'release') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
     await steps.quarantinePod.undo(quarantine, answer.approval);
     return 'release';
+  }
+  if (answer.choice === 'watch') {
+    await steps.quarantinePod.undo(quarantine, answer.approval);
+    return 'watch';
   }
   if (answer.choice === 'silence') return 'silence';
   verdict('true_positive', `not expected, said ${answer.by.join(' and ')}`);

@@ -52,8 +52,9 @@ export async function askToRotate(
           plan: { quarantine, rotate: [quarantine, rotate] },
         });
   if (answer.choice === 'contained') {
-    const { containment: done, because } = answer;
-    return askOnceContained(context, words, { containment: Promise.resolve(done), because }, { kept, ...(next && { next }) });
+    const { containment: done, because, unanswered } = answer;
+    const contained = { containment: Promise.resolve(done), because, unanswered };
+    return askOnceContained(context, words, contained, { kept, ...(next && { next }) });
   }
   if (answer.choice === 'expected') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
@@ -72,8 +73,7 @@ export async function askToRotate(
     quarantine: 'The pod was quarantined. Nothing was rotated: what it read stays valid.',
     rotate: 'The pod was quarantined, and what could be rotated was.',
   };
-  const lines = [done[answer.choice], reach, todo];
-  await fileTicketDuring(context, { title: ticket, lines }, async () => next?.(answer.choice));
+  await fileTicketDuring(context, { title: ticket, done: [done[answer.choice], reach], todo }, async () => next?.(answer.choice));
   await kept;
   return answer.choice;
 }

@@ -72,7 +72,7 @@ export const stopDestruction = definePlaybook(
       await askOnceContained(
         context,
         words,
-        { containment: Promise.resolve(answer.containment), because: answer.because },
+        { containment: Promise.resolve(answer.containment), because: answer.because, unanswered: answer.unanswered },
         { kept },
       );
       return;
@@ -92,7 +92,7 @@ export const stopDestruction = definePlaybook(
       quarantine: 'The pod was quarantined. It can still write to its volumes.',
       end: 'The pod was deleted.',
     };
-    await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
+    await fileTicket(context, { title: ticket, done: [done[answer.choice]], todo });
     await kept;
   },
 );

@@ -23,10 +23,8 @@ export const ticketPolicyViolation = definePlaybook(
     const isStopped = alert.tags.includes('enforced');
     await fileTicket(context, {
       title: `The policy ${alert.rule} was hit`,
-      lines: [
-        isStopped ? 'It was blocked by the sensor.' : 'It was seen and allowed.',
-        'Either the application does this in normal operation and the policy is wrong, or somebody else does it.',
-      ],
+      done: [isStopped ? 'It was blocked by the sensor.' : 'It was seen and allowed.'],
+      todo: 'Find out which it is: either the application does this in normal operation and the policy is wrong, or somebody else does it.',
     });
   },
 );

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { ResponsePolicy } from '../../core/assessment/assessment.ts';
 import { Assessor } from '../../core/assessment/assessor.ts';
+import { type CountedPod, HeldBack } from '../../core/assessment/held-back.ts';
 import { policyFor } from '../../core/assessment/policy.ts';
 import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
-import { type Baseline, factsIn, PodStories } from '../../core/assessment/stories.ts';
+import { type Baseline, factsIn, type PodFacts, PodStories } from '../../core/assessment/stories.ts';
+import type { Level } from '../../core/decide/approval.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
+import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
@@ -15,6 +18,7 @@ import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-vi
 import { replaceFile } from '../../integrations/replace-file.ts';
 import type { Config } from '../config/load.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { type RulesConfig, rulesOf } from '../process/rules.ts';
 
 const saveEveryMs = 10 * 60_000;
 const purpose = 'firebreak.pod-stories';
@@ -37,6 +41,7 @@ export class CellAssessor {
       stories: this.#stories,
       policyOf: parts.policyOf,
       key: parts.cellKey,
+      heldBack: parts.heldBack,
       // Set by the cell: the people of the roster whom the alert names.
       personOf: ({ actors }) => actors?.[0],
     });
@@ -45,7 +50,8 @@ export class CellAssessor {
   assessed(alert: Alert, nowMs: number): Alert {
     this.#isChanged = true;
     const { pod } = alert;
-    const { podsOf, isContained, isRollingOut, answeredHarmless } = this.#parts;
+    const { podsOf, isContained, isRollingOut, answeredHarmless, observedRelease } = this.#parts;
+    const observed = pod?.uid === undefined ? undefined : observedRelease(pod.uid);
     const replicas = podsOf(alert);
     const answers = answeredHarmless(alert);
     return this.#assessor.assessed(alert, {
@@ -56,6 +62,7 @@ export class CellAssessor {
         ...(isRollingOut(alert, nowMs) && { rolloutUnderWay: true }),
         ...(answers > 0 && { answeredHarmless: answers }),
         ...(pod?.uid !== undefined && isContained(pod.uid) && { contained: true }),
+        ...(observed && { observed }),
       },
     });
   }
@@ -81,7 +88,10 @@ export class CellAssessor {
     const { box, log } = this.#parts;
     try {
       // It contains names of programs, and so an attacker's words and people's secrets.
-      const content = box.seal(Buffer.from(JSON.stringify(this.#stories.state())), purpose);
+      const content = box.seal(
+        Buffer.from(JSON.stringify({ stories: this.#stories.state(), counted: this.#parts.heldBack.state() })),
+        purpose,
+      );
       await replaceFile({ path: this.#file, content });
     } catch (error) {
       this.#isChanged = true;
@@ -92,7 +102,9 @@ export class CellAssessor {
   #restore(): void {
     const { box, log } = this.#parts;
     try {
-      this.#stories.restore(JSON.parse(Buffer.from(box.open(readFileSync(this.#file), purpose)).toString()));
+      const { stories, counted } = JSON.parse(Buffer.from(box.open(readFileSync(this.#file), purpose)).toString());
+      this.#stories.restore(stories);
+      this.#parts.heldBack.restore(counted);
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT')
         log.error({ reason: reasonOf(error) }, 'cannot read what was usual on pods: all of it is new again, and more is cut off');
@@ -109,13 +121,45 @@ interface Parts {
   /** Number of pods of the alert's workload, if known. */
   readonly podsOf: (alert: Alert) => number | undefined;
   readonly isContained: (uid: string) => boolean;
+  /** Who has released the pod under observation. */
+  readonly observedRelease: (uid: string) => PodFacts['observed'];
   /** Whether a rollout of the alert's workload is under way, in the pod's own revision. */
   readonly isRollingOut: (alert: Alert, nowMs: number) => boolean;
   /** How often people answered "harmless" for such alerts. */
   readonly answeredHarmless: (alert: Alert) => number;
+  /** What mode `contain` would not contain either. */
+  readonly heldBack: HeldBack;
   readonly cellKey: CellKey;
   readonly box: Box;
   readonly log: Pick<Logger, 'error'>;
+}
+
+/** What the guardrails and the playbooks of this cell hold back. */
+export function heldBackBy(
+  config: RulesConfig,
+  {
+    playbooks,
+    levels,
+    podsOf,
+    held,
+    restraintOn,
+  }: {
+    readonly playbooks: readonly AnyPlaybook[];
+    readonly levels: readonly Level[];
+    readonly podsOf: (alert: Alert) => number | undefined;
+    readonly held: () => readonly CountedPod[];
+    readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
+  },
+): HeldBack {
+  return new HeldBack({
+    rules: rulesOf(config),
+    windowMs: config.guardrails.capWindowMinutes * 60_000,
+    playbooksOf: (alert) => answering(playbooks, alert),
+    levels,
+    podsOf,
+    held,
+    restraintOn: ({ pod }, playbook) => restraintOn({ namespaces: pod ? [pod.namespace] : [], playbook: playbook.id }),
+  });
 }
 
 /** What the configuration says of each alert. */

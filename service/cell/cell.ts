@@ -30,7 +30,7 @@ import { type Intake, sourceOf, startIntake } from '../intake/start.ts';
 import { openKeyRegister } from '../process/evidence.ts';
 import type { Logger } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
-import type { RememberedNotes } from '../process/rules.ts';
+import { levelsOfIncidents, type RememberedNotes } from '../process/rules.ts';
 import type { Tracing } from '../process/telemetry/tracing.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
@@ -39,7 +39,7 @@ import { haltedRuns } from '../temporal/runner/halted-runs.ts';
 import { deploymentName } from '../temporal/versions.ts';
 import { hasHandsFull } from '../temporal/workers.ts';
 import { CellStamps, imageIn, rollingOutIn, runningIn, tellingFacts } from './alert-stamps.ts';
-import { CellAssessor, policiesOf } from './assessing.ts';
+import { CellAssessor, heldBackBy, policiesOf } from './assessing.ts';
 import type { BegunBuilds } from './builds/begun-builds.ts';
 import { eitherOf, IncidentVersions } from './builds/incident-versions.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
@@ -269,13 +269,22 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       stateDir: config.stateDir,
       log,
     });
+  const { podsOf } = runningIn(watch.view);
   const assessor = new CellAssessor({
     stateDir: config.stateDir,
+    heldBack: heldBackBy(config, {
+      playbooks: versions.playbooks,
+      levels: levelsOfIncidents(config),
+      podsOf,
+      held: () => pods.counted(),
+      restraintOn,
+    }),
     policyOf: policiesOf(config, { playbooks: versions.playbooks, view: watch.view }),
-    own: ownConfidences(config.sensors),
+    own: ownConfidences(config.sensors, versions.playbooks),
     baseline: config.response.baseline === undefined ? undefined : readBaseline(config.response.baseline),
-    podsOf: runningIn(watch.view).podsOf,
+    podsOf,
     isContained: (uid) => pods.held().has(uid),
+    observedRelease: (uid) => pods.observed(uid),
     isRollingOut: rollingOutIn(watch.view),
     answeredHarmless: (alert) => answers.of(alert),
     cellKey: watch.cellKey,

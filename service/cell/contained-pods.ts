@@ -1,9 +1,11 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
+import { observedForMs } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type AlertKind, asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
+import type { CountedPod } from '../../core/assessment/held-back.ts';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 
 /** A pod that was contained, whatever has become of it since. */
@@ -19,6 +21,8 @@ interface ContainedPod {
   readonly releasedAt?: number;
   /** Set if people released it, with what they knew of at that time. */
   readonly decided?: HarmlessDecision;
+  /** Set if one of them released it under observation: any alert until then contains it again. Milliseconds since 1970. */
+  readonly observed?: { readonly by: readonly string[]; readonly until: number };
 }
 
 export interface HeardKind extends AlertKind {
@@ -91,6 +95,15 @@ export class ContainedPods {
     return this.#held;
   }
 
+  /** The same with what counts under the caps. */
+  counted(): readonly CountedPod[] {
+    return [...this.#held].flatMap((uid) => {
+      const { incident, held } = this.#known.get(uid) ?? {};
+      if (incident === undefined || held === undefined) return [];
+      return [{ uid, incident, namespace: held.pod.split('/')[0] ?? '', at: held.takenAt }];
+    });
+  }
+
   /** Those of an incident, as `namespace/name`. */
   heldBy(incident: string): readonly string[] {
     return [...this.#held].flatMap((uid) => {
@@ -104,9 +117,16 @@ export class ContainedPods {
     if (known === undefined || (pod.adopted && !known.adopted)) await this.#put(uid, { ...known, ...pod });
   }
 
+  /** Who has released it under observation, if it is still observed. */
+  observed(uid: string, now = Date.now()): { readonly by: readonly string[]; readonly at: string } | undefined {
+    const { observed, releasedAt, held } = this.#known.get(uid) ?? {};
+    if (!observed || held || releasedAt === undefined || now > observed.until) return undefined;
+    return { by: observed.by, at: new Date(releasedAt).toISOString() };
+  }
+
   /** Records that the pod is quarantined with this note. */
   async hold(uid: string, incident: string, held: HeldPod): Promise<void> {
-    const { releasedAt: _, decided: __, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
+    const { releasedAt: _, decided: __, observed: ___, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
     await this.#put(uid, { ...known, incident, held });
   }
 
@@ -120,20 +140,27 @@ export class ContainedPods {
 
   /**
    * Records that the pod is gone, or was released: by people if `by` is set, who knew of everything that had arrived until `askedUntil` (milliseconds since
-   * 1970).
+   * 1970). What is released under observation is decided by nobody yet.
    */
-  async letGo(uid: string, given?: { readonly by?: readonly string[]; readonly askedUntil?: number }): Promise<void> {
+  async letGo(
+    uid: string,
+    given?: { readonly by?: readonly string[]; readonly askedUntil?: number; readonly observed?: boolean },
+  ): Promise<void> {
     const { held: _, ...known } = this.#known.get(uid) ?? {};
     if (!('incident' in known)) return;
     const releasedAt = Date.now();
-    const { by, askedUntil = releasedAt } = given ?? {};
+    const { by, askedUntil = releasedAt, observed } = given ?? {};
     const heard = (this.#heard.get(uid) ?? []).filter(({ at }) => at <= askedUntil);
     const decided = by && {
       at: new Date(releasedAt).toISOString(),
       by,
       covers: heard.reduce<readonly AlertKind[]>((kinds, kind) => withKind(kinds, kind), []),
     };
-    await this.#put(uid, { ...known, ...(given && { releasedAt }), ...(decided && { decided }) });
+    await this.#put(uid, {
+      ...known,
+      ...(given && { releasedAt }),
+      ...(by && observed ? { observed: { by, until: releasedAt + observedForMs } } : decided && { decided }),
+    });
   }
 
   /** Records a serious alert that names the pod. */

@@ -18,7 +18,7 @@ import { unavailableActions } from '../config/unavailable.ts';
 import type { LateGateway } from '../intake/send/late-gateway.ts';
 import { type Beginning, temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { askingOf } from '../process/rules.ts';
+import { askingOf, levelsOfIncidents } from '../process/rules.ts';
 import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
@@ -264,11 +264,7 @@ function settingsOf(config: Config, queues: ReturnType<typeof queuesOf>): Incide
     configuration: config.fileSha256,
     playbooks: askingOf(config).playbooks.map(({ id }) => id),
     params: config.playbooks.params,
-    levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
-      group,
-      withinMs: withinMinutes * 60_000,
-      ...(page ? { page } : {}),
-    })),
+    levels: levelsOfIncidents(config),
     followUp: followUpOf(config),
     protectedNamespaces: config.guardrails.protectedNamespaces,
     ...(config.stepUp && { stepUp: { reaches: config.stepUp.reaches } }),

@@ -277,7 +277,7 @@ export const playbooks = z
       .default('all')
       .meta({
         description:
-          '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. `firebreak/ask-about-unanswered` is always among them: it asks people about a serious alert that no playbook answers.',
+          '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. Those for unanswered alerts are always among them: `firebreak/contain-unanswered` contains a pod if the [assessment](assessment.md) says so and no other playbook that answers may; `firebreak/ask-about-unanswered` asks people about a serious alert that no playbook answers.',
         examples: [['firebreak/contain-dropped-binary']],
       }),
     params: playbookParams.meta({

@@ -1,16 +1,17 @@
-import { checkContainment } from '../../core/action/containment-check.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type SeverityOverrides, withConfiguredSeverity } from '../../core/alert/sensor.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { guessWorkload } from '../../core/alert/subject.ts';
 import { assess, type ResponsePolicy } from '../../core/assessment/assessment.ts';
+import { whyHeldBack } from '../../core/assessment/held-back.ts';
 import { policyFor, type ResponseRules } from '../../core/assessment/policy.ts';
 import { type Assessment, wouldHaveText } from '../../core/assessment/response.ts';
 import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../core/assessment/rules/tables.ts';
 import { type Baseline, PodStories } from '../../core/assessment/stories.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import type { ActiveRestraint } from '../../core/orders/restraint.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { type KnownRule, ruleSets } from '../../core/rules/known-rules.ts';
@@ -44,6 +45,8 @@ export interface RuleSettings {
   readonly namespaceLabels?: Readonly<Record<string, string>>;
   readonly workloadLabels?: Readonly<Record<string, string>>;
   readonly baseline?: Baseline;
+  /** What people have ordered about a playbook's steps in this namespace. Absent: not known. */
+  readonly restraintOn?: (playbook: string) => ActiveRestraint | undefined;
   /** How sure rules are, as configured. */
   readonly own?: readonly OwnConfidence[];
 }
@@ -149,8 +152,15 @@ function caseOf(
   const last = told.at(-1);
   if (!last) throw new FirebreakError('FB_ERR_INTERNAL', 'a case has no alert');
   const { alert, story } = last;
-  const assessment = assess(story, policyOf(alert, settings));
-  const playbooks = answering(settings.playbooks, alert).map(({ id, title, contains }) => ({
+  const assessed = assess(story, policyOf(alert, settings));
+  const answers = answering(settings.playbooks, { ...alert, assessment: assessed });
+  const containing = answers.find(({ contains }) => contains === 'pod');
+  const restraint = containing && settings.restraintOn?.(containing.id);
+  const refused = whyHeldBack(alert, { rules: settings.guardrails, playbooks: answers, restraint });
+  const heldBack = assessed.would === 'contain' ? refused : undefined;
+  const onSilence = refused === undefined ? assessed.onSilence : 'nothing';
+  const assessment = { ...assessed, onSilence, ...(heldBack !== undefined && { heldBack }) };
+  const playbooks = answers.map(({ id, title, contains }) => ({
     id,
     title,
     mayContain: contains === 'pod',
@@ -161,53 +171,31 @@ function caseOf(
     severity: alert.severity,
     assessment,
     playbooks,
-    ...effectOf(alert, assessment, playbooks, settings),
+    ...effectOf(assessment, playbooks),
   };
 }
 
-function effectOf(
-  alert: Alert,
-  assessment: Assessment,
-  playbooks: ExplainedCase['playbooks'],
-  settings: RuleSettings,
-): Pick<ExplainedCase, 'done' | 'effect'> {
-  const { response, would, mode, pages } = assessment;
+function effectOf(assessment: Assessment, playbooks: ExplainedCase['playbooks']): Pick<ExplainedCase, 'done' | 'effect'> {
+  const { response, heldBack, pages, onSilence } = assessment;
   const then =
     playbooks.length === 0
       ? 'no playbook answers it'
       : `${playbooks.map(({ id }) => id).join(', ')} ${playbooks.length === 1 ? 'answers' : 'answer'}`;
-  const refused = would === 'contain' ? containmentRefused(alert, settings) : undefined;
   if (response === 'contain') {
-    if (refused !== undefined) return { done: 'refused', effect: `the pod is not cut off: ${refused}; ${then}` };
-    if (!playbooks.some(({ mayContain }) => mayContain))
-      return { done: 'not contained', effect: `the pod is not cut off: no playbook that answers may contain it; ${then}` };
-    return { done: 'contained', effect: `the pod is cut off at once; ${then}` };
+    if (heldBack === undefined) return { done: 'contained', effect: `the pod is cut off at once; ${then}` };
+    const done = playbooks.some(({ mayContain }) => mayContain) ? 'refused' : 'not contained';
+    return { done, effect: `the pod is not cut off: ${heldBack}; ${then}` };
   }
-  const wouldNot =
-    refused ??
-    (would === 'contain' && !playbooks.some(({ mayContain }) => mayContain)
-      ? 'no playbook that answers may contain it'
-      : undefined);
   const wouldHave = wouldHaveText(assessment);
-  const instead =
-    mode !== 'contain' && wouldNot !== undefined
-      ? ` (and mode contain would not cut it off: ${wouldNot})`
-      : wouldHave === undefined
-        ? ''
-        : `. ${wouldHave}`;
+  const instead = wouldHave === undefined ? '' : `. ${wouldHave}`;
   if (response === 'ask')
-    return { done: 'asked', effect: `people are asked${pages ? ', and somebody is woken' : ''}${instead}; ${then}` };
+    return {
+      done: 'asked',
+      effect: `people are asked${pages ? ', and somebody is woken' : ''}${onSilence === 'contain' ? '; if nobody answers, the pod is cut off' : ''}${instead}; ${then}`,
+    };
   return response === 'file'
     ? { done: 'filed', effect: `it is filed for later${instead}; ${then}` }
     : { done: 'watched', effect: 'it is recorded only' };
-}
-
-/** Why the chokepoint would refuse it, as if nothing were contained yet. */
-function containmentRefused(alert: Alert, { guardrails }: RuleSettings): string | undefined {
-  const { pod } = alert;
-  if (!pod) return 'it is not about a pod';
-  const answer = checkContainment(guardrails, { alert, pod, counts: { owner: 0, namespace: 0, cluster: 0 } });
-  return answer.ok ? undefined : answer.reason;
 }
 
 function limitsOf(settings: RuleSettings): readonly string[] {
@@ -215,14 +203,18 @@ function limitsOf(settings: RuleSettings): readonly string[] {
   const { ownerShare, namespaceCap, clusterCap, longestLeaseHours } = guardrails;
   return [
     `Without people, at most ${namespaceCap} pods of a namespace and ${clusterCap} of the cluster are cut off within ${capWindowMinutes} minutes, and ${Math.round(ownerShare * 100)} % of a workload's pods (at least one). How many are cut off now, only the cell knows.`,
-    'A freeze, an observe mode or a suppression that people have ordered counts, too: `firebreak restraints list`, `firebreak suppress list`.',
+    settings.restraintOn === undefined
+      ? 'A freeze, an observe mode or a suppression that people have ordered counts, too: `firebreak restraints list`, `firebreak suppress list`.'
+      : 'Freezes and observe modes that people have ordered are counted in. A suppression is not: it hides the alert.',
     'The cell also weighs what no configuration says: privileged pods and access to the node, rollouts, who opened a shell, and earlier answers of people.',
     ...(response.scopes.some(
       (scope) =>
         (scope.namespaceLabels !== undefined && namespaceLabels === undefined) ||
         (scope.workloadLabels !== undefined && workloadLabels === undefined),
     )
-      ? ['Some scopes go by labels: give them with --namespace-label and --workload-label.']
+      ? [
+          'Some scopes go by labels, which count only if you name them: `firebreak explain --namespace-label NAME=VALUE --workload-label NAME=VALUE`.',
+        ]
       : []),
     ...(longestLeaseHours === undefined
       ? []
@@ -315,7 +307,8 @@ function unknownRule({ sensor }: RuleQuestion, name: string): FirebreakError {
     'FB_ERR_UNKNOWN_ID',
     `no rule set has “${name}”${sensor === undefined ? '' : ` of ${sensor}`}${meant.length === 0 ? '' : `; did you mean ${meant.map((one) => `“${one}”`).join(', ')}?`}`,
     {
-      remedy: 'For a rule of your own, give --sensor and --severity. `firebreak playbooks coverage --all` lists the known rules.',
+      remedy:
+        'For a rule of your own, give its sensor and its severity, too. `firebreak playbooks coverage --all` lists the known rules.',
     },
   );
 }

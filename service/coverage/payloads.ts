@@ -9,7 +9,7 @@ const pod = { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c
 const image = 'registry.example.com/shop/cart:1.4.2';
 
 /** The payload that the rule's sensor would send, in its newest format. */
-function payloadOf(rule: KnownRule, place: RulePlace): object {
+export function payloadOf(rule: KnownRule, place: RulePlace): object {
   const inPod = place === 'pod';
   const { name, severity, tags, detail } = rule;
   switch (rule.sensor) {

@@ -239,10 +239,11 @@ function pageOf(
   { group, text, nameOf }: { readonly group: string; readonly text: string; readonly nameOf: (id: string) => string },
 ): Page {
   const { incident, awareAt, startedBy } = deadlines;
+  const names = namesOf(incident);
   return {
-    ...{ key, nth: 1, group, summary: text },
+    ...{ key, nth: 1, group, summary: `${names.title}: ${text}` },
     // Regardless of the incident's severity: a missed deadline cannot be made good.
-    incident: { ...incident, ...namesOf(incident), severity: 'critical' },
+    incident: { ...incident, ...names, severity: 'critical' },
     details: {
       due: new Date(stage.dueAt).toISOString(),
       'known since': `${new Date(awareAt).toISOString()}, by ${startedBy.map(nameOf).join(' and ')}`,

@@ -43,12 +43,13 @@ export function withPeople<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQ
     return accountsOf(roster, peopleOf(level.group, { roster, duty, at: now() }).filter(mayAnswer));
   };
   const named = <Post extends { readonly card: QuestionCard }>(post: Post): Post => {
-    const { votes, status, level } = post.card;
+    const { votes, status, level, actors } = post.card;
     return {
       ...post,
       card: {
         ...post.card,
         level: { ...level, accounts: askedNow(post.card) },
+        ...(actors && { actors: accountsOf(roster, actors) }),
         votes: votes.map((vote) => ({ ...vote, person: nameOf(vote.person) })),
         status: status.state === 'decided' ? { ...status, by: status.by.map(nameOf) } : status,
       },

@@ -11,7 +11,6 @@ import type { Database } from '../../integrations/database/queries.ts';
 import type { Config } from '../config/load.ts';
 import { readWouldHave } from '../incidents/would-have.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { rulesOf } from '../process/rules.ts';
 
 /** Milliseconds between looks. */
 export const wouldHaveEveryMs = 3_600_000;
@@ -45,7 +44,7 @@ export function wouldHaveMessages(parts: Parts): () => Promise<void> {
     const period = periodsDue(every, new Set((await deliveries.of(name)).keys()), now()).at(-1);
     if (!period || !(await deliveries.claim({ name, period: period.name, holder }))) return;
     try {
-      const notice = noticeOf(await readWouldHave({ ...parts, rules: rulesOf(config), period }), period);
+      const notice = noticeOf(await readWouldHave({ ...parts, period }), period);
       if (notice) await desk.showNotice(notice);
       await deliveries.delivered({ name, period: period.name, holder });
     } catch (error) {

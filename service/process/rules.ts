@@ -5,6 +5,7 @@ import type { StepCall } from '../../core/action/step.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, laterState } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { OwnerRef, PodRecord } from '../../core/cluster/pod-record.ts';
+import type { Level } from '../../core/decide/approval.ts';
 import { type Asking, type EnvelopeAsking, widerOf } from '../../core/decide/asking.ts';
 import { matchesAnyName } from '../../core/text/name-pattern.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
@@ -40,6 +41,15 @@ export function askingOf(config: Config): EnvelopeAsking {
  */
 export function askingOfEither(config: Config, ramping: Config | undefined): Asking {
   return ramping ? widerOf(askingOf(config), askingOf(ramping)) : askingOf(config);
+}
+
+/** Whom incidents ask, and for how long, if a playbook says nothing about it. */
+export function levelsOfIncidents({ incidents }: { readonly incidents: Pick<Config['incidents'], 'levels'> }): readonly Level[] {
+  return incidents.levels.map(({ group, withinMinutes, page }) => ({
+    group,
+    withinMs: withinMinutes * 60_000,
+    ...(page ? { page } : {}),
+  }));
 }
 
 /** Counts nothing, for a role that never touches a pod (the desk). */

@@ -170,7 +170,8 @@ export class LocalSimulations implements Simulations {
     const alert = alerts ? firstAnswered(playbook, alerts) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
     if (!alert) return said;
-    const ways = alerts || playbook.contains === undefined ? [{ label: '', alert }] : bothWays(alert);
+    const isEither = !alerts && playbook.contains !== undefined && playbook.on.match !== 'unanswered';
+    const ways = isEither ? bothWays(alert) : [{ label: '', alert }];
     const walked = await Promise.all(
       ways.map(async ({ label, alert: of }) => ({ label, ...(await everyAnswer(playbook, of, { others: this.#all })) })),
     );

@@ -7,7 +7,6 @@ import type { DeskActivities } from '../../core/action/step.ts';
 import { subjectOf } from '../../core/alert/subject.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { QuestionPost } from '../../core/cards/question-card.ts';
-import { questionDigest } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
@@ -296,9 +295,8 @@ class TrialIncident {
     this.#asked.add(question.id);
     const { roster } = this.#parts.stage;
     const { answer } = this.#chooser;
-    const digest = questionDigest(question);
     const booth = this.#booth(question.id);
-    await this.#alongside(() => answerQuestion({ booth, roster, question, digest, answer }));
+    await this.#alongside(() => answerQuestion({ booth, roster, question, answer }));
     return null;
   }
 

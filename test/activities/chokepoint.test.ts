@@ -284,6 +284,7 @@ describe('the table of checks', () => {
       'repeat',
       'plan',
       'approval',
+      'silence',
       'guardrails',
       'evidence',
       'before-state',

@@ -233,7 +233,7 @@ describe('no action gets past the guardrails', () => {
           votes: new VoteMemory(),
           isAssessed: (text) => text === 'sealed',
           now: () => now,
-          policyOn: () => ({ mode: world.mode, scope: 'a scope' }),
+          policyOn: () => ({ mode: world.mode, scope: 'a scope', profile: 'balanced', onSilence: 'nothing' }),
           restraintOn: (step) => restraintOn(world.restraints, step, now),
         });
         const call: StepCall = {

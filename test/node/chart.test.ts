@@ -398,6 +398,39 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     );
   });
 
+  test('is brought back by `helm rollback` after an upgrade whose pods never become ready', async () => {
+    const { config } = values;
+    const [token] = config.intake.tokens;
+    const bad = join(folder, 'bad.yaml');
+    // What the check of the configuration cannot see: a secret that is not there, and an image that nobody has.
+    const tokens = [{ ...token, token: { file: '/etc/firebreak/secrets/lab/not-there' } }];
+    const { evidence: _evidence, temporal: _temporal, ...rest } = config;
+    const temporal = { install: true, image: 'firebreak.local/no-temporal:1' };
+    const broken = { ...rest, cluster: 'lab-in-one-pod', intake: { ...config.intake, tokens } };
+    writeFileSync(bad, stringify({ ...inOnePod, config: broken, temporal }));
+    const upgraded = await chart(release, 'upgrade', 'firebreak', chartFolder, '--values', bad);
+    expect({ code: upgraded.code, stderr: upgraded.stderr }).toMatchObject({ code: 0 });
+    const waiting = async (pod: string) => {
+      const path = '{.status.containerStatuses[*].state.waiting.reason}';
+      return (await firebreak('get', 'pod', pod, '--output', `jsonpath=${path}`)).stdout;
+    };
+    await until('the pod in a crash loop', 300_000, async () => (await waiting('firebreak-0')).includes('CrashLoopBackOff'));
+    await until('no image for Temporal', 120_000, async () =>
+      (await waiting('firebreak-temporal-0')).includes('ErrImageNeverPull'),
+    );
+
+    const began = performance.now();
+    expect(await chart(release, 'rollback', 'firebreak')).toMatchObject({ code: 0 });
+    const path = '{range .items[*]}{.metadata.name}={.status.updatedReplicas}/{.status.readyReplicas} {end}';
+    await until('both ready', 300_000, async () => {
+      const { stdout } = await firebreak('get', 'statefulsets', '--output', `jsonpath=${path}`);
+      return stdout.trim() === 'firebreak=1/1 firebreak-temporal=1/1';
+    });
+    say(`helm rollback: ready after ${Math.round((performance.now() - began) / 1_000)} s`);
+    await openDoors({ intake: 'firebreak-0', desk: { namespace: release, pod: 'firebreak-0' } });
+    await containAndRelease('cart-of-rolled-back');
+  });
+
   test('loses nothing when the chart’s Temporal is killed between alert and answer, and lets nobody else reach it', async () => {
     const temporalPod = async (path: string) =>
       (await firebreak('get', 'pod', 'firebreak-temporal-0', '--output', `jsonpath={${path}}`)).stdout;

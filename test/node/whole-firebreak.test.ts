@@ -74,7 +74,11 @@ export default definePack({ name: 'looking', version: '1.0.0', playbooks: [conta
 `,
     'playbooks/contain-dropped-binary.ts': playbook,
     'playbooks/fragments/pod.ts': asPack('fragments/pod.ts'),
-    'playbooks/fragments/words.ts': asPack('fragments/words.ts'),
+    'playbooks/fragments/words.ts': asPack('fragments/words.ts')
+      .replace(/^import .*\/(subject|what-ran)\.ts';\n/gm, '')
+      .replace(`\`\${otherwise}: \${placeText(subjectOf(alert))}\``, 'otherwise')
+      .replace('whatRanIn(alert).title', 'programOf(alert)')
+      .replace('whatRanIn(alert).sentence', 'programOf(alert)'),
   });
 }
 

@@ -161,6 +161,7 @@ const ways: Readonly<Record<string, readonly Alert[]>> = {
   'ask-about-silent-sensor': [ownAlert(ownRules.silentSensor, { severity: 'critical' })],
   'remind-of-rotation': [dueAlert('remind-of-rotation')],
   'drill-quarantine': [dueAlert('drill-quarantine')],
+  'contain-unanswered': [alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'critical' })],
   'ask-about-unanswered': [alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' })],
   'ticket-unanswered': [
     alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'medium' }),

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { Effect } from '../../core/action/plan.ts';
+import { actions } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import { playbooks } from '../../playbooks/index.ts';
@@ -15,7 +17,14 @@ const ways = Object.entries(waysInto).flatMap(([name, alerts]) =>
 /** The agreed outcome of each answer: `node test/playbooks/record-answers.ts` writes it again, to be reviewed in the diff. */
 const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = fixture('shipped-answers.json');
 /** What their pages in the docs show of it. */
-const pictures: Readonly<Record<string, readonly object[]>> = fixture('shipped-pictures.json');
+const pictures: Readonly<Record<string, readonly Pictured[]>> = fixture('shipped-pictures.json');
+
+interface Pictured {
+  readonly questions: readonly {
+    readonly text: string;
+    readonly choices: readonly { readonly plans: readonly string[]; readonly people: number }[];
+  }[];
+}
 
 function fixture(file: string) {
   return JSON.parse(readFileSync(join(import.meta.dirname, '..', 'fixtures', file), 'utf8'));
@@ -49,6 +58,24 @@ describe('a shipped playbook', () => {
     '%s alone answers a policy named %s',
     (name, _rule, alert) => expect(answering(playbooks, alert).map(({ id }) => nameOf(id))).toEqual([name]),
   );
+
+  test('lets whoever is alone release a pod as well as destroy it', () => {
+    const effects = new Map<string, Effect>(actions.map(({ name, effect }) => [name, effect]));
+    const asked = Object.values(pictures).flatMap((shown) => shown.flatMap(({ questions }) => questions));
+    const people = (choices: Pictured['questions'][number]['choices'], isOne: (plan: string) => boolean): number | undefined =>
+      choices
+        .filter(({ plans }) => plans.some(isOne))
+        .map((choice) => choice.people)
+        .toSorted((a, b) => a - b)[0];
+    const released = asked.flatMap(({ text, choices }) => {
+      const release = people(choices, (plan) => plan.startsWith('undo:'));
+      return release === undefined
+        ? []
+        : [{ text, release, destroy: people(choices, (plan) => effects.get(plan) === 'destructive') }];
+    });
+    expect(released.length).toBeGreaterThan(10);
+    expect(released.filter(({ release, destroy = 1 }) => release > destroy)).toEqual([]);
+  });
 
   test('fits on one page', () => {
     const folder = join(import.meta.dirname, '..', '..', 'playbooks');

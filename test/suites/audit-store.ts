@@ -398,6 +398,22 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(await cards.button('again')).toBeUndefined();
     });
 
+    test('replaces the buttons of what is asked anew, and of nothing else', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      await cards.saveButtons([button('release'), button('remove')]);
+      await cards.replaceButtons([button('release', { buttonId: 'anew', questionDigest: 'd2' })]);
+      expect((await cards.buttonsOf('q1')).map(({ buttonId, questionDigest }) => [buttonId, questionDigest])).toEqual([
+        ['anew', 'd2'],
+        ['random-remove', button('remove').questionDigest],
+      ]);
+      expect(await cards.button('random-release')).toBeUndefined();
+      for (const other of [
+        button('ignore'),
+        button('release', { incident: { id: 'incident/c/shop/Deployment/cart', run: 'run-2' } }),
+      ])
+        await expect(cards.replaceButtons([other])).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+    });
+
     test('refuses buttons for the same question of another incident', async () => {
       const cards = createCardStore(await open(await newUrl()));
       await cards.saveButtons([button('release')]);

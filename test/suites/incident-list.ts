@@ -57,6 +57,21 @@ export function incidentListSuite(nextUrl: () => Promise<string>): void {
       expect(await list.catchUp()).toBe(0);
     });
 
+    test('tells what the worst alert says happened, also once a worse one has joined', async () => {
+      const joined = (number: number, severity: string, what: string): AuditRecord => {
+        const counts = [{ rule: 'Rule', severity, count: 1 }];
+        return recordOf('pay', 'ledger', number, 'alert.joined', { text: '', counts, alerts: [{ severity, what }] });
+      };
+      const told = async (record: AuditRecord): Promise<string | undefined> => {
+        await list.note([record]);
+        return (await list.page({ limit: 50 }, ['pay'])).items[0]?.what;
+      };
+      expect(await told(opened('pay', 'ledger', 'low'))).toBeUndefined();
+      expect(await told(joined(2, 'low', 'Shell sh opened in pay/ledger'))).toBe('Shell sh opened in pay/ledger');
+      expect(await told(joined(3, 'critical', 'New binary x ran in pay/ledger'))).toBe('New binary x ran in pay/ledger');
+      expect(await told(joined(4, 'high', 'curl ran in pay/ledger: Other'))).toBe('New binary x ran in pay/ledger');
+    });
+
     test('is counted by cluster and by day, however many there are, for whom it is', async () => {
       await list.catchUp();
       const ofAll = await list.counts('2026-03-02T00:00:00.000Z', 'all');

@@ -18,7 +18,7 @@ test('paths that continue alike are merged, and answers with the same result sha
   const { nodes, edges } = graphOf({ label: '', paths });
   expect(nodes[0]).toMatchObject({ kind: 'alert' });
   const ends = nodes.filter(({ kind }) => kind === 'end').map(({ text }) => text);
-  expect(ends.sort()).toEqual(['benign', 'nobody has answered; quarantinePod stays in force', 'true positive']);
+  expect(ends.sort()).toEqual(['benign', 'done', 'nobody has answered; quarantinePod stays in force', 'true positive']);
   const labels = edges.map(({ label }) => label).filter((label) => label !== '');
   expect(labels.sort()).toEqual([
     'keep or nobody answers',
@@ -28,6 +28,7 @@ test('paths that continue alike are merged, and answers with the same result sha
     'release',
     'remove',
     'rotate',
+    'watch',
   ]);
 });
 

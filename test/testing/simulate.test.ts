@@ -3,7 +3,7 @@ import { data, defineAction } from '../../authoring/actions.ts';
 import { deletePod, openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { param } from '../../core/playbook/params.ts';
-import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { definePlaybook, type Playbook } from '../../core/playbook/playbook.ts';
 import { askAboutShell, containDroppedBinary, quarantineOnOrder } from '../../playbooks/index.ts';
 import { simulate } from '../../testing/simulate.ts';
 import { type Story, tellStory } from '../../testing/story.ts';
@@ -65,6 +65,53 @@ describe('a simulation', () => {
     expect(await contains({ response: { scopes: [byPlaybook] } })).toEqual(asked);
   });
 
+  test('contains a pod if nobody answers, only where mode contain and the policy say so', async () => {
+    const { assessment: _, ...alert } = alertOf({ rule: 'Terminal shell in container', severity: 'high' });
+    const onSilence = async (options: Omit<Parameters<typeof simulate>[1], 'alert'>) => {
+      const { steps, questions, left, end } = await simulate(askAboutShell, { alert, ...options });
+      const cutOff = steps.some(({ action, state }) => action === 'quarantinePod' && state === 'done');
+      return { cutOff, said: questions.map(({ onSilence: said }) => said), left: left.length, end };
+    };
+    const nothing = 'Nothing is done to the pod. A ticket is filed.';
+    const contains = 'The pod is quarantined for 4 hours, and then until people release it. This can be undone at any time.';
+    const stays = 'The pod stays quarantined.';
+    expect(await onSilence({})).toEqual({ cutOff: false, said: [nothing], left: 0, end: 'done' });
+    const contained = { cutOff: true, said: [contains, stays], left: 1, end: 'done' };
+    expect(await onSilence({ response: { onSilence: 'contain' } })).toEqual(contained);
+    const scopes = [{ name: 'shops', namespaces: ['shop*'], onSilence: 'contain' as const }];
+    expect(await onSilence({ response: { scopes } })).toEqual(contained);
+    expect(await onSilence({ response: { onSilence: 'contain', mode: 'ask' } })).toMatchObject({
+      cutOff: false,
+      said: [nothing],
+    });
+    expect(await onSilence({ response: { onSilence: 'contain', mode: 'observe' } })).toMatchObject({ cutOff: false });
+    const answered = await onSilence({ response: { onSilence: 'contain' }, answer: 'look' });
+    expect(answered).toMatchObject({ cutOff: false, said: [contains] });
+    const strictly = {
+      ...alert,
+      assessment: { ...assessedAs('ask'), profile: 'strict' as const, onSilence: 'contain' as const },
+    };
+    const inStrict = await simulate(askAboutShell, { alert: strictly, response: { profile: 'strict' } });
+    expect(inStrict.steps.filter(({ action, state }) => action === 'quarantinePod' && state === 'done')).toHaveLength(1);
+    const full = await onSilence({ response: { onSilence: 'contain' }, guardrails: { namespaceCap: 0 } });
+    expect(full).toMatchObject({ cutOff: false, said: [nothing] });
+  });
+
+  test('judges a rule by what its playbook says of it', async () => {
+    const { assessment: _, ...alert } = alertOf({ rule: 'Our rule', severity: 'medium' });
+    const cutsOff = async (rules: NonNullable<Playbook['rules']>) => {
+      const own = {
+        ...containDroppedBinary,
+        on: { ...containDroppedBinary.on, match: { rule: 'Our rule' }, minSeverity: 'low' as const },
+        rules,
+      };
+      const { steps } = await simulate(own, { alert });
+      return steps.some(({ action, state }) => action === 'quarantinePod' && state === 'done');
+    };
+    expect(await cutsOff({})).toBe(false);
+    expect(await cutsOff({ 'Our rule': { confidence: 'sure', why: 'we wrote it' } })).toBe(true);
+  });
+
   test('skips the waiting time of silence, and says what stays in force', async () => {
     const story = await simulate(containDroppedBinary, { alert: alertOf() });
     expect(story.questions).toMatchObject([{ answer: 'silence', by: [] }]);
@@ -106,7 +153,7 @@ describe('a simulation', () => {
 
   test('refuses an answer that its question does not have', async () => {
     await expect(simulate(containDroppedBinary, { alert: alertOf(), answer: ['delete'] })).rejects.toThrow(
-      '“delete” is not a choice of “Is the new binary in cart-1 expected?”: use one of release, remove, or silence',
+      '“delete” is not a choice of “Is the new binary in cart-1 expected?”: use one of release, watch, remove, or silence',
     );
   });
 

@@ -36,12 +36,12 @@ import { boundPatterns } from '../../service/packs/turns/linear-patterns.ts';
 import { grpc, grpcCode, isCatchingUp } from '../../service/temporal/grpc-status.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { workflowThread } from '../../service/temporal/workers.ts';
-import { eventually } from '../eventually.ts';
+import { eventually, within } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
 import { batchOf, roster, signVote, subject, voteKeys } from './people.ts';
 import './temporal-error-log.ts';
 import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
-import { skipping, startTimeSkipping } from './time-skipping.ts';
+import { heldOf, isLost, skipping, startTimeSkipping } from './time-skipping.ts';
 
 export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
 
@@ -189,7 +189,10 @@ export function scriptedActivities(
     },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster: people(), keys: voteKeys, now: await clock() }),
-    answerersTo: async ({ question, actors = [] }) => answerersTo({ question, roster: people(), actors }, await clock()),
+    answerersTo: async ({ question, actors = [] }) => ({
+      ...answerersTo({ question, roster: people(), actors }, await clock()),
+      ...(question.containsOnSilence !== undefined && { heard: 'heard by the scripted cell' }),
+    }),
     postQuestion: async (post) => {
       seen.cards.push(questionCard(post, { roster: people(), keys: voteKeys }));
       return { channel: 'C1', ts: '1.0' };
@@ -236,6 +239,9 @@ interface LabServer {
 }
 
 const mostQueryMs = 30_000;
+
+/** A run that the time-skipping server has lost never goes on: there is no use in waiting for it as long as for a slow one. */
+const lostAfterMs = 20_000;
 
 /** The incident workflow on a time-skipping Temporal server, where days pass in a moment, or on a real one. */
 export async function startLab(
@@ -330,11 +336,19 @@ async function startIncident(options: {
     if (!found) throw new Error('no question');
     return found;
   };
-  const until = (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> =>
-    eventually(what, async () => {
+  const until = async (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> => {
+    const look = async () => {
       const now = await state();
-      return now && check(now) && now;
+      return check(now) && now;
+    };
+    const soon = await within(lostAfterMs, look);
+    if (soon) return soon;
+    if (env.supportsTimeSkipping && isLost(await handle.fetchHistory())) throw new Error(`${what}: ${await heldOf(env, id)}`);
+    return await eventually(what, look).catch(async (error: Error) => {
+      error.message += `\n${await heldOf(env, id)}`;
+      throw error;
     });
+  };
   return {
     id,
     state,

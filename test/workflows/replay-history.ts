@@ -63,8 +63,9 @@ export function outlineOf({ events }: proto.temporal.api.history.v1.IHistory): s
     .map((event) => {
       const { activityTaskScheduledEventAttributes: activity, timerStartedEventAttributes: timer } = event;
       const { timerFiredEventAttributes: fired, activityTaskCompletedEventAttributes: completed } = event;
-      const about =
-        activity?.activityType?.name ?? timer?.timerId ?? fired?.timerId ?? completed?.scheduledEventId?.toString() ?? '';
+      const started =
+        timer && `${timer.timerId} for ${timer.startToFireTimeout?.seconds ?? 0}.${timer.startToFireTimeout?.nanos ?? 0}`;
+      const about = activity?.activityType?.name ?? started ?? fired?.timerId ?? completed?.scheduledEventId?.toString() ?? '';
       return `${event.eventId} ${event.eventType} ${about} ${event.eventTime?.seconds}.${event.eventTime?.nanos ?? 0}`;
     })
     .join('\n');

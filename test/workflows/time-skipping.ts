@@ -1,12 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { timeSkippingServerPath } from '../../service/parts/time-skipping-server.ts';
+import { outlineOf } from './replay-history.ts';
 import { clientOptions, testSpeaker } from './speakers.ts';
 
 /** Shorter than the half minute after which an idle connection sends a ping. */
 const askEveryMs = 10_000;
 const lookEveryMs = 5_000;
 const leastStillLooks = 2;
+
+const { EventType } = proto.temporal.api.enums.v1;
+const begins = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED;
+const ends: ReadonlySet<unknown> = new Set([
+  EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+]);
 
 /** A Temporal server on which days pass in a moment. */
 export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
@@ -86,11 +96,32 @@ async function idleAt({ client, connection }: TestWorkflowEnvironment): Promise<
   const { executions } = await connection.workflowService.listOpenWorkflowExecutions({ namespace });
   const runs: string[] = [];
   for (const { execution } of executions) {
-    const { raw, historyLength } = await client.workflow.getHandle(execution?.workflowId ?? '').describe();
-    if (raw.pendingWorkflowTask || raw.pendingActivities?.length) return undefined;
+    const handle = client.workflow.getHandle(execution?.workflowId ?? '');
+    const { raw, historyLength } = await handle.describe();
+    const isBusy = raw.pendingWorkflowTask || raw.pendingActivities?.length;
+    if (isBusy && !isLost(await handle.fetchHistory())) return undefined;
     runs.push(`${execution?.workflowId} ${historyLength}`);
   }
   return runs.sort().join('\n');
+}
+
+/**
+ * Whether this server has lost a run. If a timer fires while a task is under way that then cancels it, the server takes the first half of that task's
+ * commands and refuses the rest, where the real one drops the timer's event. The history then has two tasks begun at once, and the run never goes on.
+ */
+export function isLost({ events }: proto.temporal.api.history.v1.IHistory): boolean {
+  const tasks = (events ?? []).map(({ eventType }) => eventType).filter((type) => type === begins || ends.has(type));
+  return tasks.some((type, index) => type === begins && tasks[index + 1] === begins);
+}
+
+/** What the server holds of a run, for the report of a wait that had no end: what is under way, and each event. */
+export async function heldOf(env: TestWorkflowEnvironment, workflowId: string): Promise<string> {
+  const handle = env.client.workflow.getHandle(workflowId);
+  const [{ raw }, history, now] = await Promise.all([handle.describe(), handle.fetchHistory(), env.currentTimeMs()]);
+  const { pendingWorkflowTask, pendingActivities } = raw;
+  const held = JSON.stringify({ pendingWorkflowTask, pendingActivities });
+  if (isLost(history)) return `The time-skipping server has lost the run. Its history:\n${outlineOf(history)}`;
+  return `The server's time is ${now / 1_000}. Under way: ${held}. Its history:\n${outlineOf(history)}`;
 }
 
 /**

@@ -4,10 +4,11 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { subjectOf } from '../../core/alert/subject.ts';
 import { Assessor } from '../../core/assessment/assessor.ts';
 import { defaultResponse, policyFor, type ResponseRules } from '../../core/assessment/policy.ts';
-import type { OwnConfidence } from '../../core/assessment/rule-confidence.ts';
+import { type OwnConfidence, playbookConfidences } from '../../core/assessment/rule-confidence.ts';
 import { type Baseline, factsIn, PodStories } from '../../core/assessment/stories.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { incidentIdOf } from '../../core/incident/incident.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { simulatedCellKey } from '../simulated-cell.ts';
 
 /** What is counted of refused containments: a cap, another guardrail's code, or that no playbook may contain. */
@@ -71,6 +72,7 @@ export class AssessedPods {
     readonly capWindowMinutes?: number;
     readonly response?: ResponseRules;
     readonly own?: readonly OwnConfidence[];
+    readonly playbooks: readonly Pick<ListedPlaybook, 'id' | 'rules'>[];
     readonly baseline?: Baseline;
     readonly replicas?: number;
     readonly quietMs: number;
@@ -88,7 +90,10 @@ export class AssessedPods {
     this.#quietMs = quietMs;
     this.#replicas = replicas;
     this.#assessor = new Assessor({
-      stories: new PodStories({ ...(options.own && { own: options.own }), ...(baseline && { baseline }) }),
+      stories: new PodStories({
+        own: [...(options.own ?? []), ...playbookConfidences(options.playbooks)],
+        ...(baseline && { baseline }),
+      }),
       policyOf: ({ cluster, pod, facts, calls = [] }) =>
         policyFor(response, { cluster, namespace: pod?.namespace, workloadLabels: facts?.labels, playbooks: calls }),
       key: simulatedCellKey,

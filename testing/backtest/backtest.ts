@@ -9,7 +9,7 @@ import { incidentIdOf, type Verdict } from '../../core/incident/incident.ts';
 import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../../core/novelty/novelty.ts';
 import { type AskedRoster, type ShiftLoad, ShiftLoads } from '../../core/people/shift-load.ts';
 import { AlertStamps, unstamped } from '../../core/playbook/alert-stamps.ts';
-import { subjectKeyOf } from '../../core/playbook/answering.ts';
+import { answering, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
 import { AssessedPods, capKinds, type PodOutcome, type PodsDone, PodTally } from './assessed-pods.ts';
@@ -113,7 +113,6 @@ export class Backtest {
   readonly #novelty: NoveltyMemory | undefined;
   readonly #pods: AssessedPods;
   readonly #done = new PodTally();
-  readonly #byId: ReadonlyMap<string, ListedPlaybook>;
   /** Playbook and subject → time of its last alert. */
   readonly #open = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
@@ -132,7 +131,6 @@ export class Backtest {
     this.#pods = new AssessedPods(options);
     this.#stamps = new AlertStamps({ playbooks: options.playbooks });
     this.#novelty = options.judgesNovelty && new NoveltyMemory({ ...options.judgesNovelty, imageOf: imageInAlert });
-    this.#byId = new Map(options.playbooks.map((playbook) => [playbook.id, playbook]));
     for (const { id } of options.playbooks)
       this.#counted.set(id, {
         alerts: 0,
@@ -174,7 +172,7 @@ export class Backtest {
   }
 
   async #answerAll(alert: Alert, at: number, verdict: Verdict): Promise<boolean> {
-    const answers = (alert.calls ?? []).flatMap((id) => this.#byId.get(id) ?? []);
+    const answers = answering(this.#options.playbooks, alert);
     if (answers.length === 0) return false;
     const pod = this.#pods.take(alert, { at, mayContain: answers.some(({ contains }) => contains === 'pod') });
     this.#done.add(pod);

@@ -170,7 +170,7 @@ function fragmentsText(): string {
 export function playbooksPage(): string {
   return [
     '# The shipped playbooks',
-    'They are the pack `firebreak`. Without people, only the alert’s pod is contained, if the [assessment](../assessment.md) says so and a playbook that answers it *may contain*: also while Temporal is down. That can be undone. Before anything wider or destructive, people are asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
+    'They are the pack `firebreak`. Without people, only the alert’s pod is contained, if the [assessment](../assessment.md) says so and a playbook that answers it *may contain*: also while Temporal is down. That can be undone. Before anything wider or destructive, people are asked. Below medium most ask nobody: what was seen is on record. Which rules they answer: `firebreak playbooks coverage`, or the console. How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
     table(
       ['playbook', 'what it does', 'from', 'may contain', 'rules of the public sets', 'changes noticed'],
       playbooks.map((playbook) => [

@@ -1,6 +1,7 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { actKindOf } from '../../core/assessment/act-kind.ts';
 import { assess, type ResponsePolicy } from '../../core/assessment/assessment.ts';
+import type { Response } from '../../core/assessment/response.ts';
 import { ruleConfidence } from '../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../core/assessment/rules/tables.ts';
 import { PodStories } from '../../core/assessment/stories.ts';
@@ -13,10 +14,18 @@ interface Example {
   readonly name: string;
   readonly part: string;
   readonly alert: Alert;
+  /** Absent: no public rule set has it. */
+  readonly rule?: KnownRule;
 }
 
-/** The page with what is known of each rule, and what `balanced` does about it: from the payload that its sensor sends, by the assessment itself. */
-export function rulesPage(): string {
+/** A rule and what `balanced` does about it. */
+export interface JudgedRule extends Example {
+  readonly alone: Response;
+  readonly afterAnother: Response;
+}
+
+/** Every rule of a table or of a public rule set that pods cause, judged from the payload that its sensor sends, by the assessment itself. */
+export function judgedRules(): readonly JudgedRule[] {
   const inSets = ruleSets
     .filter(({ id }) => id !== 'falco-plugins')
     .flatMap(({ title, rules }) => rules.flatMap((rule) => exampleOf(title, rule)));
@@ -26,18 +35,27 @@ export function rulesPage(): string {
       .filter((rule) => !named.has(`${sensor} ${rule}`))
       .map((rule): Example => ({ name: rule, part: `${sensor}, other rules`, alert: plainAlert(sensor, rule) })),
   );
-  const sections = [...Map.groupBy([...inSets, ...others], ({ part }) => part)].flatMap(([part, examples]) => [
+  return [...inSets, ...others].map((example) => ({
+    ...example,
+    alone: responseTo(example.alert),
+    afterAnother: responseTo(example.alert, earlierAlert),
+  }));
+}
+
+/** The page with what is known of each rule, and what `balanced` does about it. */
+export function rulesPage(): string {
+  const sections = [...Map.groupBy(judgedRules(), ({ part }) => part)].flatMap(([part, rules]) => [
     `## ${part}`,
     '',
     '| rule | severity | act | confidence | one alert | after another act | why |',
     '|---|---|---|---|---|---|---|',
-    ...new Set(examples.map(row)),
+    ...new Set(rules.map(row)),
     '',
   ]);
   return [
     '# Rules: how sure they are, and what follows',
     '',
-    'What the profile `balanced` does in mode `contain` about an alert in a pod that has not been seen to do this ([assessment.md](assessment.md)). *After another act*: within five minutes after something else that counts. *Sure*, *likely* and *weak* say how often a rule that fires means an attack. *Act* is what playbooks match by ([matching.md](matching.md)). The severity is the one that an alert arrives with, unless `sensors.NAME.severities` sets another.',
+    'What the profile `balanced` does in mode `contain` about an alert in a pod that has not been seen to do this ([assessment.md](assessment.md)). *After another act*: within five minutes after something else that counts. *Sure*, *likely* and *weak* say how often a rule that fires means an attack. *Act* is what playbooks match by ([matching.md](matching.md)). The severity is the one that an alert arrives with, unless `sensors.NAME.severities` sets another. Which playbook answers a rule: `firebreak playbooks coverage`.',
     '',
     ...sections,
   ]
@@ -49,18 +67,18 @@ function exampleOf(title: string, rule: KnownRule): readonly Example[] {
   const alert = rule.places.includes('pod') ? alertOfRule(rule, 'pod') : undefined;
   if (!alert) return [];
   const name = rule.sensor === 'tetragon' && rule.detail ? `${rule.name} (${rule.detail})` : rule.name;
-  return [{ name, part: rule.sensor === 'falco' ? `${title}: ${rule.part}` : title, alert }];
+  return [{ name, part: rule.sensor === 'falco' ? `${title}: ${rule.part}` : title, alert, rule }];
 }
 
-function row({ name, alert }: Example): string {
+function responseTo(alert: Alert, earlier?: Alert): Response {
+  const stories = new PodStories();
+  if (earlier) stories.hear({ ...earlier, cluster: alert.cluster, ...(alert.pod && { pod: alert.pod }) }, { nowMs: 0 });
+  return assess(stories.hear(alert, { nowMs: 10_000 }), policy).response;
+}
+
+function row({ name, alert, alone, afterAnother }: JudgedRule): string {
   const { confidence, why } = ruleConfidence(alert);
-  const [alone, after] = [[], [before]].map((earlier) => {
-    const stories = new PodStories();
-    for (const one of earlier)
-      stories.hear({ ...one, cluster: alert.cluster, ...(alert.pod && { pod: alert.pod }) }, { nowMs: 0 });
-    return assess(stories.hear(alert, { nowMs: 10_000 }), policy).response;
-  });
-  return `| ${name.replaceAll('|', '/')} | ${alert.severity} | ${actKindOf(alert) ?? ''} | ${confidence} | ${alone} | ${after} | ${why} |`;
+  return `| ${name.replaceAll('|', '/')} | ${alert.severity} | ${actKindOf(alert) ?? ''} | ${confidence} | ${alone} | ${afterAnother} | ${why} |`;
 }
 
 /** For rules of tables that no public rule set has. */
@@ -72,4 +90,5 @@ function plainAlert(sensor: string, rule: string): Alert {
   };
 }
 
-const before = plainAlert('example', 'Something likely');
+/** Something else that counts. */
+export const earlierAlert = plainAlert('example', 'Something likely');

@@ -1,11 +1,17 @@
 import type { FollowUpActivities } from '../../core/action/step.ts';
+import { worse } from '../../core/alert/severity.ts';
+import { placeText } from '../../core/alert/what-ran.ts';
 import { assessedAlertsIn } from '../../core/assessment/assessed-alerts.ts';
 import { wouldHaveText } from '../../core/assessment/response.ts';
-import { containmentText } from '../../core/cards/card-words.ts';
+import { containmentText, sureness } from '../../core/cards/card-words.ts';
+import { worstWhat } from '../../core/console/incident-summary.ts';
 import type { Level } from '../../core/decide/approval.ts';
+import { silenceAt } from '../../core/decide/question.ts';
 import { shortIncidentId } from '../../core/incident/incident.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { levelAtRenewal } from '../../core/incident/lease.ts';
+import { lastPart } from '../../core/text/object-name.ts';
 import type { Page } from '../../core/tickets/paging.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
@@ -49,8 +55,12 @@ export class PageKeeper {
   }
 
   hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
-    if (kind === 'incident.opened' || kind === 'alert.joined') this.#assessed(body);
+    if (kind === 'incident.opened' || kind === 'alert.joined') {
+      this.#assessed(body);
+      this.#told(body);
+    }
     if (kind === 'question.asked') this.#atLevel(idOf(body.question), 0);
+    if (kind === 'question.joined') this.#atJoin(idOf(body.question));
     if ((kind === 'question.escalated' || kind === 'question.handed-over') && typeof body.level === 'number')
       this.#atLevel(idOf(body.question), body.level);
     if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
@@ -92,16 +102,28 @@ export class PageKeeper {
   #assessed(body: Readonly<Record<string, unknown>>): void {
     const told = assessedAlertsIn(body).flatMap(({ assessment }) => {
       const text = wouldHaveText(assessment);
-      return text === undefined ? [] : [{ text, contains: assessment.would === 'contain' }];
+      return text === undefined ? [] : [{ text, contains: assessment.would === 'contain' && assessment.heldBack === undefined }];
     });
     const worst = told.find(({ contains }) => contains) ?? told[0];
     if (worst && (worst.contains || this.#state.wouldHave === undefined)) this.#set({ wouldHave: worst.text });
+  }
+
+  #told({ alerts }: Readonly<Record<string, unknown>>): void {
+    const worst = worstWhat(alerts);
+    const known = this.#state.what;
+    if (worst && (!known || worse(known.severity, worst.severity) !== known.severity)) this.#set({ what: worst });
   }
 
   #atLevel(question: string, level: number): void {
     const asked = this.#model.questions.get(question)?.question;
     const { page, group }: Partial<Level> = asked?.levels[level] ?? {};
     if (page && group !== undefined) this.#add({ reason: question, question, group, summary: asked?.text ?? question });
+  }
+
+  /** A further finding may be reason to wake people whom the question did not wake so far. */
+  #atJoin(question: string): void {
+    const { level = 0 } = this.#model.questions.get(question) ?? {};
+    if (!this.#state.calledFor.includes(question)) this.#atLevel(question, level);
   }
 
   /** Every further renewal calls the next level that has a pager. */
@@ -183,13 +205,17 @@ export class PageKeeper {
     const { ref, title, severity, subject, counts, total } = this.#model;
     const rules = [...new Set([...counts.values()].map((count) => count.rule))].slice(0, 5).join(', ');
     const held = this.#model.activeLeases.map(containmentText).slice(0, 5);
+    const question = this.#questionOf(call);
     return {
       nth,
       group: call.group,
       incident: { ...ref, title, severity, cluster: subject.cluster },
       ...(call.question === undefined ? {} : { question: call.question }),
-      summary: call.summary,
+      summary: this.#summary(call),
       details: {
+        // With the names of pods.
+        ...(question && { question: question.question.text }),
+        ...(call.summary !== question?.question.text && { news: call.summary }),
         alerts: `${total} × ${rules}`,
         ...(this.#state.wouldHave !== undefined && { 'mode contain': this.#state.wouldHave }),
         contained: held.length > 0 ? held.join(', ') : 'nothing',
@@ -199,6 +225,37 @@ export class PageKeeper {
     };
   }
 
+  /**
+   * What happened, what is contained, what is asked, and what silence does, as a telephone reads it aloud: pods are named by their workload, because nobody
+   * remembers the end of their names.
+   */
+  #summary(call: Call): string {
+    const { subject, counts } = this.#model;
+    const question = this.#questionOf(call);
+    const parts = [
+      this.#state.what?.what ?? placeText(subject),
+      ...(question ? [this.#containedText()] : []),
+      call.summary,
+      ...(question ? [silenceText(question)] : []),
+    ];
+    const text = parts.map((part) => (/[.?!:]$/.test(part) ? part : `${part}.`)).join(' ');
+    if (subject.kind !== 'workload') return text;
+    const pods = new Set([...counts.values()].flatMap(({ pod }) => (pod === undefined ? [] : [lastPart(pod)])));
+    return [...pods].reduce((now, pod) => now.replaceAll(pod, subject.name), text);
+  }
+
+  #containedText(): string {
+    const [first, ...others] = this.#model.activeLeases;
+    if (!first) return 'Not contained.';
+    if (others.length > 0) return `${others.length + 1} containments are in force.`;
+    const state = this.#model.steps.get(first.stepKey)?.state ?? 'running';
+    return `Contained: ${containmentText(first)}, ${sureness[state]}.`;
+  }
+
+  #questionOf({ question }: Call): QuestionState | undefined {
+    return question === undefined ? undefined : this.#model.questions.get(question);
+  }
+
   get #state(): FollowUpState {
     return this.#model.followUp;
   }
@@ -206,6 +263,12 @@ export class PageKeeper {
   #set(change: Partial<FollowUpState>): void {
     this.#model.followUp = { ...this.#model.followUp, ...change };
   }
+}
+
+/** The time is put into words at the desk. */
+function silenceText(state: QuestionState): string {
+  const until = silenceAt(state);
+  return `No answer${until === undefined ? '' : ` by ${until}`}: ${state.question.onSilence}`;
 }
 
 /** For a failed step: Firebreak does not retry it. */

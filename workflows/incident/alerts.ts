@@ -1,11 +1,14 @@
 import type { Alert, WorkloadRef } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
+import { whatRanIn } from '../../core/alert/what-ran.ts';
 import type { Assessment } from '../../core/assessment/response.ts';
 import { storedAlerts } from '../../core/audit/alert-archive.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
+import type { RanState } from '../../core/incident/incident-state.ts';
 import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
 import { nowMs, uuid4 } from '../world.ts';
+import { commandLineLimit } from './cards.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
 /** A card is updated when the count has grown tenfold, not with every alert. */
@@ -38,7 +41,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   model.lastAlertAt = nowMs();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
   for (const { pod, assessment } of fresh)
-    if (pod?.uid !== undefined && assessment?.seal !== undefined) model.assessed.set(pod.uid, assessment.seal);
+    if (pod?.uid !== undefined && assessment?.seal !== undefined && assessment.response === 'contain')
+      model.assessed.set(pod.uid, assessment.seal);
   const counts = withoutSeen(batch, fresh);
   if (counts.length === 0 && batch.counts.length > 0) return nothing;
   let raised = false;
@@ -46,6 +50,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     addCount(model, count);
     raised = model.raise(count.severity) || raised;
   }
+  const worst = fresh.find(({ severity }) => severity === model.severity) ?? fresh[0];
+  if (worst && (raised || !model.ran)) model.ran = ranIn(worst);
   const added = counts.reduce((sum, count) => sum + count.count, 0);
   const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
@@ -67,6 +73,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         severity: alert.severity,
         time: alert.time,
         title: alert.title,
+        what: whatRanIn(alert).title,
         sensor: alert.sensor,
         // Recorded so that playbooks can be tried on the alert later.
         ...(alert.pod && { pod: alert.pod }),
@@ -94,6 +101,11 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     return only > 0 ? [{ ...count, count: only }] : [];
   });
   return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
+}
+
+function ranIn(alert: Alert): RanState {
+  const commandLine = alert.process?.commandLine?.slice(0, commandLineLimit);
+  return { sentence: whatRanIn(alert).sentence, rule: alert.rule, ...(commandLine ? { commandLine } : {}) };
 }
 
 /** The seal is for the cell alone. */

@@ -47,7 +47,7 @@ export class Bodies {
       else if (state === undefined || state.state === 'skipped') this.#first(key, playbook, alert, state?.skips);
       else {
         if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
-        if (!mayAsk(playbook, alert) || !atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
+        if (!mayAsk(playbook, alert) || !isNews(alert) || this.#isHeld(alert)) continue;
         const decided = this.#decisionOn(key, state, alert);
         if (decided) this.#cameAgain.ask({ playbook, alert, decided });
         else if (state.verdict !== 'true_positive' && (state.decided || !covers(state.kinds, alert) || this.#wasHeld(alert)))
@@ -370,6 +370,11 @@ function stoppedText(stopped: { readonly playbook: string; readonly detail: stri
     `Playbook ${playbook} stopped: ${detail}. What it has contained stays contained. It asks nothing more. ` +
     howToRerun(incident)
   );
+}
+
+/** Whether it is grave enough to run a body again. */
+function isNews(alert: Alert): boolean {
+  return isContainedAtOnce(alert) || atLeast(alert.severity, asksAgainFrom);
 }
 
 /** Whether an alert may put a question of this playbook before people. */

@@ -1,6 +1,7 @@
 import { imagesLine, signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
+import { actKindOf } from '../../core/assessment/act-kind.ts';
 import { wouldHaveText } from '../../core/assessment/response.ts';
 import { endedEffects, heldEffects, type QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
@@ -11,7 +12,7 @@ import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { condition } from '../world.ts';
 import type { IncidentModel } from './model.ts';
 
-const commandLineLimit = 400;
+export const commandLineLimit = 400;
 const mostReasons = 8;
 
 /** People of the levels asked so far. */
@@ -49,6 +50,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
   const ended = leases.flatMap(endedEffects);
   const signature = signatureOfAlert(model.images, alert);
   const wouldHave = alert.assessment && wouldHaveText(alert.assessment);
+  const act = actKindOf(alert);
   const tactics = alert.mitre.filter((id) => id.startsWith('TA'));
   return {
     question: state.question,
@@ -57,6 +59,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
       happened: {
         rule: alert.rule,
         sensor: alert.sensor,
+        ...(act && { act }),
         at: alert.time,
         count: model.total,
         ...(alert.doubt === undefined ? {} : { doubt: alert.doubt }),
@@ -88,6 +91,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
       votes: bareVotes(state.votes.filter(({ vote }) => !model.actors.has(vote.person))),
       ...(state.veto && { veto: state.veto }),
       ...whoMayAnswer(state),
+      ...model.namedActors,
       status: state.status,
     },
   };
@@ -105,7 +109,7 @@ export function bareVotes(votes: readonly SignedVote[]): readonly SignedVote[] {
 export class CardKeeper {
   readonly #model: IncidentModel;
   readonly #desk: DeskActivities;
-  readonly #alert: Alert;
+  #alert: Alert;
   readonly #onRefused: (error: unknown) => void;
   readonly #id: string;
   #version = 0;
@@ -134,8 +138,19 @@ export class CardKeeper {
     this.#version += 1;
   }
 
+  /** Shows what happened by a worse alert. */
+  showAlert(alert: Alert): void {
+    this.#alert = alert;
+    this.touch();
+  }
+
   get carried(): CarriedCard {
     return { question: this.#id, alert: this.#alert };
+  }
+
+  /** Whether the desk has put it before people. */
+  get isShown(): boolean {
+    return this.#holds !== undefined;
   }
 
   /** Until the question is over. */

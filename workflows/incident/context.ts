@@ -1,10 +1,12 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
-import { releasePlanOf } from '../../core/action/release-plan.ts';
+import { approvedReleaseIn, releasePlanOf } from '../../core/action/release-plan.ts';
 import { isAskedAbout, responseTo } from '../../core/assessment/contained-at-once.ts';
-import type { Approval, Level } from '../../core/decide/approval.ts';
+import { containedOnSilence } from '../../core/assessment/silence-seal.ts';
+import { type Approval, type Level, plansApproved } from '../../core/decide/approval.ts';
 import { type Form, problemOfForm } from '../../core/decide/form.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { type Duration, durationMs } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { valuesOf } from '../../core/playbook/params.ts';
@@ -24,14 +26,15 @@ import type { AskedQuestion } from '../questions/asked-question.ts';
 import type { Questions } from '../questions/questions.ts';
 import { StepFailure } from '../step-failure.ts';
 import { afterQuarantine } from '../steps/after-quarantine.ts';
+import type { Caller } from '../steps/caller.ts';
 import { EvidenceFirst } from '../steps/evidence-first.ts';
 import type { Leases } from '../steps/leases.ts';
 import { runOrAsk } from '../steps/run-or-ask.ts';
-import type { Caller, StepOrder } from '../steps/step-calls.ts';
+import type { StepOrder } from '../steps/step-calls.ts';
 import { targetText } from '../steps/step-data.ts';
 import type { StepEngine } from '../steps/steps.ts';
 import { logLine, nowMs } from '../world.ts';
-import { mayContain, whyContained } from './at-once.ts';
+import { containUnanswered, mayContain, silenceOf, whyContained } from './at-once.ts';
 import { BodyTime } from './body-time.ts';
 import { type BodyWork, onlyLooks } from './body-work.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -128,6 +131,8 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     if (contained()) return contained();
     const { question, choices, plan = {}, harmless = [], forms = {}, onSilence } = asked;
     const notAsked = followsAssessment(playbook) ? whyNotAsked(body) : undefined;
+    const silence = untilContained ? silenceOf(body) : undefined;
+    let expired: QuestionState | undefined;
     body.shown = body.state.kinds;
     delete body.uncovered;
     const put: AskedQuestion = {
@@ -141,8 +146,16 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       })),
       levels: pagedBy(playbook, body, levelsOf(playbook, body.severity, model.settings.levels)),
       requester: `playbook/${playbook.id}`,
-      onSilence,
+      onSilence: silence ? containedOnSilence : onSilence,
+      ...(silence && {
+        containsOnSilence: silence.podUid,
+        onExpired: (state: QuestionState) => {
+          expired = state;
+        },
+      }),
       alert: body.contained?.because ?? body.alert,
+      finding: body.alert,
+      caller,
       ...(untilContained && { until: () => whyContained(body) }),
     };
     if (notAsked !== undefined) {
@@ -152,6 +165,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     }
     const decision = await questions.ask(put);
     if (decision) body.lastAnswered = decision.question;
+    if (expired && silence) await containUnanswered(body, expired, silence.seal);
     return decision
       ? {
           choice: decision.choice,
@@ -225,8 +239,8 @@ function pagedBy(playbook: ListedPlaybook, { strongest: { assessment } }: Body, 
   return levels.map(({ page: _, ...level }) => (assessment.pages ? { ...level, page: true } : level));
 }
 
-function containedBy({ done, because }: NonNullable<Body['contained']>) {
-  return { containment: done, because };
+function containedBy({ done, because, unanswered }: NonNullable<Body['contained']>) {
+  return { containment: done, because, ...(unanswered && { unanswered: true as const }) };
 }
 
 /** An author without a compiler may pass anything. */
@@ -345,16 +359,17 @@ function stepFor({
       () => saga?.take(run(order)) ?? run(order),
     );
   };
-  const releaseOf = ({ plan, key }: StepResult): Plan => {
+  const releaseOf = ({ plan, key }: StepResult, observed = false): Plan => {
     if (plan.action !== name)
       throw new StepFailure(
         'FB_ERR_REFUSED',
         `${name}.undo received the result of ${plan.action}: pass it the result of ${name}`,
       );
-    return releasePlanOf(plan, key);
+    return releasePlanOf(plan, key, observed);
   };
   const giveBack = async (result: StepResult, approval: Approval) => {
-    const plan = releaseOf(result);
+    const release = releaseOf(result);
+    const plan = approvedReleaseIn(plansApproved(approval.proof), release) ?? release;
     if (result.leaseId === undefined) return;
     const holder = `${caller.playbook}/${caller.subjectKey}`;
     const { leaseId } = result;
@@ -367,6 +382,8 @@ function stepFor({
     work.begin(`the release of ${name}`, true, () => giveBack(result, approval));
   return Object.assign(call, {
     plan: (input: unknown) => work.begin(`the plan of ${name}`, false, () => engine.plan({ caller, declaration, input })),
-    undo: Object.assign(undo, { plan: async (result: StepResult) => releaseOf(result) }),
+    undo: Object.assign(undo, {
+      plan: async (result: StepResult, how?: { readonly observed?: true }) => releaseOf(result, how?.observed),
+    }),
   });
 }

@@ -3,6 +3,7 @@ import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AlertKind } from '../../core/alert/coverage.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
+import type { SilenceProof } from '../../core/assessment/silence-seal.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Posture } from '../../core/cluster/posture.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
@@ -21,12 +22,14 @@ import {
   entryOf,
   type IncidentState,
   type QuestionState,
+  type RanState,
   type StepState,
   type TimelineEntry,
 } from '../../core/incident/incident-state.ts';
 import { isOver, type Lease } from '../../core/incident/lease.ts';
 import type { PodContainment } from '../../core/playbook/playbook.ts';
 import { Outbox } from '../outbox.ts';
+import type { Caller } from '../steps/caller.ts';
 import { nowMs, runInfo, timeNow, uuid4 } from '../world.ts';
 
 const timelineLimit = 500;
@@ -44,11 +47,11 @@ export interface Body {
   /** The worst alert that came after that and is not covered by it. */
   uncovered?: Alert;
   /** Contains its pod at once because of an alert; absent: it has not begun, or its playbook does not let it. */
-  containAtOnce?: (because: Alert) => void;
+  containAtOnce?: (because: Alert, unanswered?: SilenceProof) => void;
   /** The containment that the engine began for it. */
   containment?: { readonly result: Promise<PodContainment>; readonly isInDoubt: boolean };
   /** The same once it is in force, with the alert that it was begun for. */
-  contained?: { readonly done: PodContainment; readonly because: Alert };
+  contained?: { readonly done: PodContainment; readonly because: Alert; readonly unanswered?: SilenceProof };
   /** The question with this body's last answer. */
   lastAnswered?: string;
   /** Bodies of other playbooks that it waits for. */
@@ -66,6 +69,8 @@ export class IncidentModel {
   readonly steps = new Map<string, StepState>();
   readonly bodies = new Map<string, Body>();
   readonly questions = new Map<string, QuestionState>();
+  /** The bodies that one answer to a question settles, by its id; the first is the one whose plans it shows. Absent: it is of one body. */
+  readonly answeredTogether = new Map<string, readonly Caller[]>();
   /** Names of people who have voted, by their ids, as the cell knows them. */
   readonly names = new Map<string, string>();
   readonly leases = new Map<string, Lease>();
@@ -81,6 +86,8 @@ export class IncidentModel {
   readonly actors = new Set<string>();
   /** Ids of people who have ordered the incident by hand: at most as many as are on the roster. */
   readonly requesters = new Set<string>();
+  /** By the first of the worst alerts. */
+  ran: RanState | undefined;
   evidence: readonly EvidenceRef[] = [];
   images: readonly PodImage[] = [];
   posture: Posture | undefined;
@@ -232,6 +239,7 @@ export class IncidentModel {
       reached: this.reached,
       open: this.open,
       openedAt: this.openedAt,
+      ...(this.ran && { ran: this.ran }),
       counts: [...this.counts.values()],
       total: this.total,
       timeline: this.timeline,
@@ -276,6 +284,7 @@ export class IncidentModel {
     this.#seen = new Set(seen);
     this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
     this.endedBodies = state.bodies;
+    this.ran = state.ran;
     this.evidence = state.evidence;
     this.images = state.images ?? [];
     this.posture = state.posture;

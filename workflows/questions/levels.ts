@@ -11,6 +11,8 @@ export interface Escalation {
 
 export const silence: Escalation = { why: 'nobody answered in time', opening: 'No answer yet' };
 
+const toldAgainMs = 15_000;
+
 /** Stores in the question who may answer it now. If the cell does not answer in time, nothing changes. */
 export async function askWho(model: IncidentModel, id: string): Promise<void> {
   const asked = model.questions.get(id);
@@ -32,6 +34,29 @@ export async function askWho(model: IncidentModel, id: string): Promise<void> {
 }
 
 /**
+ * People have their whole time from when the desk has put the question before them. Only then is the cell told of it, which counts from there; if it does not
+ * answer, it is told again. A question that is over by then contains nothing.
+ */
+export async function tellOfShown(model: IncidentModel, id: string, isShown: () => boolean): Promise<void> {
+  const isOver = (): boolean => model.questions.get(id)?.status.state !== 'open';
+  await condition(() => isShown() || isOver());
+  while (!isOver()) {
+    await askWho(model, id);
+    const state = model.questions.get(id);
+    const heard = state?.answerers?.heard;
+    if (state && heard !== undefined) return void model.questions.set(id, { ...state, heard });
+    await condition(isOver, toldAgainMs);
+  }
+}
+
+/** How long that level is asked. Where silence contains, the last one is asked until the end: nobody's time is cut short because somebody was called in early. */
+export function timeOf({ question }: QuestionState, level: number): number {
+  const ownMs = question.levels[level]?.withinMs ?? 0;
+  if (question.containsOnSilence === undefined || level < question.levels.length - 1) return ownMs;
+  return Math.max(1, Date.parse(question.until ?? '') - nowMs());
+}
+
+/**
  * Waits until the question is decided, the next level is asked, or the time is over. Returns at once if nobody of this level can answer but somebody of a later
  * one can. If nobody at all can, it waits: a shift may begin.
  */
@@ -46,7 +71,7 @@ export async function waitAtLevel(wait: {
   readonly handedOver: (group: string, people: readonly string[]) => void;
 }): Promise<Escalation> {
   const { model, id, level, withinMs, touch, handedOver } = wait;
-  const until = nowMs() + withinMs;
+  let until = nowMs() + withinMs;
   const isOver = (): boolean => {
     const state = model.questions.get(id);
     return state?.status.state !== 'open' || state.level > level;
@@ -60,12 +85,15 @@ export async function waitAtLevel(wait: {
     const empty = emptyLevel(model.questions.get(id), level);
     if (empty) return empty;
     const named = model.actors.size;
-    const changed = () => isOver() || model.actors.size > named;
     const before = model.questions.get(id);
+    const isAnew = () => model.questions.get(id)?.digest !== before?.digest;
+    const changed = () => isOver() || model.actors.size > named || isAnew();
     const handOver = handOverOf(before);
     // The timer ends it, not the clock: a replay may report a later time for the moment at which the question was asked.
     if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - nowMs()))) && until <= handOver) return silence;
     if (isOver()) break;
+    // A further finding has joined, and with it other times.
+    if (isAnew()) until = Date.parse(model.questions.get(id)?.levelUntil ?? '');
     // A person whom an alert has named since may no longer answer.
     await ask();
     const arrived = model.actors.size > named ? [] : newAt(level, before, model.questions.get(id));

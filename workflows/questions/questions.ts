@@ -7,7 +7,7 @@ import { labelIn } from '../../core/cards/choice-label.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
-import { askedElsewhere, releaseChoice, standingIdOf } from '../../core/decide/standing-question.ts';
+import { askedElsewhere, leaseOfStanding, releaseChoice, standingIdOf } from '../../core/decide/standing-question.ts';
 import type { CarriedCard } from '../../core/incident/incident-input.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/lease.ts';
@@ -16,7 +16,9 @@ import { CardKeeper } from '../incident/cards.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition, nowMs, timeNow } from '../world.ts';
 import { type Asked, type AskedQuestion, openQuestion } from './asked-question.ts';
-import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
+import { findingText } from './joint-question.ts';
+import { JointQuestions } from './joint-questions.ts';
+import { askWho, type Escalation, silence, tellOfShown, timeOf, waitAtLevel } from './levels.ts';
 import type { CountedVote } from './votes.ts';
 
 export type Decision =
@@ -45,45 +47,93 @@ export class Questions {
   readonly #model: IncidentModel;
   readonly #desk: DeskActivities;
   readonly #cards = new Map<string, CardKeeper>();
+  readonly #joint: JointQuestions;
   #onLeaseDecided: LeaseDecided = async () => undefined;
 
   constructor(model: IncidentModel, desk: DeskActivities) {
     this.#model = model;
     this.#desk = desk;
+    this.#joint = new JointQuestions(model);
   }
 
   onLeaseDecided(handler: LeaseDecided): void {
     this.#onLeaseDecided = handler;
   }
 
-  /** Asks, escalates, and returns the decision; undefined means silence, or a question that became void. */
+  /**
+   * Asks, or joins the open question of another body about the same pod, and returns the decision; undefined means silence, or a question that became void, or
+   * pointless for this body.
+   */
   async ask(asked: AskedQuestion): Promise<Decision> {
     if (this.#model.settings.observed) return this.withhold(asked, 'in mode contain this would have been asked');
+    const id = this.#join(asked) ?? (await this.#begin(asked));
+    const isOpen = () => this.#get(id).status.state === 'open';
+    const { until } = asked;
+    await condition(() => !isOpen() || until?.() !== undefined);
+    if (!isOpen()) {
+      if (this.#get(id).status.state === 'expired') asked.onExpired?.(this.#get(id));
+      return this.#decision(id);
+    }
+    const why = until?.();
+    if (why !== undefined && this.#joint.leave(id, asked)) this.#void(id, why);
+    return undefined;
+  }
+
+  async #begin(asked: AskedQuestion): Promise<string> {
     const id = `${this.#model.newId()}-q`;
+    this.#joint.begin(id, asked);
     const state = this.#open(id, asked);
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
     this.#takeOver(state);
     await askWho(this.#model, id);
-    const card = this.#cardOf(id, asked.alert);
+    const card = this.#cardOf(id, this.#joint.of(id)?.alert ?? asked.alert);
     // A card that the desk refuses for good must not end the question: it can still be answered on the command line.
     void this.#model.during(card.run()).catch((error: unknown) => this.#cardFailed(id, error));
+    if (asked.containsOnSilence !== undefined) void this.#model.during(tellOfShown(this.#model, id, () => card.isShown));
+    void this.#askLevels(id);
+    return id;
+  }
+
+  async #askLevels(id: string): Promise<void> {
     const isOpen = () => this.#get(id).status.state === 'open';
-    const { until } = asked;
-    if (until)
-      void condition(() => until() !== undefined || !isOpen()).then(() => {
-        const why = until();
-        if (isOpen() && why !== undefined) this.#void(id, why);
-      });
     let why: Escalation = silence;
-    for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
+    for (let level = 0; level < this.#get(id).question.levels.length && isOpen(); level += 1) {
       // A veto, or a person, has called this level early.
       if (this.#get(id).level < level) this.#escalate(id, level, why);
-      const withinMs = asked.levels[level]?.withinMs ?? 0;
+      const withinMs = timeOf(this.#get(id), level);
+      const touch = (): void => this.#cards.get(id)?.touch();
       const handedOver = (group: string, people: readonly string[]): void => this.#handedOver(id, level, group, people);
-      why = await waitAtLevel({ model: this.#model, id, level, withinMs, touch: () => card.touch(), handedOver });
+      why = await waitAtLevel({ model: this.#model, id, level, withinMs, touch, handedOver });
     }
     if (isOpen()) this.#endInSilence(id);
-    return this.#decision(id);
+  }
+
+  /** A further finding makes it another question: what people have answered before does not cover it. */
+  #join(asked: AskedQuestion): string | undefined {
+    const id = this.#joint.join(asked);
+    const joint = id === undefined ? undefined : this.#joint.of(id);
+    if (id === undefined || !joint) return undefined;
+    const before = this.#get(id);
+    const after = this.#joint.askedAnew(before, asked);
+    const finding = findingText(asked);
+    if (!after) {
+      this.#model.record('question.joined', asked.requester, `${finding} is asked about already: ${joint.text}`, {
+        question: id,
+      });
+      return id;
+    }
+    this.#set(after);
+    this.#model.record('question.joined', asked.requester, `${finding} has joined: ${joint.text}`, {
+      question: after.question,
+      digest: after.digest,
+    });
+    this.#cards.get(id)?.showAlert(joint.alert);
+    const voters = this.#model.namesOf([...new Set(before.votes.map(({ vote }) => vote.person))]);
+    if (voters.length > 0)
+      this.page(
+        `${finding} was found after ${voters.join(' and ')} answered: answer the question again, as it is asked now. ${joint.text}`,
+      );
+    return id;
   }
 
   /** As if nobody had answered. */
@@ -220,7 +270,7 @@ export class Questions {
     if (!proof) return;
     const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];
     // Not awaited: an API server that hangs in an undo must not delay other people's votes.
-    void this.#model.during(this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }));
+    void this.#model.during(this.#onLeaseDecided(leaseOfStanding(id), choice, who, { proof, plan }));
   }
 
   #open(id: string, asked: Asked): QuestionState {
@@ -239,8 +289,8 @@ export class Questions {
   /** @param calledBy the person who called the level in; else it is asked because of `escalation` */
   #escalate(id: string, level: number, { why, opening }: Escalation, calledBy?: string): void {
     const state = this.#get(id);
-    const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
-    this.#set({ ...state, level, levelUntil: new Date(nowMs() + withinMs).toISOString() });
+    const { group } = state.question.levels[level] ?? { group: 'nobody' };
+    this.#set({ ...state, level, levelUntil: new Date(nowMs() + timeOf(state, level)).toISOString() });
     // The card is updated with who may answer now: see `waitAtLevel`.
     this.#model.record(
       'question.escalated',
@@ -272,7 +322,7 @@ export class Questions {
   #endInSilence(id: string): void {
     const status = silenceOn(this.#get(id), { now: timeNow(), ...this.#model.namedActors });
     if (status.state !== 'decided') {
-      this.#close(id, status, 'question.expired', 'nobody answered: silence is never a yes');
+      this.#close(id, status, 'question.expired', silentText(this.#get(id)));
       return;
     }
     this.#set({ ...this.#get(id), status });
@@ -321,4 +371,11 @@ export class Questions {
   #set(state: QuestionState): void {
     this.#model.questions.set(state.question.id, state);
   }
+}
+
+function silentText({ question: { containsOnSilence }, heard }: QuestionState): string {
+  if (containsOnSilence === undefined) return 'nobody answered: silence is never a yes';
+  return heard === undefined
+    ? 'nobody answered, and the pod is not contained: the question was not put before people in time'
+    : 'nobody answered: the pod is contained';
 }

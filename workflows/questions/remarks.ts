@@ -57,8 +57,9 @@ export class Remarks {
 
   #comment(signed: SignedRemark, name: string): void {
     const { question, person, text = '' } = signed.remark;
-    this.#model.record('question.comment', `person/${person}`, `${name}: ${text}`, { question, remark: signed });
-    this.#questions.page(`${name}: ${text}`);
+    const line = `${name}${this.#model.actors.has(person) ? ', whom an alert names' : ''}: ${text}`;
+    this.#model.record('question.comment', `person/${person}`, line, { question, remark: signed });
+    this.#questions.page(line);
     this.#tell(signed, 'Your comment is in the thread and on the record.');
   }
 

@@ -2,6 +2,7 @@ import type { UndoResult } from '../../core/action/action.ts';
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
 import { containmentText, leaseNews } from '../../core/cards/card-words.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { askedElsewhere, standingIdOf } from '../../core/decide/standing-question.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
@@ -91,7 +92,8 @@ export class Leases {
     // People decided to release it, and somebody has made it permanent meanwhile: the conflict must be reported.
     if (lease?.state === 'permanent') return this.#staysContained(lease, leaseNews.refused(lease, 'people keep it for good'));
     if (lease?.state !== 'active') return;
-    const holders = lease.holders.filter((other) => other !== holder);
+    const answered = reason.kind === 'approved' ? this.#answeredBy(reason.proof) : [];
+    const holders = lease.holders.filter((other) => other !== holder && !answered.includes(other));
     if (holders.length > 0) {
       this.update({ ...lease, holders });
       if (reason.kind === 'approved')
@@ -102,6 +104,12 @@ export class Leases {
       return;
     }
     await this.undo(id, reason);
+  }
+
+  /** The holders whose release one answer has settled: see `JointQuestions`. */
+  #answeredBy({ question }: ApprovalProof): readonly string[] {
+    const callers = this.#model.answeredTogether.get(question.id) ?? [];
+    return callers.map(({ playbook, subjectKey }) => `${playbook}/${subjectKey}`);
   }
 
   /** The open question of a playbook that decides on the release. */

@@ -106,6 +106,7 @@ function askInstead(call: {
     requester: 'engine',
     onSilence: 'It is not done.',
     alert,
+    caller: order.caller,
     until: () => (isDone(call) ? 'it has been done because of something else' : undefined),
   });
 }

@@ -1,25 +1,13 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { podUidOf, type StepCall } from '../../core/action/step.ts';
-import type { Alert } from '../../core/alert/alert.ts';
+import type { SilenceProof } from '../../core/assessment/silence-seal.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { LeaseTerms } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import type { Caller } from './caller.ts';
 import type { EvidenceWait } from './evidence-wait.ts';
-
-/** The caller of a step: a body of a playbook. */
-export interface Caller {
-  readonly playbook: string;
-  readonly subjectKey: string;
-  /** When the body started, in milliseconds since 1970: its alert was known by then. Absent: the engine itself asks. */
-  readonly startedAt?: number;
-  readonly workload: StepCall['workload'];
-  /** The alert that the body runs for. */
-  readonly alert?: Alert;
-  /** Doubt about that alert. */
-  readonly doubt?: string | undefined;
-}
 
 export interface StepOrder {
   readonly caller: Caller;
@@ -27,6 +15,8 @@ export interface StepOrder {
   readonly input: unknown;
   readonly lease?: Partial<LeaseTerms>;
   readonly approval?: ApprovalProof;
+  /** Nobody has answered about it, and silence contains. */
+  readonly unanswered?: SilenceProof;
 }
 
 /** Whether there is something to release, and therefore a lease. */
@@ -83,5 +73,6 @@ export function stepCall(
     ...model.namedActors,
     ...(caller.doubt === undefined ? {} : { doubt: caller.doubt }),
     ...(assessed === undefined ? {} : { assessed }),
+    ...(order.unanswered && { unanswered: order.unanswered }),
   };
 }

@@ -12,6 +12,7 @@ import type { IncidentModel } from '../incident/model.ts';
 import type { TargetLocks } from '../incident/targets.ts';
 import type { Questions } from '../questions/questions.ts';
 import { timeNow } from '../world.ts';
+import { ApprovedTogether } from './approved-together.ts';
 import type { EffectChecks } from './effect-checks.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
@@ -60,6 +61,7 @@ export class StepEngine {
   readonly #locks: TargetLocks;
   readonly #evidence: EvidenceWait;
   readonly #shared: SharedEvidence;
+  readonly #together: ApprovedTogether;
   /** Used to build calls and leases. */
   readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
   #usedFastPath = false;
@@ -78,6 +80,7 @@ export class StepEngine {
     this.#locks = parts.locks;
     this.#evidence = new EvidenceWait(parts);
     this.#shared = new SharedEvidence(parts);
+    this.#together = new ApprovedTogether(parts);
     this.#parts = { model: parts.model, leases: parts.leases, evidence: this.#evidence };
   }
 
@@ -92,7 +95,11 @@ export class StepEngine {
     }
   }
 
-  async run(order: StepOrder): Promise<StepResult> {
+  run(order: StepOrder): Promise<StepResult> {
+    return this.#together.run(order, (one) => this.#runOne(one));
+  }
+
+  async #runOne(order: StepOrder): Promise<StepResult> {
     const uid = podUidOf(order.input);
     const { effect, momentary } = order.declaration;
     const lock = effect === 'read' || momentary ? undefined : (uid ?? `${order.declaration.name} ${digestOf(order.input)}`);

@@ -177,12 +177,13 @@ export function quarantinePodImplementation(
       };
     },
 
-    undo({ input, key, allow }, context) {
+    undo({ input, key, observedFor, allow }, context) {
       return undoQuarantine({
         api,
         pod: input.pod,
         cellKey,
         by: 'cell',
+        observedFor,
         remembered: authenticState({ text: noteOf?.(input.pod.uid), podUid: input.pod.uid, key: cellKey }),
         holder: ({ step, incident }) => step === key || incident === context.incident,
         ...(allow && { allow }),

@@ -68,6 +68,8 @@ export async function undoQuarantine(options: {
   readonly cellKey: CellKey | undefined;
   /** Who releases it: if there is a key, the pod says so from then on. */
   readonly by: GivenBackBy;
+  /** Who releases it under observation; absent: it is released for good. */
+  readonly observedFor?: readonly string[] | undefined;
   /** The pod's before-state as the cell remembers it: used if somebody has removed all marks from the pod. */
   readonly remembered?: BeforeState | undefined;
   /** Whose quarantine is undone; absent: anyone's. */
@@ -78,7 +80,7 @@ export async function undoQuarantine(options: {
   readonly signal?: AbortSignal;
   readonly observe?: (pod: PodJson) => void;
 }): Promise<UndoResult> {
-  const { api, cellKey, by, remembered, holder, despite, allow, signal, observe } = options;
+  const { api, cellKey, by, observedFor, remembered, holder, despite, allow, signal, observe } = options;
   const { namespace, name, uid } = options.pod;
   const target = `pod/${namespace}/${name}`;
   return despiteConflicts(async (): Promise<UndoResult> => {
@@ -96,7 +98,7 @@ export async function undoQuarantine(options: {
       look.state === 'clear' || isRobbed || (despite !== undefined && isDeepStrictEqual(look.difference, despite));
     if (!before || before.podUid !== uid || !isAccepted) return drifted(target, look.difference);
     await allow?.(podGivenBack(pod, before));
-    const mark = cellKey && releaseMark(before, by, cellKey);
+    const mark = cellKey && releaseMark(before, by, cellKey, observedFor);
     const { labels, annotations } = isRobbed ? { labels: pod.labels, annotations: {} } : before;
     const undone = await replacePodLabels({
       api,

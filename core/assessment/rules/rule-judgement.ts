@@ -11,6 +11,8 @@ export interface RuleJudgement {
   readonly isDebugging?: boolean;
   /** It reports a person's session: what is done in one is never the habit of a workload. */
   readonly isSession?: boolean;
+  /** It watches a decoy, which nothing has a reason to touch. */
+  readonly isDecoy?: boolean;
   /** What was done. Absent: playbooks match the rule by its name, or it is nothing in itself. */
   readonly act?: ActKind;
   readonly why: string;

@@ -1,4 +1,5 @@
 import type { KnownBlock, ModalView } from '@slack/types';
+import { ruleText } from '../../../core/alert/what-ran.ts';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import {
   effectText,
@@ -8,7 +9,6 @@ import {
   needsText,
   notHeld,
   placeOf,
-  ruleText,
   surenessOf,
   verdictText,
 } from '../../../core/cards/card-words.ts';

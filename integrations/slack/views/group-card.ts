@@ -1,7 +1,8 @@
 import type { ActionsBlock, Button, KnownBlock, Overflow, PlainTextOption } from '@slack/types';
+import { ruleText } from '../../../core/alert/what-ran.ts';
 import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
-import { alertsText, endedText, ruleText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
+import { type GroupButton, ownQuestionOf, targetNameOf } from '../../../core/cards/card-group.ts';
+import { alertsText, endedText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { lastPart } from '../../../core/text/object-name.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
@@ -29,6 +30,9 @@ export interface GroupTarget {
 }
 
 type Choice = QuestionCard['choices'][number];
+type NameOf = (card: QuestionCard) => string;
+/** The question of a target that asks more than is said once for all. */
+type OwnQuestion = (card: QuestionCard) => string | undefined;
 
 /** The questions that can still be answered; the first one if none can. */
 function openOf(targets: readonly GroupTarget[]): readonly GroupTarget[] {
@@ -52,9 +56,16 @@ function blocksWith(card: {
 }): KnownBlock[] {
   const { targets, buttons, menus } = card;
   const open = openOf(targets);
-  const ordered = [...open, ...targets.filter((target) => !open.includes(target))];
-  const [first] = ordered;
+  const [first = targets[0]] = open;
   if (!first) return [];
+  const own = (card: QuestionCard): string | undefined =>
+    card.status.state === 'open' ? ownQuestionOf(card, first.card) : undefined;
+  // Whatever asks more than is said once comes first: nothing of it may be cut off.
+  const ordered = [
+    ...open.filter(({ card }) => own(card) !== undefined),
+    ...open.filter(({ card }) => own(card) === undefined),
+    ...targets.filter((target) => !open.includes(target)),
+  ];
   const { incident, text } = first.card;
   const state = open.length === 0 ? 'all settled' : `${open.length} undecided`;
   const namespace = namespaceOf(targets);
@@ -72,8 +83,8 @@ function blocksWith(card: {
         ...(open.length === 0 ? [] : first.card.choices.slice(0, 20).map((choice) => choiceText(choice, []))),
       ].join('\n'),
     ),
-    ...ordered.slice(0, menus).map((target) => withOwnMenu(target, names)),
-    ...rest(ordered.slice(menus), names),
+    ...ordered.slice(0, menus).map((target) => withOwnMenu(target, names, own)),
+    ...rest(ordered.slice(menus), names, own),
     ...(open.length === 0 ? [] : asking(first.card, open, buttons)),
   ];
 }
@@ -146,9 +157,13 @@ function namespaceOf(targets: readonly GroupTarget[]): string | undefined {
   return others.length === 0 && first !== '' ? first : undefined;
 }
 
-function targetText({ card, threadUrl }: GroupTarget, names: (card: QuestionCard) => string): string {
+function targetText({ card, threadUrl }: GroupTarget, names: NameOf, own: OwnQuestion): string {
   const link = threadUrl === undefined ? '' : ` · <${safeUrl(threadUrl)}|thread>`;
-  return `• *${inline(names(card), 120)}*: ${stateText(card)}${link}`;
+  return `• *${inline(names(card), 120)}*: ${stateText(card)}${link}${ownText(own(card))}`;
+}
+
+function ownText(question: string | undefined): string {
+  return question === undefined ? '' : `\n*${inline(question, 600)}*`;
 }
 
 /** What differs between the targets: the state of each, and anything not common to all. */
@@ -166,8 +181,8 @@ function lowered(text: string): string {
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }
 
-function withOwnMenu(target: GroupTarget, names: (card: QuestionCard) => string): KnownBlock {
-  const text = { type: 'mrkdwn' as const, text: targetText(target, names), verbatim: true };
+function withOwnMenu(target: GroupTarget, names: NameOf, own: OwnQuestion): KnownBlock {
+  const text = { type: 'mrkdwn' as const, text: targetText(target, names, own), verbatim: true };
   const accessory = menuOf(target);
   return { type: 'section', expand: true, text, ...(accessory && { accessory }) };
 }
@@ -184,9 +199,9 @@ function menuOf({ card, buttons }: GroupTarget): Overflow | undefined {
 }
 
 /** One line per target, as many as fit. */
-function rest(targets: readonly GroupTarget[], names: (card: QuestionCard) => string): KnownBlock[] {
+function rest(targets: readonly GroupTarget[], names: NameOf, own: OwnQuestion): KnownBlock[] {
   if (targets.length === 0) return [];
-  const lines = targets.map(({ card }) => `• ${inline(names(card), 100)}: ${inline(stateWord(card), 60)}`);
+  const lines = targets.map(({ card }) => `• ${inline(names(card), 100)}: ${inline(stateWord(card), 60)}${ownText(own(card))}`);
   return [section(linesUpTo(lines, 2_000))];
 }
 

@@ -1,6 +1,6 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
-import { targetNameOf } from '../../../core/cards/card-group.ts';
+import { ownQuestionOf, targetNameOf } from '../../../core/cards/card-group.ts';
 import { weakeningText } from '../../../core/cards/card-words.ts';
 import { actOf } from '../../../core/cards/choice-label.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
@@ -128,6 +128,7 @@ function about([card]: readonly QuestionCard[]): KnownBlock {
 function plansOf(cards: readonly QuestionCard[], ids: readonly string[]): KnownBlock[] {
   const lines = cards.flatMap((card, index) => [
     `*${index + 1}.* ${code(targetNameOf(card), 160)}`,
+    ...(cards[0] && ownQuestionOf(card, cards[0]) !== undefined ? [`*${inline(card.text, 600)}*`] : []),
     ...ids.flatMap((id) => {
       const choice = choiceIn(card, id);
       if (!choice || (choice.changes.length === 0 && ids.length > 1)) return [];

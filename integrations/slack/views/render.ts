@@ -1,5 +1,6 @@
 import type { KnownBlock } from '@slack/types';
 import type { Severity } from '../../../core/alert/severity.ts';
+import { ruleText } from '../../../core/alert/what-ran.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import {
   alertsText,
@@ -15,7 +16,6 @@ import {
   nextText,
   notHeld,
   placeOf,
-  ruleText,
   signedText,
   similarText,
   surenessOf,

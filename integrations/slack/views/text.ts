@@ -180,10 +180,14 @@ export function sizeText(bytes: number): string {
   return bytes < 1_048_576 ? `${(bytes / 1_024).toFixed(1)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
+export function isAccount(text: string): boolean {
+  return /^[UW][A-Z0-9]{2,20}$/.test(text);
+}
+
 /** Each of these is notified by a new message, and never by an edit. https://docs.slack.dev/messaging/formatting-message-text#mentioning-users */
 export function mentions(accounts: readonly string[]): string {
   return accounts
-    .filter((account) => /^[UW][A-Z0-9]{2,20}$/.test(account))
+    .filter(isAccount)
     .slice(0, mostMentioned)
     .map((account) => `<@${account}>`)
     .join(' ');

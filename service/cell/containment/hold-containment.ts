@@ -3,6 +3,7 @@ import { markDifference } from '../../../activities/actions/containment/quaranti
 import type { Chokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { MemoryKeeper } from '../../../activities/memory/memory.ts';
+import { isObservedRelease } from '../../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../../core/action/step.ts';
 import { quarantinePod, quarantineWorkload, suspendCronJob } from '../../../core/actions/index.ts';
@@ -13,6 +14,7 @@ import {
   type GivenBackBy,
   givenBackBy,
   heldSince,
+  observedFor,
   type QuarantineMarks,
   quarantineMarks,
 } from '../../../core/cluster/before-state.ts';
@@ -21,6 +23,7 @@ import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { ObjectNote } from '../../../core/cluster/object-note.ts';
 import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
+import { plansApproved } from '../../../core/decide/approval.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
@@ -224,7 +227,8 @@ export class HoldContainment {
     const votes = !('proof' in reason) ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
     const by = [...new Set(votes.map(({ person }) => person))];
     // People had not seen what arrived after their answer.
-    const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };
+    const observed = 'proof' in reason && reason.proof !== undefined && plansApproved(reason.proof).some(isObservedRelease);
+    const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))), observed };
     for (const uid of pods.held()) {
       const { held, incident: of } = pods.get(uid) ?? {};
       if (of !== incident) continue;
@@ -381,7 +385,8 @@ export class HoldContainment {
     const { uid, namespace, name } = pod;
     const by = this.#givenBackBy(pod, state);
     if (by === undefined && this.#seen.has(uid)) return true;
-    this.#keep(uid, pods.letGo(uid, {}));
+    const people = observedFor(pod, state, this.#parts.cellKey);
+    this.#keep(uid, pods.letGo(uid, people ? { by: people, observed: true } : {}));
     if (by === 'cell') return false;
     // Released by the documented manual procedure. That stands, and is no secret.
     const how = by === 'hand' ? 'with the cell’s key' : 'while the cell was stopped';

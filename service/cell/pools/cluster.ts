@@ -11,7 +11,10 @@ import { createWarrantIssuer, createWarrantRule } from '../../../activities/chok
 import { asFailure } from '../../../activities/failures.ts';
 import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
 import { isSealedFor } from '../../../core/assessment/containment-seal.ts';
+import { containedBySilence, sealHeard } from '../../../core/assessment/silence-seal.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { eventsOf, type StepOutcome } from '../../../core/cluster/object-event.ts';
+import type { Question } from '../../../core/decide/approval.ts';
 import type { AskingIn } from '../../../core/decide/asking.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
@@ -50,7 +53,7 @@ import { packsActions } from './packs-actions.ts';
 import { rotationRules } from './rotation.ts';
 import { secretsActions } from './secrets-actions.ts';
 import { openDoor } from './upload-door.ts';
-import { mayWriteIn, ObservedPlaces } from './write-barrier.ts';
+import { mayContainIn, mayWriteIn, ObservedPlaces } from './write-barrier.ts';
 
 const firstListsMs = 10_000;
 
@@ -96,11 +99,10 @@ export async function openCluster(options: {
   view = new WatchCache({ api, nodes, ingresses, log: watchLog(log) });
   // The intake opens even without the cluster: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
-  const mayWrite = mayWriteIn(config, () => view);
   const policies = new StandingPolicies({
     api,
     view,
-    watched: (namespace) => isWatched(config, namespace) && mayWrite(namespace),
+    watched: policyBelongsIn(config, view),
     exceptions: config.actions.quarantine,
     log: (event) => log.info(event, 'standing policy'),
   });
@@ -126,6 +128,18 @@ export async function openCluster(options: {
       api.close();
     },
   };
+}
+
+/**
+ * Where the standing policy is written before anything needs it: where a pod may be contained at once. Elsewhere the containment that people approve writes it,
+ * and it is kept as long as a pod there is contained.
+ */
+function policyBelongsIn(config: Config, view: WatchCache): (namespace: string) => boolean {
+  const mayWrite = mayWriteIn(config, () => view);
+  const mayContain = mayContainIn(config, () => view);
+  const holdsPods = (namespace: string): boolean =>
+    [...view.notedPods()].some((pod) => pod.namespace === namespace && pod.labels[names.quarantineLabel] === 'active');
+  return (namespace) => isWatched(config, namespace) && (mayContain(namespace) || (mayWrite(namespace) && holdsPods(namespace)));
 }
 
 export function isWatched(config: Config, namespace: string): boolean {
@@ -181,6 +195,8 @@ export async function createCellPool({
     left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
     actions: cellActions({ config, secrets, api: cluster.api, watch, evidence }),
     isAssessed: (text, podUid) => isSealedFor(text, { podUid, key: watch.cellKey, nowMs: Date.now() }),
+    bySilence: (unanswered, of) => containedBySilence(unanswered, { ...of, key: watch.cellKey, nowMs: Date.now() }),
+    hears: (question) => sealHeard(question, watch.cellKey, Date.now()),
     census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
     hasEvidence: evidence.kept,
     steps,
@@ -250,10 +266,11 @@ export async function createPacksPool(
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells' | 'writing' | 'isAssessed'> &
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells' | 'writing' | 'isAssessed' | 'bySilence'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'first' | 'alsoTell' | 'listener'> & {
       /** What people are told about a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+      readonly hears?: (question: Question) => string;
       readonly role: SigningRole;
       /** Absent: the pool knows no labels, and no assumption about them allows a step. */
       readonly view?: PolicyView;
@@ -281,6 +298,8 @@ async function poolOf(
     writing,
     view,
     isAssessed,
+    bySilence,
+    hears,
   } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
@@ -306,6 +325,7 @@ async function poolOf(
     ...(restraintOn && { restraintOn }),
     ...(stepsOfCells && { stepsOfCells }),
     ...(isAssessed && { isAssessed }),
+    ...(bySilence && { bySilence }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
   const issuer = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });
@@ -323,6 +343,7 @@ async function poolOf(
         listener,
         log,
         ...(left && { left }),
+        ...(hears && { hears }),
         ...(signIns && { signIns }),
       }),
       ...(issuer && {

@@ -46,7 +46,7 @@ export class DurableMemory {
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
     ensureFolderSync(directory, 0o700);
-    this.#root = open({ path: directory, maxDbs: 32 });
+    this.#root = open({ path: directory, maxDbs: 64 });
     this.#since = this.#root.openDB({ name: 'since' });
     this.#log = log;
   }
@@ -230,6 +230,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       votes: stored.keeper('votes'),
       askings: stored.keeper('askings'),
       leases: stored.keeper('leases'),
+      answered: stored.keeper('answered-pods'),
     }),
     warrants: new UsedWarrants(stored.keeper('warrants')),
     heldObjects: stored.keeper('held-objects'),

@@ -1,22 +1,26 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { WriteBarrier } from '../../../activities/chokepoint/parts.ts';
-import { mayBeWritten } from '../../../core/assessment/policy.ts';
+import { mayBeContained, mayBeWritten } from '../../../core/assessment/policy.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { namespaceIn } from '../../../integrations/kubernetes/guarded-api.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import type { Config } from '../../config/load.ts';
 
+type Labels = () => Pick<ClusterView, 'namespaceLabels'> | undefined;
+type Configured = Pick<Config, 'cluster' | 'response'>;
+
 /** Whether anything may ever be written in a namespace, by any step. Labels that are not known do not allow it. */
-export function mayWriteIn(
-  { cluster, response }: Pick<Config, 'cluster' | 'response'>,
-  view: () => Pick<ClusterView, 'namespaceLabels'> | undefined,
-): (namespace: string | undefined) => boolean {
-  return (namespace) =>
-    mayBeWritten(response, {
-      cluster,
-      namespace,
-      namespaceLabels: namespace === undefined ? undefined : view()?.namespaceLabels(namespace),
-    });
+export function mayWriteIn({ cluster, response }: Configured, view: Labels): (namespace: string | undefined) => boolean {
+  return (namespace) => mayBeWritten(response, { cluster, namespace, namespaceLabels: labelsOf(view, namespace) });
+}
+
+/** Whether anything may be contained in a namespace without people's answer. Labels that are not known do not allow it. */
+export function mayContainIn({ cluster, response }: Configured, view: Labels): (namespace: string) => boolean {
+  return (namespace) => mayBeContained(response, { cluster, namespace, namespaceLabels: labelsOf(view, namespace) });
+}
+
+function labelsOf(view: Labels, namespace: string | undefined): Readonly<Record<string, string>> | undefined {
+  return namespace === undefined ? undefined : view()?.namespaceLabels(namespace);
 }
 
 /**
@@ -28,10 +32,7 @@ export class ObservedPlaces implements WriteBarrier {
   readonly #ownNamespace: string;
   readonly #doing = new AsyncLocalStorage<'step' | 'release'>();
 
-  constructor(
-    config: Pick<Config, 'cluster' | 'response'> & { readonly kubernetes: Pick<Config['kubernetes'], 'ownNamespace'> },
-    view: () => Pick<ClusterView, 'namespaceLabels'> | undefined,
-  ) {
+  constructor(config: Configured & { readonly kubernetes: Pick<Config['kubernetes'], 'ownNamespace'> }, view: Labels) {
     this.#mayWrite = mayWriteIn(config, view);
     this.#ownNamespace = config.kubernetes.ownNamespace;
   }

@@ -7,6 +7,7 @@ import { PodStories } from '../../../core/assessment/stories.ts';
 import { Tally } from '../../../core/assessment/tally.ts';
 import { readBaseline, writeBaseline } from '../../../integrations/baseline-file.ts';
 import { loadConfig } from '../../config/load.ts';
+import { enabledPlaybooks } from '../../config/packs.ts';
 import { Lines } from '../lines.ts';
 import { withExamples, withJson } from '../options.ts';
 import { print, printable, printTable, styled } from '../output.ts';
@@ -55,9 +56,10 @@ const mostNamed = 20;
 async function run(files: readonly string[], options: AssessOptions): Promise<void> {
   const { json, html, learn, baseline } = options;
   const chosen = chosenProfiles(options.profile);
-  const sensors = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
+  const config = options.config === undefined ? undefined : loadConfig({ path: options.config, env: process.env });
+  const sensors = config?.sensors ?? {};
   const stories = new PodStories({
-    own: ownConfidences(sensors),
+    own: ownConfidences(sensors, config && enabledPlaybooks(config)),
     ...(baseline !== undefined && { baseline: readBaseline(baseline) }),
   });
   const tally = new Tally(stories, chosen);

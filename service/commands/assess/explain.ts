@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
+import { silenceUnder } from '../../../core/assessment/assessment.ts';
 import { ownConfidences } from '../../../core/assessment/rule-confidence.ts';
 import type { ExplainedRule, RuleQuestion } from '../../coverage/explain-rule.ts';
 import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
@@ -67,7 +68,7 @@ async function explain(options: ExplainOptions): Promise<void> {
     capWindowMinutes: config.guardrails.capWindowMinutes,
     severities: config.sensors,
     response: config.response,
-    own: ownConfidences(config.sensors),
+    own: ownConfidences(config.sensors, enabledPlaybooks(config)),
     ...(namespaceLabel && { namespaceLabels: namespaceLabel }),
     ...(workloadLabel && { workloadLabels: workloadLabel }),
     ...(baseline !== undefined && { baseline: (await import('../../../integrations/baseline-file.ts')).readBaseline(baseline) }),
@@ -91,7 +92,9 @@ function printExplained({ namespace, pod, sensor, policy, cases, limits }: Expla
     ['mode', `${policy.mode}, profile ${policy.profile}, by ${printable(policy.scope)}`],
     [
       'on silence',
-      cases[0]?.assessment.onSilence === 'contain' ? 'the pod is cut off if nobody answers' : 'nothing is done if nobody answers',
+      silenceUnder(policy) === 'contain'
+        ? 'the pod is cut off if nobody answers a question'
+        : 'nothing is done if nobody answers',
     ],
   ]);
   for (const { when, rule, severity, assessment, effect, playbooks } of cases) {

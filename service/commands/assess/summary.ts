@@ -108,7 +108,6 @@ export class Summary {
     }
     const over = [...byNamespace.values()].reduce((sum, times) => sum + overCap(times), 0);
     return [
-      'A cell cuts off a pod only if a playbook that may contain it answers the alert.',
       ...(inside > 0
         ? [`${inside} of the pods are in protected namespaces (${protectedNamespaces.join(', ')}): a cell asks there`]
         : []),

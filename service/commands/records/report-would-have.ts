@@ -3,7 +3,6 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { configToUse } from '../../config/left-out.ts';
 import { type ProvenWouldHave, readWouldHave } from '../../incidents/would-have.ts';
-import { rulesOf } from '../../process/rules.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
@@ -38,8 +37,6 @@ export function registerWouldHaveCommand(report: Command, spanMs: (text: string)
         const found = await readWouldHave({
           store,
           trust,
-          config,
-          rules: rulesOf(config),
           period: { since: until - span, until },
         });
         if (json) printJson(found);

@@ -23,7 +23,7 @@ export const response = z
     }),
     onSilence: onSilence.default(defaultResponse.onSilence).meta({
       description:
-        'What happens to a pod if nobody answers a question about cutting it off. `contain` can be undone and ends with its lease. In the profile `strict` it is always `contain`; in `observe` nothing happens. Shown by `firebreak explain`; a live cell does nothing on silence yet.',
+        'What happens to a pod if nobody answers a question about cutting it off: `contain` cuts it off when the whole time is over, with a lease, and can be undone. In the profile `strict` it is always `contain`. In modes `observe` and `ask` nothing happens.',
     }),
     baseline: z
       .string()

@@ -15,11 +15,16 @@ const sensor = z.strictObject({
       z.strictObject({
         confidence: z.enum(confidences).meta({ description: 'How often this rule means an attack when it fires.' }),
         why: z.string().min(1).max(200).meta({ description: 'The reason, for the people who read an assessment.' }),
+        decoy: z.boolean().exactOptional().meta({
+          description:
+            'It watches a decoy, which nothing has a reason to touch: the rule is sure, and no baseline makes it usual. A tag `decoy` of the rule says the same.',
+        }),
       }),
     )
     .default({})
     .meta({
-      description: 'Rule or policy → how sure it is, in place of the shipped table.',
+      description:
+        'Rule or policy → how sure it is, in place of the shipped table. `decoy: true`: it watches a decoy, which nothing has a reason to touch.',
       examples: [{ 'block-c2': { confidence: 'sure', why: 'nothing of ours connects there' } }],
     }),
   controlPlane: z

@@ -27,6 +27,12 @@ export function pastQuestionsOf(records: readonly AuditRecord[], roster: Roster)
   const over: PastQuestion[] = [];
   for (const { kind, at, body, number } of records) {
     if (kind === 'question.asked' && isQuestion(body.question)) asked.set(body.question.id, { question: body.question, at });
+    // With a further finding, people were asked anew: earlier answers did not count.
+    if (kind === 'question.joined' && isQuestion(body.question)) {
+      const { question } = body;
+      asked.set(question.id, { at, ...asked.get(question.id), question });
+      answers.delete(question.id);
+    }
     const { vote } = body;
     if (kind === 'vote.accepted' && isObject(vote) && typeof vote.question === 'string') {
       const said = { person: nameOf(String(vote.person)), choice: String(vote.choice), at: String(vote.at) };

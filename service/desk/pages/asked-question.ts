@@ -63,12 +63,14 @@ export function createAskedQuestions(parts: {
     return { stand, shown, known, current };
   };
 
-  const buttonOf: AskedQuestions['buttonOf'] = async ({ stand, current }, choice) => {
+  const buttonOf: AskedQuestions['buttonOf'] = async ({ stand, shown, current }, choice) => {
     const isLeases = isOfLease(stand.question) && current?.status.state === 'open';
     const button = isLeases
       ? standingButton(current.question, choice)
       : (await cards.buttonsOf(stand.question)).find((one) => one.choice === choice.id);
-    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This answer is no longer available.');
+    // A further finding has joined the question in between.
+    if (button?.questionDigest !== shown.digest)
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This answer is no longer available.');
     return button;
   };
 

@@ -1,4 +1,5 @@
-import { containmentText, placeOf, ruleText, stepSureness, type sureness, verdictText } from '../../../core/cards/card-words.ts';
+import { ruleText } from '../../../core/alert/what-ran.ts';
+import { containmentText, placeOf, stepSureness, type sureness, verdictText } from '../../../core/cards/card-words.ts';
 import { labelOf } from '../../../core/cards/choice-label.ts';
 import { standingOf } from '../../../core/decide/standing.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';

@@ -33,12 +33,14 @@ export const session: ConsoleSession = {
 };
 
 export function listed(number: number, changes: Partial<ListedIncident> = {}): ListedIncident {
+  const { title = `deployment/shop/cart-${number}` } = changes;
   return {
     key: String(number).padStart(32, '0'),
     revision: 1,
     id: `incident/prod-1/shop/Deployment/cart-${number}`,
     run: `run-${number}`,
-    title: `deployment/shop/cart-${number}`,
+    title,
+    what: `Shell bash opened in ${title.split('/').slice(1).join('/')}`,
     cluster: 'prod-1',
     namespace: 'shop',
     kind: 'workload',

@@ -6,7 +6,7 @@ import type { KubernetesServer } from '../../../tools/platform/kubernetes/kubern
 import type { GithubFake } from '../../fakes/github/server.ts';
 import type { Delivery, FakeMessage, SlackEmulator } from '../../fakes/slack/index.ts';
 import { type Posted, postAlerts } from '../../platform/e2e/parts/alerts.ts';
-import { podOf, until, type Workload, WorkloadMaker } from '../../platform/e2e/parts/cluster.ts';
+import { isAbout, podOf, until, type Workload, WorkloadMaker } from '../../platform/e2e/parts/cluster.ts';
 import { type Effect, type EffectKind, Effects } from '../../platform/e2e/parts/effects.ts';
 import { isCard } from '../../platform/e2e/parts/service.ts';
 
@@ -81,8 +81,8 @@ export class Site {
     return this.slack.click({ user, channel, ts, buttonText: label });
   }
 
-  ticketsOf({ pod }: Workload): number {
-    return this.#options.github.store.all().filter(({ title }) => title.includes(pod)).length;
+  ticketsOf(workload: Workload): number {
+    return this.#options.github.store.all().filter((ticket) => isAbout(ticket, workload)).length;
   }
 
   /** Waits until the incident's state fits; a failure reports the current state. */

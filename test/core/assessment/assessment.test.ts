@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Alert } from '../../../core/alert/alert.ts';
+import type { SeverityOverrides } from '../../../core/alert/sensor.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { guessWorkload } from '../../../core/alert/subject.ts';
 import { assess } from '../../../core/assessment/assessment.ts';
@@ -13,7 +14,7 @@ import {
   responses,
   wouldHaveText,
 } from '../../../core/assessment/response.ts';
-import { ruleConfidence } from '../../../core/assessment/rule-confidence.ts';
+import { ownConfidences, ruleConfidence } from '../../../core/assessment/rule-confidence.ts';
 import { ruleTables } from '../../../core/assessment/rules/tables.ts';
 import { type Baseline, type PodFacts, PodStories } from '../../../core/assessment/stories.ts';
 import { ruleSets } from '../../../core/rules/known-rules.ts';
@@ -179,8 +180,35 @@ describe('who could lower it', () => {
   it('a decoy flood on many pods leaves the attacked pod’s acts in memory', () => {
     const stories = new PodStories();
     judge(stories, alert(shell), 0);
-    for (let nth = 0; nth < 5_000; nth += 1) judge(stories, alert(calls, `decoy-${nth}`), nth, { facts: { isDecoy: true } });
+    for (let nth = 0; nth < 5_000; nth += 1) judge(stories, { ...alert(calls, `decoy-${nth}`), tags: ['decoy'] }, nth);
     expect(judge(stories, alert(reverse), 10_000).response).toBe('contain');
+  });
+
+  it('a rule that watches a decoy is sure: by the configuration or by its tag, and whatever was seen before', () => {
+    const bait = { rule: 'False key read', severity: 'low', program: 'cat' } as const;
+    const why = 'the key opens nothing';
+    const rules = { [bait.rule]: { confidence: 'weak', why, decoy: true } } as const;
+    const own = ownConfidences({ falco: { severities: {}, rules } });
+    const touched = alert(bait);
+    expect(judge(new PodStories(), touched, 0).response).toBe('watch');
+    for (const [stories, one] of [
+      [new PodStories({ own }), touched],
+      [new PodStories(), { ...touched, tags: ['Decoy'] }],
+    ] as const) {
+      const { response, reasons } = judge(stories, one, 0);
+      expect(response).toBe('contain');
+      expect(reasons).toContain('a decoy was touched: nothing has a reason to');
+    }
+    expect(ruleConfidence(touched, own)).toMatchObject({ confidence: 'sure', isDecoy: true, why });
+    const learned = new PodStories({ own });
+    judge(learned, alert(bait, 'web-7c9f9f7ff7-bbbbb'), 0);
+    const baseline = learned.baseline({ alerts: 1 });
+    expect(judge(new PodStories({ own, baseline }), touched, 0).response).toBe('contain');
+  });
+
+  it('a pack does not make decoys of rules: only the configuration does', () => {
+    const own = [{ rule: shell.rule, confidence: 'sure', playbook: 'p', decoy: true }] as const;
+    expect(ruleConfidence(alert(shell), own)).toMatchObject({ confidence: 'likely' });
   });
 
   it('a rollout started by the attacker lowers neither a sure rule nor a second act', () => {
@@ -242,7 +270,6 @@ const anyStory = fc.record({
       hostAccess: fc.boolean(),
       signatureRefused: fc.boolean(),
       rolloutUnderWay: fc.boolean(),
-      isDecoy: fc.boolean(),
       answeredHarmless: fc.nat(4),
       contained: fc.boolean(),
     },
@@ -312,5 +339,38 @@ describe('rules', () => {
     const own = [{ rule: 'Our rule', confidence: 'sure', why: 'we wrote it' } as const];
     expect(ruleConfidence({ sensor: 'falco', rule: 'Our rule', severity: 'low' }, own)).toMatchObject({ confidence: 'sure' });
     expect(ruleConfidence({ sensor: 'falco', rule: 'constructor', severity: 'high' })).toMatchObject({ confidence: 'likely' });
+  });
+
+  describe('that playbooks name', () => {
+    const saying = (id: string, confidence: 'sure' | 'weak', rule = 'Our rule') => ({
+      id,
+      rules: { [rule]: { confidence, why: `${id} says so` } },
+    });
+    const alert = { sensor: 'falco', rule: 'Our rule', severity: 'medium' } as const;
+    const judged = (sensors: SeverityOverrides, playbooks: readonly ReturnType<typeof saying>[], rule: string = alert.rule) =>
+      ruleConfidence({ ...alert, rule }, ownConfidences(sensors, playbooks));
+
+    it('believes a playbook about a rule that no table has, up and down, with its reason', () => {
+      expect(judged({}, [saying('acme/c2', 'sure')])).toEqual({
+        confidence: 'sure',
+        why: 'acme/c2 says so',
+        source: 'playbook acme/c2',
+      });
+      expect(judged({}, [saying('acme/c2', 'weak')])).toMatchObject({ confidence: 'weak' });
+    });
+
+    it('believes the configuration more', () => {
+      const rules = { 'Our rule': { confidence: 'likely', why: 'we know' } } as const;
+      expect(judged({ falco: { severities: {}, rules } }, [saying('acme/c2', 'weak')])).toMatchObject({
+        confidence: 'likely',
+        why: 'we know',
+      });
+    });
+
+    it('lets no playbook make less of a rule that a table has, or of what another playbook is sure of', () => {
+      const known = 'Drop and execute new binary in container';
+      expect(judged({}, [saying('acme/c2', 'weak', known)], known)).toEqual(judged({}, [], known));
+      expect(judged({}, [saying('acme/a', 'weak'), saying('acme/b', 'sure')])).toMatchObject({ confidence: 'sure' });
+    });
   });
 });

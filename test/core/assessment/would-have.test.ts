@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import type { GuardrailRules } from '../../../core/action/guardrail.ts';
 import type { Response } from '../../../core/assessment/response.ts';
 import { WouldHaveRecords } from '../../../core/assessment/would-have.ts';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
@@ -7,30 +6,27 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 const dayMs = 86_400_000;
 const until = Date.parse('2026-11-30T00:00:00Z');
 const period = { since: until - 7 * dayMs, until };
-const rules = {
-  ...{ protectedNamespaces: ['kube-*'], ownNamespace: 'firebreak', longestLeaseHours: 72, maxLeaseHours: 72 },
-  ...{ ownerShare: 1, namespaceCap: 2, clusterCap: 100, maxAlertAgeMinutes: 15 },
-} as unknown as GuardrailRules;
 
 interface Made {
   readonly n: number;
   readonly namespace?: string;
   readonly mode?: 'observe' | 'ask' | 'contain';
   readonly would?: Response;
-  readonly playbook?: string;
+  readonly heldBack?: string;
   readonly verdict?: 'benign' | 'true_positive';
   readonly answered?: boolean;
   readonly atMs?: number;
 }
 
 /** One incident about one pod. */
-function incident({ n, namespace = 'shop', mode = 'ask', would = 'contain', playbook = 'own/contain', ...more }: Made) {
+function incident({ n, namespace = 'shop', mode = 'ask', would = 'contain', heldBack, ...more }: Made) {
   const { verdict, answered = verdict !== undefined, atMs = period.since + n * 3_600_000 } = more;
   const chain = `incident/lab/${namespace}/Deployment/web-${n}@run`;
   const at = new Date(atMs).toISOString();
   const assessment = {
     ...{ response: mode === 'ask' ? 'ask' : 'file', would, pages: mode === 'ask', wouldPage: would === 'ask', mode },
     ...{ profile: 'balanced', scope: 'scope all', onSilence: 'nothing', reasons: ['critical'] },
+    ...(heldBack !== undefined && { heldBack }),
   };
   const pod = { namespace, name: `web-${n}`, uid: `uid-${n}` };
   const records: readonly Pick<AuditRecord, 'kind' | 'actor' | 'body'>[] = [
@@ -39,17 +35,16 @@ function incident({ n, namespace = 'shop', mode = 'ask', would = 'contain', play
       actor: 'sensor/falco',
       body: { alerts: [{ id: `a${n}`, rule: 'R', severity: 'critical', pod, assessment }] },
     },
-    { kind: 'playbook.started', actor: `playbook/${playbook}`, body: { subject: `pod:uid-${n}` } },
     ...(answered ? [{ kind: 'question.decided', actor: 'person/ana', body: { question: 'q' } }] : []),
     ...(verdict === undefined
       ? []
-      : [{ kind: 'incident.verdict', actor: `playbook/${playbook}`, body: { incident: verdict, question: 'q' } }]),
+      : [{ kind: 'incident.verdict', actor: 'playbook/own/contain', body: { incident: verdict, question: 'q' } }]),
   ];
   return records.map((record, place) => ({ ...record, chain, number: place + 1, at }) as AuditRecord);
 }
 
 function reportOf(...made: readonly Made[]) {
-  const told = new WouldHaveRecords({ containing: new Set(['own/contain']), rules, capWindowMinutes: 60 });
+  const told = new WouldHaveRecords();
   for (const one of made) for (const record of incident(one)) told.add(record);
   return told.report(period);
 }
@@ -90,16 +85,20 @@ describe('what would have been done', () => {
     expect(reportOf(...noisy).rows).toMatchObject([{ ask: 11, pages: 11, mostADay: 11, advice: { next: null } }]);
   });
 
-  test('what no playbook may contain, and what the guardrails hold back, would have been asked', () => {
-    const { rows, decisions } = reportOf(
-      { n: 1, playbook: 'own/ticket' },
-      { n: 2, namespace: 'kube-system' },
-      ...[10, 11, 12].map((n) => ({ n, namespace: 'busy', atMs: period.since + n })),
+  test('what the cell says is held back is no containment, and a pod counts as contained if one alert is not held back', () => {
+    const { rows, decisions } = reportOf({ n: 1, heldBack: 'no playbook that answers may contain it' }, { n: 2 });
+    expect(rows).toMatchObject([{ contain: 1, heldBack: 1, ask: 0, pages: 1 }]);
+    expect(decisions.find(({ pod }) => pod === 'web-1')?.reasons).toEqual([
+      'no playbook that answers may contain it',
+      'critical',
+    ]);
+    const told = new WouldHaveRecords();
+    const [held, free] = ['no playbook that answers may contain it', undefined].map(
+      (why) => incident({ n: 1, ...(why !== undefined && { heldBack: why }) })[0],
     );
-    expect(rows.find(({ namespace }) => namespace === 'shop')).toMatchObject({ contain: 0, ask: 1 });
-    expect(rows.find(({ namespace }) => namespace === 'kube-system')).toMatchObject({ contain: 0, heldBack: 1 });
-    expect(rows.find(({ namespace }) => namespace === 'busy')).toMatchObject({ contain: 2, heldBack: 1 });
-    expect(decisions.find(({ namespace }) => namespace === 'kube-system')?.reasons[0]).toContain('kube-system');
+    if (held) told.add(held);
+    if (free) told.add({ ...free, body: { alerts: (free.body.alerts as object[]).map((one) => ({ ...one, id: 'later' })) } });
+    expect(told.report(period).rows).toMatchObject([{ contain: 1, heldBack: 0 }]);
   });
 
   test('leaves out what mode contain did, and a namespace that is no name of Kubernetes out of the configuration', () => {

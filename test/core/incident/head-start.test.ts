@@ -40,8 +40,6 @@ describe('a head start', () => {
 
   test.each<[string, Partial<Alert>]>([
     ['that is not assessed as to be cut off', { assessment: assessedAs('ask') }],
-    ['of an unknown severity', { severity: 'unknown' }],
-    ['of a rule that no playbook answers with containment', { rule: 'Read sensitive file untrusted' }],
     ['whose pod has no uid', { pod: { namespace: 'shop', name: 'cart-1' } }],
     ['whose workload is a guess', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } }],
     ['in doubt', { doubt: 'the sender sees only node a' }],
@@ -54,7 +52,19 @@ describe('a head start', () => {
     expect(stepFor({}, {}, Date.parse(receivedAt) + headStartWithinMs + 1)).toBeUndefined();
   });
 
-  test('is not given to a playbook that is not enabled', () => {
-    expect(headStartOf({ alert, subject, receivedAt }, { playbooks: playbooks.slice(1), now })).toBeUndefined();
+  test('is given to whatever is assessed so: a rule that only files a ticket, one that nobody knows, one without a severity', () => {
+    for (const change of [
+      { rule: 'Read sensitive file untrusted' },
+      { rule: 'Nobody knows this' },
+      { rule: 'Nobody knows this', severity: 'unknown' },
+    ] as const)
+      expect(stepFor(change)).toMatchObject({ action: 'quarantinePod', playbook: 'firebreak/contain-unanswered' });
+  });
+
+  test('is given by the next playbook if the one for the rule is not enabled, and by none if none may contain', () => {
+    const startOf = (enabled: typeof playbooks) =>
+      headStartOf({ alert, subject, receivedAt }, { playbooks: enabled, now })?.playbook;
+    expect(startOf(playbooks.slice(1))).toBe('firebreak/contain-unanswered');
+    expect(startOf(playbooks.filter(({ contains }) => contains === undefined))).toBeUndefined();
   });
 });

@@ -71,6 +71,54 @@ describe('of several playbooks', () => {
   });
 });
 
+describe('what contains for the rest', () => {
+  const contains = { contains: 'pod' } as const;
+  const rest = playbook('rest', 'unanswered');
+  const containing = playbook('containing', 'unanswered', contains);
+  const exact = playbook('exact', { rule: 'Run shell untrusted' });
+  const toContain = (over: Partial<Alert> = {}): Alert => ({ ...alert, assessment: assessedAs('contain'), ...over });
+  const inMode = (mode: 'ask' | 'observe') => ({
+    assessment: { ...assessedAs('contain'), mode, response: mode === 'ask' ? 'ask' : 'file' } as const,
+  });
+
+  test('answers beside what does not contain, if the pod is to be contained', () => {
+    expect(idsOf([rest, containing, exact], toContain())).toEqual(['exact', 'containing']);
+    expect(idsOf([rest, containing, { ...exact, priority: 1, exclusive: true }], toContain())).toEqual(['exact', 'containing']);
+    for (const response of ['ask', 'file', 'watch'] as const)
+      expect(idsOf([rest, containing, exact], toContain({ assessment: assessedAs(response) }))).toEqual(['exact']);
+    expect(idsOf([rest, containing, exact])).toEqual(['exact']);
+  });
+
+  test('answers in place of those that ask about unanswered alerts, also before its rule has come often enough', () => {
+    expect(idsOf([rest, containing], toContain())).toEqual(['containing']);
+    expect(idsOf([rest, containing], toContain({ countedFor: ['often'] }))).toEqual(['containing']);
+    expect(idsOf([rest, containing])).toEqual(['rest']);
+  });
+
+  test('does so as if, where the mode lets the cell do nothing by itself', () => {
+    for (const mode of ['ask', 'observe'] as const)
+      expect(idsOf([rest, containing, exact], toContain(inMode(mode)))).toEqual(['exact', 'containing']);
+  });
+
+  test('leaves it to a playbook that contains, or that keeps the evidence first', () => {
+    expect(idsOf([containing, { ...exact, ...contains }], toContain())).toEqual(['exact']);
+    expect(idsOf([containing, { ...exact, evidenceFirst: '5m' }], toContain())).toEqual(['exact']);
+  });
+
+  test('answers nothing of Firebreak’s own, nothing that claims to be, and nothing that is delivered again', () => {
+    const order = toContain({ rule: ownRules.quarantine });
+    expect(idsOf([containing], { ...order, sensor: ownSensor })).toEqual([]);
+    expect(idsOf([containing], order)).toEqual([]);
+    expect(idsOf([containing, exact], toContain({ againFor: ['exact'] }))).toEqual(['exact']);
+  });
+
+  test('runs once for a pod, whichever rule it was: another body of the pod is told', () => {
+    const keys = ['One', 'Another'].map((rule) => subjectKeyOf(containing, toContain({ rule })));
+    expect(new Set([...keys, subjectKeyOf(exact, alert)]).size).toBe(1);
+    expect(subjectKeyOf(rest, alert)).not.toBe(keys[0]);
+  });
+});
+
 describe('of playbooks that are chosen from lists', () => {
   const exact = playbook('exact', { rule: 'Run shell untrusted' }, { priority: 5 });
   const like = playbook('like', { rule: glob('Run *') });

@@ -31,6 +31,16 @@ test.each([
     'levels.0.within is “0m”: it has to be longer than zero',
   ],
   ['a priority that is not a number', { priority: Number.NaN }, 'its priority has to be a number'],
+  [
+    'a rule that is fairly sure',
+    { rules: { 'Our rule': { confidence: 'fairly', why: 'we wrote it' } } },
+    'rules “Our rule”: confidence is “fairly”: write sure, likely, weak',
+  ],
+  [
+    'a rule that is sure without a reason',
+    { rules: { 'Our rule': { confidence: 'sure', why: ' ' } } },
+    'rules “Our rule”: why: give the reason that people will read, in one line of at most 200 characters',
+  ],
   ['no alerts to answer', { on: undefined }, 'it does not define which alerts it is for: write on: {'],
 ])('a playbook with %s is refused, and says what to write', (_, wrong, says) => {
   expect(() => definePlaybook({ ...envelope, ...wrong } as never, async () => {})).toThrow(`playbook miner: ${says}`);

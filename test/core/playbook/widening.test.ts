@@ -58,6 +58,11 @@ test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
     ['acme/miner answers alerts from info up, not only from high up'],
   ],
   ['other alerts', { on: { ...before.on, match: { rule: 'Anything' } } }, ['acme/miner answers other alerts']],
+  [
+    'another confidence of a rule',
+    { rules: { 'Our rule': { confidence: 'weak', why: 'it fires in tests' } } },
+    ['acme/miner says how sure rules are: Our rule (weak)'],
+  ],
   ['a whole workload', { per: 'workload' }, ['acme/miner runs once per workload, not per pod']],
   ['the last word', { exclusive: true }, ['acme/miner keeps playbooks of lower priority from answering the same alerts']],
   ['less in an alert', { on: { ...before.on, requires: [] } }, ['acme/miner requires less of an alert (nothing)']],

@@ -68,7 +68,7 @@ describe('a page', () => {
     await pager().page(page, signal);
     const [trigger] = fake.alerts[0]?.triggers ?? [];
     expect(trigger?.payload).toMatchObject({
-      summary: 'critical: deployment/shop/cart: Is the new binary in cart-1 expected?',
+      summary: 'critical: Is the new binary in cart-1 expected?',
       severity: 'critical',
       source: 'deployment/shop/cart',
       custom_details: { incident: incident.id, run: 'run-1', asked: 'oncall' },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { QuestionCard } from '../../../core/cards/card.ts';
 import type { ClickOptions } from '../../fakes/slack/index.ts';
 import {
   answer,
@@ -238,5 +239,42 @@ describe('while the signing secret is rotated', () => {
     expect((await rig.slack.click({ ...remove, forge: { signingSecret: 'the-new-secret' } })).status).toBe(200);
     expect((await rig.slack.click({ ...remove, forge: { signingSecret: '' } })).status).toBe(401);
     await until(() => (rig.clicks.length === 2 ? true : undefined));
+  });
+});
+
+describe('a question that is asked anew because a further finding has joined it', () => {
+  const joined = { text: 'Is all of it expected?', questionDigest: 'sha256:bbbb' };
+
+  test('is the same card with new buttons: a click on an earlier one decides nothing, and a later one signs what it shows', async () => {
+    let clock = Date.now();
+    await rig.stop();
+    rig = await startRig({ now: () => clock });
+    const { ts } = await post(rig);
+    const before = await rig.cards.buttonsOf('question-1');
+    await rig.desk.updateQuestion({ card: questionCard(joined) });
+    expect(rig.slack.channelMessages(channel)).toMatchObject([{ ts }]);
+    const after = await rig.cards.buttonsOf('question-1');
+    const [old] = before.filter(({ choice }) => choice === 'remove');
+    expect(after.some(({ buttonId }) => buttonId === old?.buttonId)).toBe(false);
+    // Links to the page of the question stay valid.
+    const standIn = ({ choice }: { readonly choice: string }) => choice === ':details';
+    expect(after.find(standIn)?.buttonId).toBe(before.find(standIn)?.buttonId);
+    clock += 10_000;
+    await rig.slack.click({ ...refused, forge: { inventedValue: old?.buttonId ?? '' } });
+    expect((await until(() => rig.slack.ephemerals('U0ADA')[0])).text).toContain('has changed since');
+    await rig.slack.click(remove);
+    await until(() => rig.clicks[0]);
+    expect(rig.clicks).toMatchObject([{ button: { questionDigest: 'sha256:bbbb' } }]);
+  });
+
+  test('is refused if it offers other answers, or is over: that is another question', async () => {
+    await post(rig);
+    const refused = (card: QuestionCard) =>
+      expect(rig.desk.updateQuestion({ card })).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    await refused(questionCard({ ...joined, choices: questionCard().choices.slice(1) }));
+    // It may be decided before its new words are on the card.
+    const status = { state: 'decided', choice: 'remove', by: [], at: '2026-03-01T14:05:00Z' } as const;
+    await rig.desk.updateQuestion({ card: questionCard({ ...joined, status }) });
+    await refused(questionCard({ ...joined, questionDigest: 'sha256:cccc' }));
   });
 });

@@ -44,6 +44,11 @@ export class MemoryCards implements CardStore {
   async saveButtons(buttons: readonly StoredButton[]): Promise<void> {
     for (const button of buttons) this.buttons.set(button.buttonId, button);
   }
+  async replaceButtons(buttons: readonly StoredButton[]): Promise<void> {
+    for (const { question, choice } of buttons)
+      for (const one of await this.buttonsOf(question)) if (one.choice === choice) this.buttons.delete(one.buttonId);
+    await this.saveButtons(buttons);
+  }
   async button(buttonId: string): Promise<StoredButton | undefined> {
     return this.buttons.get(buttonId);
   }

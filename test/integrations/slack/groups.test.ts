@@ -260,3 +260,16 @@ test('a restarted desk knows which questions share a card', async () => {
   await rig.slack.click({ user: 'U0ADA', channel, actionId: 'fb_decide_all1' });
   await until(() => (rig.clicks.length === 3 ? true : undefined));
 });
+
+test('a target that a further finding has joined says so itself, and an answer from before does not count for it', async () => {
+  await postAll([1, 2, 3]);
+  const before = buttonIdOf('fb_choose');
+  const joined = {
+    text: 'Is the new binary in cart-002-x2x8k expected? The answer also covers a further finding: “Shell” (low).',
+  };
+  await update(cardOf(2, { ...joined, questionDigest: 'sha256:joined' }));
+  expect(posted()).toHaveLength(1);
+  expect(shownText()).toContain('The answer also covers a further finding: “Shell” (low).');
+  expect(shownText().split('Is the new binary in')).toHaveLength(3);
+  expect(buttonIdOf('fb_choose')).not.toBe(before);
+});

@@ -118,7 +118,8 @@ describe('the card', () => {
   test('is never that of another question: what a click would sign is what was posted', async () => {
     await post(rig);
     const shown = cardsInChannel()[0]?.blocks;
-    const other = questionCard({ text: 'Is this a harmless test?', questionDigest: 'sha256:bbbb' });
+    const choices = questionCard().choices.map((choice) => ({ ...choice, changes: ['Nothing'] }));
+    const other = questionCard({ text: 'Is this a harmless test?', questionDigest: 'sha256:bbbb', choices });
     await expect(rig.desk.updateQuestion({ card: other })).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     await expect(post(rig, other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     expect(cardsInChannel()[0]?.blocks).toEqual(shown);

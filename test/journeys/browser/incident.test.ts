@@ -72,7 +72,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     // Nobody reloads: it appears by itself.
     await service.alert(cart);
     await ada.getByRole('link', { name: new RegExp(`${cart.namespace}/${cart.name}`) }).click();
-    await ada.getByRole('button', { name: 'Yes: release pod' }).click();
+    await ada.getByRole('button', { name: 'Yes: release pod', exact: true }).click();
     const dialog = ada.getByRole('dialog');
     await dialog.getByText('This weakens the response. It needs 2 people').waitFor();
     await dialog.getByLabel('Why?').fill('Our own migration job');
@@ -89,7 +89,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await press('Questions');
     await enter();
     await grace.getByRole('heading', { name: 'Questions for me' }).waitFor();
-    await grace.getByRole('button', { name: 'Yes: release pod' }).waitFor();
+    await grace.getByRole('button', { name: 'Yes: release pod', exact: true }).waitFor();
     await press('Yes: release pod');
     await enter();
     await press('Why?');

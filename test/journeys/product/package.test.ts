@@ -162,7 +162,7 @@ describe('an empty folder with the package', () => {
     expect(dev.code).not.toBe(0);
     expect(dev.stderr).toContain('`firebreak run --watch PACK`');
     const { stdout } = await firebreakIn(project, '--help');
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('for development; only in a checkout of the source');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('for development (in a checkout)');
     expect(stdout).not.toContain('$ firebreak demo');
   });
 });

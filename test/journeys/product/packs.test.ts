@@ -14,7 +14,7 @@ import { firebreakProcess } from '../../command-line.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { blocksOf } from '../../page-blocks.ts';
 import { alertAbout } from '../../platform/e2e/parts/alerts.ts';
-import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
 import { type CommandLine, meant, peopleWithKeys } from '../../platform/e2e/parts/command-line.ts';
 import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
@@ -147,7 +147,8 @@ test('a playbook of a pack runs in the service as configured, and reports what i
   const done = await service.stateWhen('the end of the body', workload, 120_000, ({ bodies }) =>
     bodies.some(({ state }) => state === 'done'),
   );
-  expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
+  // It contains by itself, without a word about what becomes of the pod: so that is asked, too.
+  expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }, { playbook: 'firebreak/contain-unanswered' }]);
   // The cell has reported what is new about it, and in how many pods according to its own memory of the cluster.
   expect(done.timeline[0]?.text).toMatch(
     /First time in the short time remembered so far on (its only pod|any of \d+ pods) that /,
@@ -296,8 +297,55 @@ test('a pack under development goes live on saving; a mistake is reported with i
   expect(starts()).toBe(6);
   // The build that an open incident began with answers it.
   expect(await service.stateWhen('the incident of before', third, 120_000, () => true)).toMatchObject({
-    bodies: [{ playbook: 'acme/miner', state: 'done' }],
+    bodies: [{ playbook: 'acme/miner', state: 'done' }, { playbook: 'firebreak/contain-unanswered' }],
   });
+});
+
+test('an incident whose playbook has stopped goes on with the corrected one, once a person has had it begun again', async () => {
+  const [sixth] = (await service.workloads.deploy(namespace, ['sixth'])) as [Workload];
+  const live = () => service.log.split('the saved code is live').length;
+  const save = async (text: string) => {
+    const before = live();
+    writePackFolder(join(packFolder, 'acme'), { 'playbooks/miner.ts': text });
+    await until('the saved code to be live', 120_000, () => live() > before);
+  };
+  const correct = readFileSync(join(packFolder, 'acme', 'playbooks', 'miner.ts'), 'utf8');
+  await save(correct.replace('lease: params.lease });', "$&\n    throw new Error('the table of owners is missing');"));
+  await service.post([ownAlert(sixth, 'Detect watched miners')]);
+  await service.contained(sixth, 120_000);
+  const { incident } = await service.stateWhen('the end of the body', sixth, 120_000, ({ bodies }) =>
+    bodies.some(({ state }) => state === 'failed'),
+  );
+  // As people read it in Slack: what happened, where, and the command that helps.
+  const short = `${namespace}/Deployment/sixth`;
+  const command = `firebreak incidents rerun ${short} --reason "playbook corrected" --as YOU --key FILE`;
+  const said = await until('the message about it', 120_000, () =>
+    service.slack.world.messages
+      .map((message) => JSON.stringify(message.blocks))
+      .find((text) => text.includes('acme/miner stopped')),
+  );
+  expect(said).toContain('the table of owners is missing, at playbooks/miner.ts:');
+  expect(JSON.parse(`[${said}]`)[0][0].text.text).toContain(command);
+
+  await save(correct);
+  expect(await service.stateWhen('what is open to stay as it is', sixth, 120_000, () => true)).toMatchObject({ incident });
+  const [, ...words] = command.replace(' --as YOU --key FILE', '').replace('"playbook corrected"', 'corrected').split(' ');
+  expect(JSON.parse(await firebreak('ben', ...words, '--json'))).toEqual({
+    incident: service.incidentOf(sixth),
+    endedRun: incident.run,
+  });
+  const again = await service.stateWhen(
+    'the corrected body to end',
+    sixth,
+    120_000,
+    (state) => state.bodies.some(({ state: at }) => at === 'done') && state.incident.run !== incident.run,
+  );
+  expect(again.bodies).toMatchObject([{ playbook: 'acme/miner', state: 'done' }, { playbook: 'firebreak/contain-unanswered' }]);
+  expect(again.leases).toMatchObject([{ state: 'active' }]);
+  expect(service.effects.of('give-back', podOf(sixth))).toEqual([]);
+  expect(again.timeline.find(({ kind }) => kind === 'incident.restarted')?.text).toMatch(
+    /^Grace Murray had this incident begun again with build .+: corrected\. Open questions/,
+  );
 });
 
 test('an observed version gets the results of steps and people’s answers in the incident, even after the process was killed', async () => {
@@ -348,4 +396,48 @@ test('an observed version gets the results of steps and people’s answers in th
   await service.post([ownAlert(fifth, 'Detect late miners')]);
   // At once: the previous process has already heard the step's result.
   expect(await saying(given, before.length)).toHaveLength(before.length + 1);
+});
+
+test('an incident whose playbook ends its process is set aside and stays contained, and goes on with a mended version', async () => {
+  const [seventh, eighth] = (await service.workloads.deploy(namespace, ['seventh', 'eighth'])) as [Workload, Workload];
+  /** Puts a version of the pack into all new incidents. */
+  const promote = async (version: string, changed: (body: string) => string): Promise<void> => {
+    await publishBeta(version, changed);
+    const before = starts();
+    const propose = ['pack', 'promote', `beta@${version}`, '--all', '--reason', 'for all', '--json'];
+    const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant(`beta@${version}`)));
+    await firebreak('ben', 'pack', 'approve', id, '--reason', 'read it', ...meant(`beta@${version}`));
+    await startsAre(before + 1);
+  };
+  const fills = 'const all = []; for (;;) all.push(new Uint8Array(8_000_000).fill(1));';
+  await promote('2.0.0', (body) =>
+    body.replace('lease: params.lease });', `$&\n    if (alert.pod.name.includes('seventh')) { ${fills} }`),
+  );
+  const { pid } = service;
+  await service.post([ownAlert(seventh, 'Detect beta miners')]);
+  await service.contained(seventh, 120_000);
+  const short = `${namespace}/Deployment/seventh`;
+  const said = await until('the message about it', 300_000, () =>
+    service.slack.world.messages
+      .map((message) => JSON.stringify(message.blocks))
+      .find((text) => text.includes('is set aside') && text.includes(short)),
+  );
+  expect(said).toMatch(/its playbook( beta\/miner|s \([^)]*\bbeta\/miner\b[^)]*\)) has ended its process twice \(it /);
+  expect(said).toMatch(/1 pod stays contained: \S+\/seventh-/);
+  expect([service.pid, service.isRunning]).toEqual([pid, true]);
+  // Others go on meanwhile, with the same playbook.
+  expect(await answered(eighth, 'Detect beta miners')).toMatchObject({ playbook: 'beta/miner' });
+
+  await promote('2.0.1', (body) => body);
+  const ended = JSON.parse(await firebreak('ben', 'incidents', 'rerun', short, '--reason', 'corrected', '--json'));
+  expect(ended).toMatchObject({ incident: service.incidentOf(seventh) });
+  const again = await service.stateWhen(
+    'the mended body to end',
+    seventh,
+    120_000,
+    ({ bodies, incident: { run } }) => bodies.some(({ state }) => state === 'done') && run !== ended.endedRun,
+  );
+  expect(again.bodies[0]).toMatchObject({ playbook: 'beta/miner', state: 'done' });
+  expect(again.leases).toMatchObject([{ state: 'active' }]);
+  expect(service.effects.of('give-back', podOf(seventh))).toEqual([]);
 });

@@ -21,13 +21,13 @@ const shortLeases: Changes = {
   // What Firebreak contains by itself has the default.
   'const defaultLeaseMs = 4 * 3_600_000;': `const defaultLeaseMs = ${leaseMs};`,
   "await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
-  'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
+  'await steps.quarantinePod.undo(quarantine, answer.approval);': ';',
 };
 /** A completely different playbook: it neither knows the old one’s steps nor asks its question. */
 const otherPlaybook: Changes = {
   ...shortLeases,
   'Is the new binary in': 'Do you know the new binary in',
-  'ran a new binary`': 'ran something new`',
+  'A new binary ran': 'Something new ran',
 };
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();

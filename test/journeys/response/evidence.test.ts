@@ -90,12 +90,19 @@ describe('evidence at the command line', () => {
     expect(await firebreak(undefined, 'evidence', 'verify', checked.manifest)).toContain('every hash are correct');
   });
 
+  test('is shown to those who may have it', async () => {
+    const show = (person: string) => firebreak(person, 'evidence', 'show', idOf(cart), 'pod.yaml', '--reason', 'case 16');
+    await expect(show('otto')).rejects.toThrow('Only');
+    expect(await show('ada')).toContain('kind: Pod');
+    await expect(firebreak('ada', 'evidence', 'show', idOf(cart), 'pod', '--reason', 'case 16')).rejects.toThrow('pod.yaml');
+  });
+
   test('is handed out to those who may have it, recorded first, and can be checked with sha256sum and openssl alone', async () => {
     await expect(get('otto', 'otto')).rejects.toThrow('Only');
     expect(() => statSync(out('otto'))).toThrow();
     await get('ada', 'case');
     const { timeline } = await controlState(await service.session());
-    const handling = timeline.filter(({ kind, actor }) => kind.startsWith('evidence.') && actor !== 'engine');
+    const handling = timeline.filter(({ kind, actor }) => kind.startsWith('evidence.') && actor !== 'engine').slice(2);
     expect(handling.map(({ kind, actor }) => [kind, actor])).toEqual([
       ['evidence.refused', 'claimed/otto'],
       ['evidence.read', 'person/ada'],

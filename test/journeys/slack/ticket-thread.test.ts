@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { until, type Workload } from '../../platform/e2e/parts/cluster.ts';
+import { isAbout, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
 import { voteUntilAccepted } from '../../platform/e2e/parts/oracle.ts';
 import { ana, labels, Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
@@ -21,7 +21,7 @@ afterAll(() => service?.stop());
 
 /** The texts of the workload's ticket: its body, then its comments. */
 function ticket() {
-  const found = service.github.store.all().find(({ title }) => title.includes(workload.pod));
+  const found = service.github.store.all().find((issue) => isAbout(issue, workload));
   return { state: found?.state, texts: found ? [found.body, ...found.comments.map(({ body }) => body)] : [] };
 }
 

@@ -2,11 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { defaultGuardrails } from '../../../core/action/guardrail.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
+import { HeldBack } from '../../../core/assessment/held-back.ts';
+import type { PodFacts } from '../../../core/assessment/stories.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import type { Question } from '../../../core/decide/approval.ts';
+import { answering } from '../../../core/playbook/answering.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { playbooks } from '../../../playbooks/index.ts';
 import { imageIn, rollingOutIn } from '../../../service/cell/alert-stamps.ts';
 import { CellAssessor } from '../../../service/cell/assessing.ts';
 import { HarmlessAnswers } from '../../../service/cell/harmless-answers.ts';
@@ -69,15 +74,27 @@ const pods = [podOf('web-1', 'new'), podOf('web-2', 'old')];
 const rollingOut = viewOf(pods, { old: now - 600 * minute, new: now - 2 * minute });
 const settled = viewOf(pods.slice(0, 1), { new: now - 2 * minute });
 
-function assessorIn(directory: string, { view = settled, answers = 0 }: { view?: typeof settled; answers?: number } = {}) {
+const nothingHeldBack = () =>
+  new HeldBack({
+    ...{ rules: defaultGuardrails, windowMs: 60 * minute, podsOf: () => 2, held: () => [] },
+    playbooksOf: (alert) => answering(playbooks, alert),
+    levels: [],
+  });
+
+function assessorIn(
+  directory: string,
+  { view = settled, answers = 0, observed }: { view?: typeof settled; answers?: number; observed?: PodFacts['observed'] } = {},
+) {
   const assessor = new CellAssessor({
     stateDir: directory,
     own: [],
     policyOf: () => ({ mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'all' }),
     podsOf: () => 2,
     isContained: () => false,
+    observedRelease: () => observed,
     isRollingOut: rollingOutIn(view),
     answeredHarmless: () => answers,
+    heldBack: nothingHeldBack(),
     cellKey: new Uint8Array(32).fill(3),
     box: createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] }),
     log,
@@ -105,6 +122,15 @@ describe('the cell knows of a rollout', () => {
     expect(during(escapes)).toBe('contain');
     expect(during(shell, reverse)).toBe('contain');
   });
+});
+
+test('any alert contains a pod that one person has released under observation', () => {
+  const low = alertOf({ rule: 'A rule that nobody knows', severity: 'info' });
+  const observed = { by: ['ada'], at: '2026-03-01T03:00:00Z' };
+  expect(assessorIn(freshDirectory())([low])?.response).not.toBe('contain');
+  const assessed = assessorIn(freshDirectory(), { observed })([low]);
+  expect(assessed).toMatchObject({ response: 'contain', seal: expect.any(String) });
+  expect(assessed?.reasons).toContain('ada released it under observation at 2026-03-01T03:00:00Z: any alert cuts it off again');
 });
 
 describe('the cell knows of access to the node', () => {
@@ -212,8 +238,10 @@ test('what was learned from a pod that people have called attacked is forgotten'
       policyOf: () => ({ mode: 'contain', profile: 'balanced', onSilence: 'nothing', scope: 'all' }),
       podsOf: () => undefined,
       isContained: () => false,
+      observedRelease: () => undefined,
       isRollingOut: () => false,
       answeredHarmless: () => 0,
+      heldBack: nothingHeldBack(),
       cellKey: new Uint8Array(32).fill(3),
       box: createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] }),
       log,

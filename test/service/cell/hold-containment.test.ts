@@ -99,6 +99,10 @@ class World {
   readonly #folder: string;
   readonly #ends: (() => Promise<void>)[] = [];
   #pods: ContainedPods | undefined;
+
+  observers(): readonly string[] | undefined {
+    return this.#pods?.observed('uid-1')?.by;
+  }
   #landed: LandedSteps | undefined;
 
   constructor() {
@@ -427,7 +431,7 @@ describe('what was released', () => {
       world.change(released());
       return { state: 'undone', detail: '' } as const;
     };
-    await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
+    await undone(hold, undoStep, { kind: 'approved', proof: { question: { choices: [] }, choice: 'release', votes } });
     const kinds = [{ rule: 'Known', severity: 'critical' }];
     const decided = await eventually('the decision', async () => decidedOn({ rule: 'Other' }));
     expect(decided).toMatchObject({ by: ['ana', 'ben'], covers: kinds });
@@ -453,7 +457,7 @@ describe('what was released', () => {
       world.change(released());
       return { state: 'undone', detail: '' } as const;
     };
-    await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
+    await undone(hold, undoStep, { kind: 'approved', proof: { question: { choices: [] }, choice: 'release', votes } });
     const decided = await eventually('the decision', async () => decidedOn({ rule: 'Other' }));
     expect(decided).toMatchObject({ by: ['ana'], covers: [{ rule: 'Known', severity: 'critical' }] });
   });
@@ -464,6 +468,14 @@ describe('what was released', () => {
     world.change(released());
     await looks();
     expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+
+  test('under observation is observed by a replica that did not release it, or had crashed, thanks to the mark', async () => {
+    begin();
+    await world.judged();
+    world.change({ labels: { app: 'cart' }, annotations: releaseMark(stateBefore(), 'cell', cellKey, ['ana']) });
+    await looks();
+    expect([world.applied, world.notes, world.observers()]).toEqual([[], [], ['ana']]);
   });
 
   test('by this cell is left alone even if somebody removes the mark at once', async () => {

@@ -5,7 +5,7 @@ import { defaultResponse, type ResponseScope } from '../../../core/assessment/po
 import type { Mode } from '../../../core/assessment/response.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { guardedApi } from '../../../integrations/kubernetes/guarded-api.ts';
-import { ObservedPlaces } from '../../../service/cell/pools/write-barrier.ts';
+import { mayContainIn, ObservedPlaces } from '../../../service/cell/pools/write-barrier.ts';
 
 const what = 'a call of the test';
 const labels: Readonly<Record<string, Readonly<Record<string, string>>>> = { shop: { stage: 'prod' }, bank: {} };
@@ -101,6 +101,31 @@ describe('where scopes differ', () => {
   ])('labels of a namespace that are not known allow nothing (%s, but %s)', async (mode, other) => {
     const { patch } = clusterOf(mode, [{ namespaceLabels: { stage: 'prod' }, mode: other }], false);
     await expect(patch(pod('shop'))).rejects.toMatchObject({ code: 'FB_ERR_OBSERVED' });
+  });
+});
+
+describe('where something may be contained at once', () => {
+  const mayContain = (mode: Mode, scopes: readonly ResponseScope[], namespace: string, known = true) =>
+    mayContainIn(configOf(mode, scopes), () => (known ? view : undefined))(namespace);
+
+  test.each<[Mode, boolean]>([
+    ['observe', false],
+    ['ask', false],
+    ['contain', true],
+  ])('in mode %s: %s', (mode, expected) => {
+    expect(mayContain(mode, [], 'shop')).toBe(expected);
+  });
+
+  test('a scope of one playbook, or of labelled workloads, is enough', () => {
+    expect(mayContain('ask', [{ playbooks: ['firebreak/a'], mode: 'contain' }], 'shop')).toBe(true);
+    expect(mayContain('ask', [{ workloadLabels: { tier: 'web' }, mode: 'contain' }], 'shop')).toBe(true);
+    expect(mayContain('contain', [{ namespaces: ['shop'], mode: 'ask' }], 'shop')).toBe(false);
+  });
+
+  test('labels of a namespace that are not known are no reason to', () => {
+    const scopes: readonly ResponseScope[] = [{ namespaceLabels: { stage: 'prod' }, mode: 'contain' }];
+    expect(mayContain('ask', scopes, 'shop')).toBe(true);
+    expect(mayContain('ask', scopes, 'shop', false)).toBe(false);
   });
 });
 

@@ -76,6 +76,15 @@ describe('explain', () => {
     });
   });
 
+  test('names the playbook that contains for the rest, for a rule that only files a ticket and for one that nobody knows', () => {
+    const [, , second] = explained({ rule: 'Read sensitive file untrusted' }).cases;
+    const [own] = explained({ rule: 'Our rule', sensor: 'falco', severity: 'critical' }).cases;
+    for (const one of [second, own]) {
+      expect(one).toMatchObject({ done: 'contained' });
+      expect(one?.playbooks).toContainEqual(expect.objectContaining({ id: 'firebreak/contain-unanswered', mayContain: true }));
+    }
+  });
+
   test('says that nobody cuts the pod off if no playbook that answers may', () => {
     const [first] = explained({}, { playbooks: playbooks.filter(({ contains }) => contains === undefined) }).cases;
     expect(first).toMatchObject({ done: 'not contained', assessment: { response: 'contain' } });

@@ -30,13 +30,7 @@ beforeAll(async () => {
     };
     const alerts = [{ id: run, rule: 'A new binary', severity: 'critical', pod, assessment }];
     const common = { chain, at: new Date(at).toISOString() };
-    return [
-      { ...common, number: 1, kind: 'incident.opened', actor: 'sensor/falco', body: { alerts } },
-      {
-        ...{ ...common, number: 2, kind: 'playbook.started', actor: 'playbook/firebreak/contain-dropped-binary' },
-        body: { subject: `pod:uid-${run}` },
-      },
-    ] as readonly AuditRecord[];
+    return [{ ...common, number: 1, kind: 'incident.opened', actor: 'sensor/falco', body: { alerts } }] as readonly AuditRecord[];
   };
   await store.append(told('a', monday - dayMs, 'observe').map(maker.sign));
   await store.append(told('b', monday - 3 * dayMs, 'ask').map(maker.sign));

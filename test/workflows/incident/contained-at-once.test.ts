@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { eventually } from '../../eventually.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
@@ -44,7 +45,7 @@ test('a critical alert contains a pod about which a question is open, and that q
     state: 'void',
     why: 'the pod was contained at once because of “Detect release_agent File Container Escapes” (critical): what was answered before does not count',
   });
-  expect(open.map(({ question }) => question.choices.map(({ id }) => id))).toEqual([['release', 'remove']]);
+  expect(open.map(({ question }) => question.choices.map(({ id }) => id))).toEqual([['release', 'watch', 'remove']]);
   expect(open[0]?.question.text).toMatch(/contained at once because of “Detect release_agent .*”: release_agent was written$/);
   // Its silence matters, as that of any critical one.
   expect(open[0]?.question.levels[0]).toMatchObject({ group: 'oncall', page: true });
@@ -66,15 +67,12 @@ test('a vote for the question before the containment no longer counts', async ()
   expect(leases.map(({ state }) => state)).toEqual(['active']);
 });
 
-test('a critical alert of another playbook contains it too, once, and both are asked about', async () => {
+test('a critical alert of another playbook contains it too, once, and both are asked about in one question', async () => {
   const incident = await askedAbout();
   await incident.alerts(batchOf([miner]));
-  await incident.until(
-    ({ questions }) =>
-      questions.filter(({ question, status }) => status.state === 'open' && question.choices.some(({ id }) => id === 'remove'))
-        .length === 2,
-    'both questions',
-  );
+  await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'question.joined'), 'the second finding');
+  const open = await nextQuestion(incident);
+  expect(open.map(({ question }) => question.text)).toEqual([expect.stringContaining('also covers a further finding')]);
   expect(quarantines(incident)).toHaveLength(1);
   expect((await asked(incident))[0]?.status.state).toBe('void');
 });
@@ -97,7 +95,7 @@ test('a critical alert in doubt is asked about, and does not keep a certain one 
   );
   await incident.alerts(batchOf([releaseAgent]));
   const open = await nextQuestion(incident);
-  expect(open.map(({ question }) => question.choices.map(({ id }) => id))).toEqual([['release', 'remove']]);
+  expect(open.map(({ question }) => question.choices.map(({ id }) => id))).toEqual([['release', 'watch', 'remove']]);
 });
 
 test('a lower alert never contains, and never lowers anything', async () => {
@@ -111,4 +109,21 @@ test('a lower alert never contains, and never lowers anything', async () => {
   await incident.until(({ total }) => total === 4, 'the last alert');
   expect((await incident.state()).leases.map(({ state }) => state)).toEqual(['active']);
   expect(quarantines(incident)).toHaveLength(1);
+});
+
+test('one person releases it under observation, and a low alert that the cell assesses so contains it again', async () => {
+  const incident = await askedAbout();
+  await incident.alerts(batchOf([releaseAgent]));
+  const [open] = await nextQuestion(incident);
+  const quorums = open?.question.choices.map(({ id, quorum }) => [id, quorum]);
+  expect(quorums).toEqual([
+    ['release', 2],
+    ['watch', 1],
+    ['remove', 1],
+  ]);
+  await incident.vote('watch', 'ana', { question: open?.question.id ?? '', questionDigest: open?.digest ?? '' });
+  await incident.until(({ leases }) => leases.some(({ state }) => state === 'released'), 'the release');
+  expect((await incident.state()).verdict).toBe('unknown');
+  await incident.alerts(batchOf([alertOf({ rule: unshare.rule, severity: 'low', assessment: assessedAs('contain') })]));
+  await incident.until(() => quarantines(incident).length === 2, 'the second containment');
 });

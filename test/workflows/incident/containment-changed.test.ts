@@ -60,7 +60,9 @@ describe('a quarantine that somebody changes', () => {
       return JSON.stringify(card?.contained).includes('partial');
     });
     await eventually('the thread', () => lab.seen.threads.includes(changed.text));
-    await eventually('the page', () => called.some((page) => page.incident.id === incident.id && page.summary === changed.text));
+    await eventually('the page', () =>
+      called.some((page) => page.incident.id === incident.id && page.details.news === changed.text),
+    );
 
     delete script['verify:quarantinePod'];
     await incident.note({
@@ -101,7 +103,7 @@ describe('a quarantine that somebody changes', () => {
       'three lines',
     );
     await incident.until(({ timeline }) => timeline.some(({ text }) => text.includes(`is called: ${changed.text}`)), 'the page');
-    const pages = called.filter((page) => page.incident.id === incident.id && page.summary === changed.text);
+    const pages = called.filter((page) => page.incident.id === incident.id && page.details.news === changed.text);
     expect(pages).toMatchObject([{ group: 'oncall' }]);
   });
 });

@@ -7,6 +7,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createFollowUpActivities } from '../../../activities/desk/follow-up.ts';
 import type { FollowUpActivities } from '../../../core/action/step.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
 import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../../core/tickets/ticket.ts';
 import type { TicketMailbox } from '../../../core/tickets/ticket-news.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -107,7 +108,15 @@ describe('an incident with a ticket and a pager', () => {
     await incident.question();
     await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
     await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
-    expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
+    const [paged] = await alertsOf(incident);
+    expect(paged?.status).toBe('triggered');
+    // Read aloud by a telephone: what happened, what is contained, what is asked, and what silence does; no pod's own name.
+    const payload = paged?.triggers[0]?.payload;
+    const aloud = JSON.stringify(isObject(payload) ? payload.summary : '');
+    expect(aloud).toMatch(
+      /^"critical: .*shop\/cart.* Contained: .+\. Is the new binary in .+\? No answer by \d+ \w+, \d\d:\d\d UTC: /,
+    );
+    expect(aloud).not.toContain('cart-1');
     const { links } = await issueOf(incident);
     await eventually('the thread', () => lab.seen.threads.includes(`Ticket: ${links[0]?.url}`));
     await incident.vote('remove', 'ana');
@@ -125,9 +134,18 @@ describe('an incident with a ticket and a pager', () => {
     expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
   });
 
-  test('says on the card, on the page and on record what mode contain would have done', async () => {
-    const text = 'Would have contained the pod: mode ask asks people first (scope shops)';
-    const policy = { mode: 'ask', scope: 'scope shops', would: 'contain', wouldPage: false } as const;
+  test.each([
+    ['what mode contain would have done', undefined, 'Would have contained the pod: mode ask asks people first (scope shops)'],
+    [
+      'what would hold mode contain back',
+      'namespace kube-system is protected',
+      'Mode contain would not contain the pod either: namespace kube-system is protected',
+    ],
+  ])('says on the card, on the page and on record %s', async (_, heldBack, text) => {
+    const policy = {
+      ...({ mode: 'ask', scope: 'scope shops', would: 'contain', wouldPage: false } as const),
+      ...(heldBack !== undefined && { heldBack }),
+    };
     const incident = await lab.start([alertOf({ assessment: { ...assessedAs('ask'), ...policy } })], { followUp, levels });
     await incident.question();
     await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');

@@ -20,7 +20,7 @@ const settings = {
   levels: [{ group: 'oncall', withinMs: 900_000, page: true }],
 } as const;
 const isPaged = ({ id }: RunningIncident, text: string): boolean =>
-  called.some(({ incident, summary }) => incident.id === id && summary === text);
+  called.some(({ incident, details }) => incident.id === id && details.news === text);
 
 describe('a step that holds a field of a workload', () => {
   test('is read back when somebody changes the field, and is drifted on record, in the thread and in a page', async () => {

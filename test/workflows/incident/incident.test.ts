@@ -30,6 +30,7 @@ describe('an incident about a dropped binary', () => {
     const asked = await incident.question();
     expect(asked.question.choices.map((choice) => [choice.id, choice.quorum])).toEqual([
       ['release', 2],
+      ['watch', 1],
       ['remove', 1],
     ]);
     await incident.vote('remove', 'ana');

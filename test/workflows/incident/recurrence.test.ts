@@ -8,8 +8,8 @@ import { recordsIn } from '../voting.ts';
 
 const { lab } = useLab();
 
-/** Long enough that the incident is still open when the next alert arrives. */
-const settings = { lingerMs: 7_200_000 };
+/** Longer than any test sleeps: the incident is still open when the next alert arrives. */
+const settings = { lingerMs: 14_400_000 };
 const binary = (n: number, over: Partial<Alert> = {}): Alert => alertOf({ title: `binary ${n}`, ...over });
 const fileless = 'Fileless execution via memfd_create';
 const contains = ({ id }: RunningIncident) =>

@@ -79,7 +79,7 @@ test('a pod about which nobody was asked is contained by a later alert of the sa
   await withheld(incident);
   await incident.alerts(batchOf([shell('contain', { id: 'second-act' })]));
   const { question } = await incident.question();
-  expect(question.choices.map(({ id }) => id)).toEqual(['release', 'remove']);
+  expect(question.choices.map(({ id }) => id)).toEqual(['release', 'watch', 'remove']);
   expect(of(incident, 'quarantinePod')).toHaveLength(1);
 });
 

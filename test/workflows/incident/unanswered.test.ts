@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
 import { shippedPack } from '../../../playbooks/index.ts';
+import { assessedAs } from '../../fixtures/assessed.ts';
 import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
-import { alertOf } from '../people.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { mainQuestion } from '../voting.ts';
 
 const called: Omit<Page, 'key'>[] = [];
@@ -61,7 +62,7 @@ describe('an alert that no playbook answers', () => {
     await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'page.sent'), 'a call');
     expect(groupsCalled(incident)).toEqual(['leads']);
     expect(await incident.result()).toMatchObject({ verdict: 'unknown', leases: [] });
-    expect(applied(incident, 'openTicket')).toMatchObject([{ input: { title: expect.stringContaining('in shop/cart-1') } }]);
+    expect(applied(incident, 'openTicket')).toMatchObject([{ input: { title: expect.stringMatching(/: shop\/cart$/) } }]);
   });
 
   test('of a node, without a pod, is asked about too', async () => {
@@ -97,8 +98,36 @@ describe('an alert that no playbook answers', () => {
 
   test('is asked about whatever else is asked about the same pod', async () => {
     const incident = await lab.start([escaped(), escaped({ rule: 'Another' }), escaped({ title: 'again' })], settings);
-    const { questions } = await incident.until((state) => state.questions.length === 2, 'two questions');
-    expect(questions.map(({ question: { text } }) => text).join()).toContain('“Another”');
+    await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'question.joined'), 'the further finding');
+    const { questions } = await incident.state();
+    expect(questions.map(({ question: { text } }) => text)).toEqual([expect.stringContaining('“Another”')]);
+  });
+
+  test('contains its pod if its cell has assessed it so, and asks once what becomes of it, whichever rules follow', async () => {
+    const enabled = ['ask-about-unanswered', 'contain-unanswered', 'ticket-sensitive-read'].map((id) => `firebreak/${id}`);
+    const read = alertOf({ rule: 'Read sensitive file untrusted', severity: 'medium', assessment: assessedAs('file') });
+    const toContain = { assessment: assessedAs('contain') };
+    const incident = await lab.start([read, escaped(toContain)], { ...settings, playbooks: enabled });
+    const { question } = await incident.question();
+    expect([question.text, question.choices.map(({ id }) => id)]).toEqual([
+      'Is “Detect release_agent File Container Escapes” expected in cart-1?',
+      ['release', 'watch', 'remove'],
+    ]);
+    await incident.alerts(batchOf([alertOf({ ...read, ...toContain, id: 'd'.repeat(32) })]));
+    const state = await incident.until(({ total }) => total === 3, 'the third alert');
+    expect(state.leases).toMatchObject([{ action: 'quarantinePod', state: 'active' }]);
+    expect(state.questions.map(({ question: { requester } }) => requester).toSorted()).toEqual([
+      // What becomes of the lease.
+      'engine',
+      'playbook/firebreak/contain-unanswered',
+    ]);
+    expect(state.bodies.map(({ playbook }) => playbook).toSorted()).toEqual([
+      'firebreak/contain-unanswered',
+      'firebreak/ticket-sensitive-read',
+    ]);
+    expect(applied(incident, 'quarantinePod')).toHaveLength(1);
+    await incident.vote('remove', 'ana');
+    expect(await incident.result()).toMatchObject({ verdict: 'true_positive' });
   });
 
   test('is benign if two people call it harmless on critical', async () => {

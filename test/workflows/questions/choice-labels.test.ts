@@ -10,7 +10,11 @@ test('a button, the record and the question promise no rotation if the plan says
   const incident = await lab.start([alertOf()]);
   await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');
   const labels = lab.seen.cards.find((card) => card.incident.id === incident.id)?.choices.map(({ label }) => label);
-  expect(labels).toEqual(['Yes: release pod', 'No: delete pod; no secret can be rotated']);
+  expect(labels).toEqual([
+    'Yes: release pod',
+    'Yes: release pod, watched for 24 hours',
+    'No: delete pod; no secret can be rotated',
+  ]);
   const { questions } = await incident.state();
   const standing = questions.find(({ question }) => question.id.startsWith('lease:'));
   expect(standing?.question.choices.map(({ label }) => label)).toEqual(['Extend it', 'Keep it for good', 'Release pod']);

@@ -54,6 +54,21 @@ test('a comment goes into the thread and on the record, once, and decides nothin
   await incident.result();
 });
 
+test('whoever an alert names may comment, and the thread says that it is them; they may do nothing else', async () => {
+  const incident = await lab.start([alertOf({ actors: ['lea'] })]);
+  const asked = await incident.question();
+  await say(incident, await remarkOn(asked, 'comment', { person: 'lea', text: 'It is me: ticket OPS-4711.' }));
+  await say(incident, await remarkOn(asked, 'next', { person: 'lea' }));
+  await incident.until(
+    () => lab.seen.threads.some((line) => line.endsWith(', whom an alert names: It is me: ticket OPS-4711.')),
+    'the thread',
+  );
+  await incident.until(() => heard(incident, 'remark.refused').length === 1, 'the refusal');
+  expect(mainQuestion(await incident.state())).toMatchObject({ status: { state: 'open' }, votes: [], level: 0 });
+  await incident.vote('remove', 'ana');
+  await incident.result();
+});
+
 test('the next level is asked now, and may answer', async () => {
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();

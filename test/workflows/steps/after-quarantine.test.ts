@@ -61,7 +61,7 @@ describe('what follows a quarantine', () => {
       });
     const incident = await lab.start([alertOf()], both);
     const asked = await incident.question();
-    expect(asked.question.choices).toHaveLength(2);
+    expect(asked.question.choices).toHaveLength(3);
     expect(stepOf(await incident.state(), 'cutConnections')?.state).toBe('running');
     goOn();
     await incident.until((now) => stepOf(now, 'probeQuarantine')?.state === 'unverified', 'the end of the probe');

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { eventually } from '../../eventually.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { planOf, type RunningIncident, refuse } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 import { recordsIn } from '../voting.ts';
@@ -16,6 +16,12 @@ const applied = (incident: RunningIncident, action: string) =>
 
 async function contained(incident: RunningIncident): Promise<void> {
   await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'containment');
+}
+
+/** The two playbooks would rotate different Secrets: so they ask two questions, which are answered one by one. */
+function askSeparately(): void {
+  script['plan:rotateSecret'] = (call) =>
+    call.playbook.endsWith('ask-about-shell') ? { ...planOf(call), target: { name: 'secret/shop/other' } } : undefined;
 }
 
 /** Low severity, so that one person is enough; nothing is asked on a card. */
@@ -110,6 +116,7 @@ describe('the end of a lease', () => {
   });
 
   test('is not caused by another playbook that found its own case harmless', async () => {
+    askSeparately();
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     await contained(incident);
     const asked = await incident.until((state) => openOnPod(state).length === 2, 'both questions');
@@ -313,6 +320,7 @@ describe('people decide on a lease', () => {
   });
 
   test('what two playbooks hold is released when the last lets go', async () => {
+    askSeparately();
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     const both = await incident.until((state) => openOnPod(state).length === 2, 'both questions');
     const of = (start: string) => {

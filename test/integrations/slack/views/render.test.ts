@@ -182,14 +182,16 @@ describe('the question card', () => {
       const { process: _, user: __, commandLine: ___, ...rest } = base.happened;
       return JSON.stringify(rendered({ ...base, happened: { ...rest, ...happened } }).blocks);
     };
-    expect(shownOf({ process: '/usr/bin/nc', user: 'root' })).toContain('*User root ran nc in cart-…x2x8k*');
-    expect(shownOf({ process: 'nc' })).toContain('*nc ran in cart-…x2x8k*');
-    expect(shownOf({ rule: 'k8s_service_account_token' })).toContain('*k8s service account token in cart-…x2x8k*');
+    expect(shownOf({ process: '/usr/bin/nc', user: 'root' })).toContain(
+      '*User root ran /usr/bin/nc in shop/cart; it is not in the image*',
+    );
+    expect(shownOf({ process: 'nc' })).toContain('*nc ran in shop/cart; it is not in the image*');
+    expect(shownOf({ rule: 'k8s_service_account_token' })).toContain('*k8s service account token (shop/cart)*');
     const account = 'system:serviceaccount:shop:cart';
     const request = { account, verb: 'delete', resource: 'secrets', namespace: 'shop', name: 'cart-db' };
     expect(shownOf({ request })).toContain('*The service account shop/cart deleted secrets shop/cart-db*');
     const exec = { account: 'mallory', verb: 'create', resource: 'pods', subresource: 'exec', namespace: 'shop', name: 'cart-1' };
-    expect(shownOf({ request: exec })).toContain('*User mallory ran a command in shop/cart-1*');
+    expect(shownOf({ request: exec })).toContain('*User mallory ran a command in shop/cart*');
   });
 
   test('says in one line how many pods are left, and what similar incidents were', () => {
@@ -230,11 +232,13 @@ describe('the question card', () => {
   test('says why it matters, in our words for the worst tactic of the rule, and nothing for an unknown one', () => {
     const card = questionCard();
     const shownOf = (tactics: readonly string[]): string =>
-      JSON.stringify(rendered({ ...card, happened: { ...card.happened, tactics } }).blocks);
+      JSON.stringify(rendered({ ...card, happened: { ...card.happened, rule: 'Our own rule', tactics } }).blocks);
     expect(shownOf(['TA0002', 'TA0010'])).toContain('Data may be leaving');
     expect(shownOf(['TA0002', 'TA0010'])).not.toContain('running code');
     const { tactics: _, ...without } = card.happened;
-    expect(shownOf(['TA9999 <!channel>'])).toBe(JSON.stringify(rendered({ ...card, happened: without }).blocks));
+    expect(shownOf(['TA9999 <!channel>'])).toBe(
+      JSON.stringify(rendered({ ...card, happened: { ...without, rule: 'Our own rule' } }).blocks),
+    );
   });
 
   test('says when nobody may answer, and who is passed over', () => {

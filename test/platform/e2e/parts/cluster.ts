@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { callKubernetes, readAccess } from '../../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { eventually } from '../../../eventually.ts';
+import type { FakeIssue } from '../../../fakes/github/store.ts';
 
 export interface Workload {
   readonly namespace: string;
@@ -13,6 +14,13 @@ export interface Workload {
 
 /** `namespace/name` of the pod. */
 export const podOf = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
+
+/** Whether the ticket is about the workload: the title says what happened, the body names the pod on a line of its own. */
+export const isAbout = ({ body }: Pick<FakeIssue, 'body'>, workload: Workload): boolean =>
+  body
+    .replaceAll('\\', '')
+    .split('\n')
+    .includes(`Pod: ${podOf(workload)}`);
 
 /** Creates what incidents are about, with a client other than Firebreak's. */
 export class WorkloadMaker {
@@ -87,6 +95,7 @@ interface PodList {
   readonly items: readonly {
     readonly metadata: {
       readonly name: string;
+      readonly uid: string;
       readonly labels?: Readonly<Record<string, string>>;
       readonly annotations?: Readonly<Record<string, string>>;
     };

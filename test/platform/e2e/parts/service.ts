@@ -21,7 +21,7 @@ import { type GithubFake, startGithubFake } from '../../../fakes/github/server.t
 import { type Delivery, type FakeMessage, patience, type SlackEmulator, startSlackEmulator } from '../../../fakes/slack/index.ts';
 import type { FakeView } from '../../../fakes/slack/world.ts';
 import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
-import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
+import { isAbout, podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
 import { type Effect, type EffectKind, Effects } from './effects.ts';
 import { builtProgram, type Changes, compiled, copyProgram } from './program.ts';
 
@@ -242,6 +242,11 @@ export class Service {
     return postAlerts(this.settings.intakeUrl, this.settings.falcoToken, alerts);
   }
 
+  /** Posts an alert of any sensor: which one, the intake sees. */
+  postOfAny(alert: object): Promise<Posted> {
+    return postAlerts(this.settings.intakeUrl, this.settings.falcoToken, [alert], '/v1/alerts');
+  }
+
   alert(workload: Workload, sample: Sample = 'binary', options: AlertOptions = {}): Promise<Posted> {
     return this.post([alertAbout(workload, sample, options)]);
   }
@@ -361,8 +366,8 @@ export class Service {
     }
   }
 
-  ticketsOf({ pod }: Workload): number {
-    return this.github.store.all().filter(({ title }) => title.includes(pod)).length;
+  ticketsOf(workload: Workload): number {
+    return this.github.store.all().filter((ticket) => isAbout(ticket, workload)).length;
   }
 }
 

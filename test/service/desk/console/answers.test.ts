@@ -99,11 +99,7 @@ test('a question is shown with what each answer does, and whether the reader may
     mine: { may: true },
     choices: [{ id: 'stay' }, { id: 'remove', target: 'cart-x2x8k' }],
     // As on its card: who ran what, where, and why it matters.
-    happened: [
-      expect.stringMatching(/^User root ran kdevtmpfsi in cart-/),
-      'An attacker may be running code',
-      expect.stringMatching(/^3 alerts/),
-    ],
+    happened: ['User root ran /tmp/.x/kdevtmpfsi in shop/cart; it is not in the image', expect.stringMatching(/^3 alerts/)],
   });
   const responder = await desk.signIn('responder');
   expect((await responder.read(questionList, '/api/v1/questions')).items[0]?.mine).toMatchObject({ may: false });
