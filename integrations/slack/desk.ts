@@ -29,6 +29,7 @@ import { UnansweredRequests } from './door/unanswered.ts';
 import { ContentRefused, NeedsOperator } from './fault.ts';
 import { SlackPeople } from './people.ts';
 import { createAnnounce } from './post/announcing.ts';
+import { DirectMessages } from './post/direct-messages.ts';
 import { showNotice } from './post/notice.ts';
 import { type Pace, realPace } from './post/pace.ts';
 import { Permalinks } from './post/permalinks.ts';
@@ -119,7 +120,14 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     now,
   });
   const groups = new Groups({ cards, shown, overflow, now });
-  const questions = new QuestionCards({ cards, shown, posting, threads, overflow, groups, channel, pace, now });
+  const direct = new DirectMessages({
+    client,
+    cards,
+    permalinks,
+    onFault: (error) => log('a direct message was not sent', { error: codeOf(error) }),
+    now,
+  });
+  const questions = new QuestionCards({ cards, shown, posting, threads, direct, overflow, groups, channel, pace, now });
   const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne, pace), log });
 
   function refused(refusal: ClickRefusal): void {

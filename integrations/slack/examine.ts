@@ -12,10 +12,11 @@ interface SlackProblem {
 const scopes = ['chat:write', 'users:read', 'commands'] as const;
 const histories = ['channels:history', 'groups:history'] as const;
 const ofGroups = 'usergroups:read';
+const ofDirectMessages = 'im:write';
 
 /**
  * Checks everything that the desk needs from Slack without changing anything: the token, the workspace, the scopes, and the channel by reading its last
- * message, which needs no scope beyond the app's own. Returns an empty list if all is well.
+ * message, which needs no scope beyond the app's own.
  */
 export async function examineSlack(
   options: SlackEndpoint & {
@@ -25,7 +26,7 @@ export async function examineSlack(
     readonly channel: string;
     readonly followsGroups: boolean;
   },
-): Promise<readonly SlackProblem[]> {
+): Promise<{ readonly problems: readonly SlackProblem[]; readonly sendsDirectMessages: boolean }> {
   const { botToken, appToken, teamId, channel, followsGroups, apiUrl, timeoutMs } = options;
   const endpoint = { apiUrl, timeoutMs };
   const client = createSlackClient({ ...endpoint, botToken });
@@ -33,7 +34,7 @@ export async function examineSlack(
     'auth.test',
     () => client.auth.test(),
   ).then((answer) => ({ ...answer, granted: grantedBy(answer) }), problemOf);
-  if ('problem' in asked) return [asked];
+  if ('problem' in asked) return { problems: [asked], sendsDirectMessages: false };
   const { team_id: team, granted } = asked;
   const problems: SlackProblem[] = [];
   if (team !== teamId)
@@ -61,7 +62,7 @@ export async function examineSlack(
       problems.push(problemOf(error)),
     );
   }
-  return problems;
+  return { problems, sendsDirectMessages: granted.includes(ofDirectMessages) };
 }
 
 /** https://docs.slack.dev/authentication/installing-with-oauth: each answer lists the token’s scopes in `x-oauth-scopes`. */

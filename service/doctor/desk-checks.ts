@@ -30,7 +30,7 @@ async function slack(examined: Examined): Promise<readonly LookResult[]> {
   const { slack: configured } = examined.config;
   const secrets = configured && secretsOf({ slack: configured }, examined).slack;
   if (!configured || !secrets) return [notTried('it is not configured: people answer at the command line')];
-  const problems = await examineSlack({
+  const { problems, sendsDirectMessages } = await examineSlack({
     ...secrets,
     teamId: configured.teamId,
     channel: configured.channel,
@@ -38,7 +38,10 @@ async function slack(examined: Examined): Promise<readonly LookResult[]> {
     followsGroups: configured.userGroups !== undefined,
   });
   if (problems.length > 0) return problems.map(({ problem, remedy }) => failure(problem, remedy));
-  return [ok(`the app is in the workspace ${configured.teamId}, reads ${configured.channel}, and has its scopes`)];
+  const direct = sendsDirectMessages
+    ? 'who is asked also gets a direct message'
+    : 'who is asked gets no direct message: the app lacks the scope im:write';
+  return [ok(`the app is in the workspace ${configured.teamId}, reads ${configured.channel}, and has its scopes; ${direct}`)];
 }
 
 /** Searches for a ticket that does not exist: this proves address, credentials and project, and files nothing. */

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { cardMenu, type MessageRef, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
+import { cardMenu, isMenuEntry, type MessageRef, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
 import { type CardGroup, type GroupButton, seenOf } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 import { MessageGone } from '../fault.ts';
+import type { DirectMessages } from '../post/direct-messages.ts';
 import { EditLine } from '../post/edit-line.ts';
 import type { Pace } from '../post/pace.ts';
 import type { Posting } from '../post/posting.ts';
@@ -16,6 +17,9 @@ import type { OverflowThread } from './overflow-thread.ts';
 import { newsFor, Pushes } from './pushes.ts';
 import type { ShownCards } from './shown-cards.ts';
 
+const askedOfActor =
+  'An alert names you as the one who did this. Was it you? Open the card, and say with ⋮ → Comment what you are doing and for which ticket. You cannot decide on it.';
+
 /** Further targets are single lines, without room for a link. */
 const mostLinks = 10;
 
@@ -24,6 +28,7 @@ interface QuestionCardsParts {
   readonly shown: ShownCards;
   readonly posting: Posting;
   readonly threads: IncidentThreads;
+  readonly direct: DirectMessages;
   readonly overflow: OverflowThread;
   readonly groups: Groups;
   /** The channel's id. */
@@ -37,11 +42,14 @@ export class QuestionCards {
   readonly #parts: QuestionCardsParts;
   readonly #edits: EditLine;
   readonly #pushes: Pushes;
+  /** Counted apart: who is asked to answer may be named in another incident. */
+  readonly #pushesToActors: Pushes;
 
   constructor(parts: QuestionCardsParts) {
     this.#parts = parts;
     this.#edits = new EditLine(parts.pace);
     this.#pushes = new Pushes(parts.now);
+    this.#pushesToActors = new Pushes(parts.now);
   }
 
   async post(asked: AskedCard): Promise<MessageRef> {
@@ -51,8 +59,12 @@ export class QuestionCards {
     await storedButtons(cards, asked);
     const group = await groups.join(asked);
     const head = group?.head ?? card.questionId;
-    const isThere = isProposal(card) && (await cards.message(head)) !== undefined;
+    const isKnown = (await cards.message(head)) !== undefined;
+    const isThere = isProposal(card) && isKnown;
     const posted = await this.#posted(head);
+    await this.#askActors(card, posted);
+    if (!isKnown && head === card.questionId)
+      await this.#tellDirectly(card, { key: card.questionId, text: card.text, message: posted });
     // An earlier run asked the same question: its card now belongs to this run.
     if (isThere) await this.#edit(head);
     const message = (await cards.message(head)) ?? posted;
@@ -71,12 +83,27 @@ export class QuestionCards {
     const { cards, shown, groups, overflow } = this.#parts;
     if ((await cards.message(card.questionId)) === undefined && (await shown.of(card.questionId)) === undefined)
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
-    refuseAnother(card, await cards.buttonsOf(card.questionId));
+    const known = await cards.buttonsOf(card.questionId);
+    if (!isAskedAnew(card, (await shown.of(card.questionId))?.card)) refuseAnother(card, known);
     const group = await groups.of(card.questionId);
-    await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
+    await shown.editing(card, async () => {
+      // After the card: whoever answers on a page that shows the earlier question finds it changed.
+      await renewButtons(cards, card, known);
+      await this.#edit(group?.head ?? card.questionId);
+    });
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);
     overflow.changed((await shown.of(card.questionId))?.overflow ? 'in the thread' : 'in the channel');
     await this.#tellWhoIsAsked(card);
+    const message = await cards.message(group?.head ?? card.questionId);
+    if (message) await this.#askActors(card, message);
+  }
+
+  /** Whoever an alert names may not decide, but knows best: what they say is on the card's thread, and no vote. */
+  async #askActors(card: QuestionCard, message: MessageRef): Promise<void> {
+    const { actors = [], level, questionId, incident, status } = card;
+    if (actors.length === 0 || status.state !== 'open') return;
+    const named = this.#pushesToActors.of({ questionId, level: { ...level, accounts: actors }, incident });
+    await this.#parts.direct.tell(named, { key: `actor:${questionId}`, text: askedOfActor, incident, message });
   }
 
   /** An edit notifies nobody, so those who are asked from now on get a message. */
@@ -85,7 +112,17 @@ export class QuestionCards {
     const news = newsFor(card);
     if (!news || (await cards.message(`line:${news.key}`)) !== undefined) return;
     const called = this.#pushes.of(card);
-    if (called.length > 0) await threads.post({ ...news, incident: card.incident }, called);
+    if (called.length === 0) return;
+    await threads.post({ ...news, incident: card.incident }, called);
+    const message = await cards.message(card.questionId);
+    if (message) await this.#tellDirectly(card, { ...news, message });
+  }
+
+  async #tellDirectly(
+    card: QuestionCard,
+    told: { readonly key: string; readonly text: string; readonly message: MessageRef },
+  ): Promise<void> {
+    await this.#parts.direct.tell(this.#pushes.of(card), { ...told, incident: card.incident });
   }
 
   /** As first posted: it mentions whom it may notify. */
@@ -266,7 +303,7 @@ export async function storedButtons(
   // Only an incident receives remarks that decide nothing.
   const menu = isProposal(card) ? [] : cardMenu.map((id) => ({ id, label: id }));
   const buttons = [...card.choices, ...menu].map(({ id: choice, label }): StoredButton => {
-    const buttonId = known.find((one) => one.choice === choice)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
+    const buttonId = known.find((one) => one.choice === choice)?.buttonId ?? newButtonId();
     const { questionId, questionDigest } = card;
     return { buttonId, incident: { id, run }, question: questionId, questionDigest, choice, label, groups, requester };
   });
@@ -274,12 +311,53 @@ export async function storedButtons(
   return cards.buttonsOf(card.questionId);
 }
 
+/**
+ * Whether it is a question of an incident that was open, asked anew because a further finding has joined it: in other words, but each answer does what it did. Earlier
+ * answers do not count for it.
+ */
+function isAskedAnew({ incident, choices }: QuestionCard, before: QuestionCard | undefined): boolean {
+  return (
+    before !== undefined &&
+    subjectOfIncident(incident.id) !== undefined &&
+    before.status.state === 'open' &&
+    before.incident.id === incident.id &&
+    before.incident.run === incident.run &&
+    whatAnswersDo(choices) === whatAnswersDo(before.choices)
+  );
+}
+
+function whatAnswersDo(choices: QuestionCard['choices']): string {
+  return JSON.stringify(
+    choices.map(({ id, actions = [], destructive, weakens, target = '', changes, blastRadius, notes, form }) => {
+      return [id, actions, destructive, weakens, target, changes, blastRadius, notes, form !== undefined];
+    }),
+  );
+}
+
+/** An answer signs what its own button was shown with, so each gets a new one. The menu decides nothing, and links to it stay valid. */
+async function renewButtons(cards: CardStore, card: QuestionCard, known: readonly StoredButton[]): Promise<void> {
+  const { questionDigest } = card;
+  const outdated = known.filter((one) => one.questionDigest !== questionDigest);
+  await cards.replaceButtons(
+    outdated.map((one) => ({
+      ...one,
+      buttonId: isMenuEntry(one.choice) ? one.buttonId : newButtonId(),
+      questionDigest,
+      label: card.choices.find(({ id }) => id === one.choice)?.label ?? one.label,
+    })),
+  );
+}
+
+function newButtonId(): string {
+  return `b_${randomBytes(18).toString('base64url')}`;
+}
+
 /** Above all incidents: its id is that of the proposal, and the same in each run that asks it. */
 function isProposal({ incident }: Pick<QuestionCard, 'incident'>): boolean {
   return subjectOfIncident(incident.id) === undefined;
 }
 
-/** @throws FB_ERR_REFUSED. A question never changes: a different digest means a different question. */
+/** @throws FB_ERR_REFUSED: a different digest means a different question. */
 function refuseAnother(card: Pick<QuestionCard, 'questionId' | 'questionDigest'>, known: readonly StoredButton[]): void {
   if (known.some(({ questionDigest }) => questionDigest !== card.questionDigest))
     throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked before in other words`);

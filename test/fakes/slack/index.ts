@@ -101,7 +101,7 @@ export interface SlackEmulator {
 /** For tests of other things: a busy machine may take longer than Slack waits. */
 export const patience = { triggerMs: 120_000, ackMs: 120_000 } as const;
 
-const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
+const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read', 'im:write'];
 
 /** A strict Slack on this machine: rejects what Slack rejects, and shows a page with working buttons. */
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {

@@ -25,6 +25,8 @@ export interface FakeChannel {
   /** Whether the app's bot is in it. Default: yes. */
   readonly botIsMember?: boolean;
   readonly isArchived?: boolean;
+  /** The conversation of the app with this account. */
+  readonly directWith?: string;
 }
 
 export interface FakeMessage {

@@ -48,7 +48,10 @@ describe('100 000 alerts while a question is open', () => {
     const { total, counts } = await service.stateWhen('the count', workload, 90_000, (state) => state.total >= storm + 1);
     const countedMs = performance.now() - started;
     expect(total).toBe(storm + 1);
-    const posted = () => service.slack.world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined);
+    const { world } = service.slack;
+    const isDirect = (channel: string): boolean => world.channels.get(channel)?.directWith !== undefined;
+    const seen = () => world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined);
+    const posted = () => seen().filter(({ channel }) => !isDirect(channel));
     /** Each message has its key: a second one with the same key would be the same message twice. */
     const few = (atMost: number): void => {
       const texts = posted().map(({ metadata, text }) => `${metadata?.event_payload.key}: ${text}`);
@@ -61,6 +64,10 @@ describe('100 000 alerts while a question is open', () => {
     expect(all && all.firstSeen < all.lastSeen).toBe(true);
     // The card, the ticket and the question: the storm itself causes no messages, only edits.
     few(3);
+    // Each person is told once, by a message of their own.
+    const told = seen().flatMap(({ channel }) => (isDirect(channel) ? [channel] : []));
+    expect(told.length).toBeGreaterThan(0);
+    expect(new Set(told).size).toBe(told.length);
 
     const voteStarted = Date.now();
     expect((await service.click(workload, ana, labels.remove)).status).toBe(200);

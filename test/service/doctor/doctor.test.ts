@@ -402,14 +402,17 @@ describe('about the stores it says', () => {
 describe('about Slack it says', () => {
   let slack: SlackEmulator;
   let narrow: SlackEmulator;
+  let mentioning: SlackEmulator;
   beforeAll(async () => {
     const options = { signingSecret, botToken, appToken, appId, teamId, users, channels };
     slack = await startSlackEmulator(options);
     narrow = await startSlackEmulator({ ...options, scopes: ['chat:write', 'channels:history'] });
+    mentioning = await startSlackEmulator({ ...options, scopes: ['chat:write', 'channels:history', 'users:read', 'commands'] });
   });
   afterAll(async () => {
     await slack.stop();
     await narrow.stop();
+    await mentioning.stop();
   });
 
   const env = { BOT: botToken, APP: appToken };
@@ -431,6 +434,13 @@ describe('about Slack it says', () => {
 
   test('that all is in order', async () => {
     expect(await said(withSlack())).toMatchObject([{ state: 'ok', text: expect.stringContaining(channel) }]);
+  });
+
+  test('whether who is asked gets a direct message', async () => {
+    expect(await said(withSlack())).toMatchObject([{ text: expect.stringContaining('also gets a direct message') }]);
+    expect(await said(withSlack({ apiUrl: mentioning.apiUrl }))).toMatchObject([
+      { state: 'ok', text: expect.stringContaining('no direct message: the app lacks the scope im:write') },
+    ]);
   });
 
   test.each([

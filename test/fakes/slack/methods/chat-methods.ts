@@ -29,7 +29,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
         channel: channel.id,
         ts: world.nextTs(),
         ...shown,
-        notified: mentionedIn(shown, world),
+        notified: channel.directWith === undefined ? mentionedIn(shown, world) : [channel.directWith],
         ...threaded(root),
         ...(root !== undefined && flag(args, 'reply_broadcast') && { inChannel: true as const }),
       });

@@ -39,6 +39,21 @@ export const readMethods: Readonly<Record<string, Method>> = {
       return { messages: page.map((message) => messageObject(message, world, { withMetadata })), ...rest };
     },
   },
+  // https://docs.slack.dev/reference/methods/conversations.open: the same conversation each time.
+  'conversations.open': {
+    scope: 'im:write',
+    run: (args, world) => {
+      const user = required(args, 'users');
+      const account = world.users.get(user);
+      if (account === undefined) throw new SlackRefusal('user_not_found');
+      if (account.deleted === true) throw new SlackRefusal('user_disabled');
+      if (account.isBot === true) throw new SlackRefusal('cannot_dm_bot');
+      const id = `D${user.slice(1)}`;
+      const isNew = !world.channels.has(id);
+      if (isNew) world.channels.set(id, { id, name: '', members: [user], directWith: user });
+      return isNew ? { channel: { id } } : { channel: { id }, no_op: true, already_open: true };
+    },
+  },
   'conversations.info': {
     scope: 'channels:read',
     run: (args, world) => {
