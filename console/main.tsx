@@ -9,6 +9,7 @@ import { Incidents } from './pages/incidents.tsx';
 import { Overview } from './pages/overview.tsx';
 import { Playbook } from './pages/playbook.tsx';
 import { OneQuestion, Questions } from './pages/questions.tsx';
+import { ResponsePage } from './pages/response.tsx';
 import { Empty, Problem, usePage, Waiting } from './parts/common.tsx';
 import './styles.css';
 import { timeText } from './time.ts';
@@ -131,6 +132,9 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
           <PageLink to="/overview" path={path}>
             Overview
           </PageLink>
+          <PageLink to="/response" path={path}>
+            Response
+          </PageLink>
         </nav>
         <div class="who">
           <span class={`live ${live}`}>{liveTexts[live]}</span>
@@ -163,6 +167,7 @@ function Page({ path, session }: { readonly path: string; readonly session: Cons
   if (page === 'incidents') return id ? <Incident key={id} incidentKey={id} session={session} /> : <Incidents />;
   if (page === 'questions') return id ? <OneQuestion key={id} id={id} session={session} /> : <Questions session={session} />;
   if (page === 'playbooks' && id) return <Playbook key={path} id={[id, ...rest].join('/')} />;
+  if (page === 'response') return <ResponsePage />;
   if (page === 'overview') return <Overview session={session} />;
   return (
     <Empty title="Page not found">

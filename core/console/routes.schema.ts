@@ -21,6 +21,7 @@ import {
   shownIncident,
   shownQuestionBody,
 } from './console.schema.ts';
+import { explainBody, explainQuery, responseBody, wouldHaveBody, wouldHaveQuery } from './response.schema.ts';
 import type { ConsoleRouteName } from './routes.ts';
 
 /** What a route accepts and returns. */
@@ -53,6 +54,9 @@ export const routeShapes = {
   playbooks: { response: playbookList },
   drawings: { query: drawingsQuery, response: drawingsBody },
   coverage: { query: coverageQuery, response: coverageBody },
+  response: { response: responseBody },
+  explain: { query: explainQuery, response: explainBody },
+  wouldHave: { query: wouldHaveQuery, response: wouldHaveBody },
   people: { response: peopleBody },
   events: { response: z.string().meta({ description: 'text/event-stream' }) },
 } as const satisfies Readonly<Record<ConsoleRouteName, RouteShape>>;

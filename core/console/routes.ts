@@ -95,6 +95,24 @@ export const consoleRoutes = {
     roles: everybody,
     summary: 'Which rules of the public rule sets the enabled playbooks answer.',
   },
+  response: {
+    method: 'GET',
+    path: '/api/v1/response',
+    roles: everybody,
+    summary: 'Which mode, profile and answer to silence holds where: the scopes of the configuration.',
+  },
+  explain: {
+    method: 'GET',
+    path: '/api/v1/response/explain',
+    roles: everybody,
+    summary: 'What would happen now if a rule fired in a namespace, and why.',
+  },
+  wouldHave: {
+    method: 'GET',
+    path: '/api/v1/response/would-have',
+    roles: everybody,
+    summary: 'What mode contain would have done in modes observe and ask, and which namespaces are ready for the next mode.',
+  },
   people: {
     method: 'GET',
     path: '/api/v1/overview/people',

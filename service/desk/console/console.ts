@@ -12,6 +12,7 @@ import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/i
 import { openApiDescription } from '../../../core/console/open-api.schema.ts';
 import { paced } from '../../../core/console/paced.ts';
 import { type ConsoleRole, consolePath, signInPath } from '../../../core/console/routes.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -40,6 +41,7 @@ import { createOverviews } from './overview.ts';
 import { PackDrawings } from './pack-drawings.ts';
 import { createConsoleQuestions } from './questions.ts';
 import type { RequestBudget } from './request-budget.ts';
+import { ConsoleResponses } from './response.ts';
 import { createConsoleRouter, type RouteAnswers } from './router.ts';
 import { RuleCoverage } from './rule-coverage.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
@@ -154,17 +156,19 @@ export function createDeskConsole(parts: {
   const questions =
     slack?.signIns.asked &&
     createConsoleQuestions({ cards: slack.cards, asked: slack.signIns.asked, signIns: slack.signIns, roster, duty });
+  const control = async (cluster: string): Promise<ControlState | undefined> => {
+    const connected = client();
+    return connected && controlState(sessionOver(config, connected, stateWithinMs), cluster).catch(() => undefined);
+  };
   const overviews = createOverviews({
     config,
     list,
     store,
     trust,
     openQuestions: questions && ((who) => questions.count(who)),
-    control: async (cluster) => {
-      const connected = client();
-      return connected && controlState(sessionOver(config, connected, stateWithinMs), cluster).catch(() => undefined);
-    },
+    control,
   });
+  const responses = new ConsoleResponses({ config, store, trust, control });
   const coverage = new RuleCoverage(config);
   const drawings = new PackDrawings(config.packs);
   const pages = createSharedPages(list);
@@ -255,6 +259,9 @@ export function createDeskConsole(parts: {
     playbooks: async () => ({ items: [...describedPlaybooks(config, Date.now())] }),
     drawings: ({ query }) => drawings.of(query.playbook),
     coverage: ({ query }) => coverage.shown(query.playbook),
+    response: async ({ who }) => responses.shown(who.visible),
+    explain: ({ who, query }) => responses.explained(query, who.visible),
+    wouldHave: ({ who, query }) => responses.wouldHave(Number(query.days ?? '7'), who.visible),
     people: () => overviews.people(),
   };
 

@@ -18,6 +18,7 @@ inBrowser('the console', () => {
     ['one incident', `/incidents/${sample.cart.key}`, 'What happened'],
     ['questions', '/questions', 'For others'],
     ['the overview', '/overview', 'Approvals per person'],
+    ['the response', '/response?namespace=pay&rule=Drop', 'Ready for contain'],
     ['a playbook', '/playbooks/firebreak/contain-dropped-binary', 'Rules it answers'],
   ])('axe finds nothing on %s, in both schemes and at both widths', async (_, path, text) => {
     const page = await opened(path);
@@ -26,6 +27,45 @@ inBrowser('the console', () => {
     for (const one of await page.locator('summary').all()) await one.click();
     expect(await broken(page)).toEqual([]);
     expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test('says what would happen for what is typed into the form, keeps it in the address, and shows what to do if no rule has the name', async () => {
+    const page = await opened('/response');
+    await page.getByLabel('Namespace', { exact: true }).fill('pay');
+    await page.getByLabel('Rule', { exact: true }).fill('Drop and execute new binary in container');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    const form = page.getByRole('region', { name: 'What would happen now?' });
+    await form.getByText('by scope payments').waitFor();
+    await form.getByText('Would have contained the pod: mode ask asks people first (scope payments)').first().waitFor();
+    expect(new URL(page.url()).searchParams.get('namespace')).toBe('pay');
+    const asked = shown.desk.asked.findLast(({ name }) => name === 'explain');
+    expect(new URL(asked?.url ?? '', 'http://desk').searchParams.toString()).toBe(
+      'namespace=pay&rule=Drop+and+execute+new+binary+in+container',
+    );
+    shown.desk.answers.explain = new Fault(404, {
+      code: 'FB_ERR_UNKNOWN_ID',
+      message: 'No rule set has “Drop”; did you mean “Drop and execute new binary in container”?',
+      help: 'For a rule of your own, fill in Sensor and Severity.',
+    });
+    await page.getByLabel('Rule', { exact: true }).fill('Drop');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await form.getByText('did you mean').waitFor();
+    await page.close();
+  });
+
+  test('shows modes in the order in which scopes match, and says what is empty', async () => {
+    shown.desk.answers.wouldHave = { ...sample.wouldHave, rows: [], decisions: [], snippet: null };
+    const page = await opened('/response');
+    const rows = page.getByRole('region', { name: 'Mode and scopes' }).getByRole('row');
+    await rows.nth(3).waitFor();
+    const texts = await rows.allTextContents();
+    expect(texts.slice(1).map((text) => text.match(/shops|tier=payment|Everywhere else/)?.[0])).toEqual([
+      'shops',
+      'tier=payment',
+      'Everywhere else',
+    ]);
+    await page.getByText('Nothing in this period').waitFor();
     await page.close();
   });
 

@@ -45,6 +45,22 @@ const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
       await scrollTo(page, 'Sensors');
     },
   },
+  response: { path: '/response', ready: (page) => page.getByText('Ready for contain').waitFor() },
+  'response-explain': {
+    path: '/response?namespace=pay&rule=Drop+and+execute+new+binary+in+container',
+    ready: async (page) => {
+      await page.getByText('by scope payments').waitFor();
+      await page.getByText('Ready for contain').waitFor();
+      await scrollTo(page, 'What would happen now?');
+    },
+  },
+  'response-report': {
+    path: '/response',
+    ready: async (page) => {
+      await page.getByText('Ready for contain').waitFor();
+      await scrollTo(page, 'What mode contain would have done');
+    },
+  },
   playbook: {
     path: '/playbooks/firebreak/contain-dropped-binary',
     ready: async (page) => {

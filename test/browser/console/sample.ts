@@ -1,3 +1,5 @@
+import { defaultGuardrails } from '../../../core/action/guardrail.ts';
+import { defaultResponse } from '../../../core/assessment/policy.ts';
 import type {
   AlertSample,
   ConsoleCoverage,
@@ -11,7 +13,11 @@ import type {
   ShownRecords,
   ShownStep,
 } from '../../../core/console/console.schema.ts';
+import type { ConsoleExplained, ConsoleResponse, ConsoleWouldHave } from '../../../core/console/response.schema.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
 import { describedPlaybooks } from '../../../service/config/described-playbooks.ts';
+import type { Config } from '../../../service/config/load.ts';
+import { ConsoleResponses } from '../../../service/desk/console/response.ts';
 import type { Answers } from './stand-in.ts';
 
 /** Incidents as the API returns them, at times close to the reader's. */
@@ -654,6 +660,76 @@ export const people: ConsolePeople = {
 };
 
 /** What the API returns to somebody with all roles. */
+export const response: ConsoleResponse = {
+  ...{ cluster: 'prod-1', mode: 'observe', profile: 'balanced', onSilence: 'nothing', hidden: 0 },
+  scopes: [
+    {
+      ...{ place: 1, name: 'shops', asks: 'namespace shop-*, shop', mode: 'contain', profile: 'balanced' },
+      ...{ onSilence: 'nothing', onlyStronger: false },
+    },
+    {
+      ...{ place: 2, name: null, asks: 'namespace label tier=payment', mode: 'ask', profile: 'strict' },
+      ...{ onSilence: 'contain', onlyStronger: false },
+    },
+  ],
+  protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
+};
+
+/** By the engine itself, for the namespace `pay`. */
+export const explained: ConsoleExplained = await new ConsoleResponses({
+  config: {
+    ...{ cluster: 'prod-1', playbooks: { enabled: 'all', params: {} }, packs: [], sensors: {}, releases: { packs: {} } },
+    guardrails: { ...defaultGuardrails, capWindowMinutes: 60 },
+    kubernetes: { ownNamespace: 'firebreak' },
+    response: { ...defaultResponse, mode: 'observe', scopes: [{ name: 'payments', namespaces: ['pay'], mode: 'ask' }] },
+  } as unknown as Config,
+  store: {} as never,
+  trust: {} as never,
+  control: async () => ({ decisions: [] }) as unknown as ControlState,
+}).explained({ namespace: 'pay', rule: 'Drop and execute new binary in container' }, 'all');
+
+export const wouldHave: ConsoleWouldHave = {
+  ...{ since: at(-7 * 1_440), until: at(0), further: 0, leftOut: 0 },
+  rows: [
+    {
+      ...{ cluster: 'prod-1', namespace: 'pay', mode: 'ask', scope: 'scope payments', contain: 4, right: 4, wrong: 0, open: 0 },
+      ...{ heldBack: 0, ask: 6, pages: 2, advice: { next: 'contain', why: '4 of 4 judged right, none wrong' } },
+    },
+    {
+      ...{ cluster: 'prod-1', namespace: 'batch', mode: 'observe', scope: 'no scope matches', contain: 1, right: 0, wrong: 0 },
+      ...{ open: 1, heldBack: 1, ask: 38, pages: 11 },
+      advice: { next: null, why: '19 questions on the busiest day: silence what is noisy first (firebreak tune)' },
+    },
+  ],
+  decisions: [
+    {
+      ...{ at: at(-95), incident: cart.key, namespace: 'pay', pod: 'ledger-0', rule: 'Drop and execute new binary in container' },
+      ...{ would: 'contain', judged: 'right' },
+      reasons: [
+        'critical; the rule is likely: a binary that is not part of the image has run',
+        'new, compared with pay/ledger and other pods of registry.example/ledger',
+        'second act within 5 minutes: Terminal shell in container, then Drop and execute new binary in container',
+      ],
+    },
+    {
+      ...{
+        at: at(-2_000),
+        incident: null,
+        namespace: 'batch',
+        pod: 'report-28999-x7k2p',
+        rule: 'Detect release_agent File Container Escapes',
+      },
+      ...{ would: 'held back', judged: 'open' },
+      reasons: ['no playbook that answers may contain it', 'critical; the rule is sure: nothing but an escape writes this file'],
+    },
+  ],
+  snippet: [
+    'response:',
+    '  scopes:   # before your other scopes: the first that matches holds',
+    "    - { name: ready-to-contain-prod-1, clusters: ['prod-1'], namespaces: ['pay'], mode: contain }",
+  ].join('\n'),
+};
+
 export const answers = (): Answers => ({
   session,
   incidents: { items: [...incidents], next: null },
@@ -665,4 +741,7 @@ export const answers = (): Answers => ({
   playbooks,
   coverage,
   people,
+  response,
+  explain: explained,
+  wouldHave,
 });

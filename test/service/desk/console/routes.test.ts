@@ -48,7 +48,8 @@ const routes = Object.entries(consoleRoutes) as [ConsoleRouteName, ConsoleRoute]
 
 /** The address, with its placeholders filled in from the shop. */
 function addressIn(path: string, namespace = 'shop'): string {
-  return path.replace('{key}', keyOf(namespace)).replace('{question}', `b_${'q'.repeat(24)}`);
+  const query = path.endsWith('/explain') ? `?namespace=${namespace}&rule=Terminal%20shell%20in%20container` : '';
+  return `${path}${query}`.replace('{key}', keyOf(namespace)).replace('{question}', `b_${'q'.repeat(24)}`);
 }
 
 async function statusOf(route: ConsoleRoute, person: Person | undefined, namespace?: string): Promise<number> {

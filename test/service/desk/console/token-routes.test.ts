@@ -64,7 +64,8 @@ async function statusOf(route: ConsoleRoute, token: string, namespace = 'shop'):
   const body = JSON.stringify({ choice: 'remove', digest: '0'.repeat(64) });
   const headers = { 'content-type': 'application/json' };
   const how = route.method === 'POST' ? { method: 'POST', body, headers } : {};
-  const { status } = await ask(path, token, { ...how, signal: stop.signal });
+  const query = path.endsWith('/explain') ? `?namespace=${namespace}&rule=Terminal%20shell%20in%20container` : '';
+  const { status } = await ask(`${path}${query}`, token, { ...how, signal: stop.signal });
   // A stream of events never ends by itself.
   stop.abort();
   return status;
