@@ -163,7 +163,7 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'Something that already runs is in the way of the local platform',
     remedy:
-      'Use what runs (`firebreak dev status`), or start a second one with its own data and ports: `firebreak dev up --state FOLDER`, without `--port` or with another.',
+      'Use what runs (`firebreak dev status`), or start a second one with its own data and ports: `firebreak dev up` in another folder, without `--port` or with another.',
   },
   FB_ERR_PLATFORM_PART_MISSING: {
     retryable: false,

@@ -16,9 +16,12 @@ import { withExamples } from './options.ts';
 import { withSession } from './session.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
-/** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each answer is a signed vote like any other. */
-export function registerLeaseCommand(program: Command): void {
-  const lease = program.command('lease').description('extend or release a containment, or make it permanent');
+/** Adds `firebreak containment extend|release|keep`. A lease is a standing question, so each answer is a signed vote like any other. */
+export function registerContainmentCommand(program: Command): void {
+  const lease = program
+    .command('containment')
+    .description('extend or release a containment, or make it permanent')
+    .alias('lease');
   const subcommand = (choice: LeaseChoice) => {
     // To keep or extend a lease leaves the protection in place.
     const confirmed = choice === 'release' ? withConfirmation : (command: Command) => command;
@@ -32,8 +35,10 @@ export function registerLeaseCommand(program: Command): void {
       ),
     );
     const why = choice === 'release' ? '--reason "our own job" ' : '';
-    withExamples(command, [`firebreak lease ${choice} shop/Deployment/cart ${why}--as ada --key ~/.firebreak/ada.pem`]).action(
-      (written: string, leaseId: string | undefined, options: VoterOptions) => answer({ choice, written, leaseId, options }),
+    withExamples(command, [
+      `firebreak containment ${choice} shop/Deployment/cart ${why}--as ada --key ~/.firebreak/ada.pem`,
+    ]).action((written: string, leaseId: string | undefined, options: VoterOptions) =>
+      answer({ choice, written, leaseId, options }),
     );
   };
   subcommand('extend');
@@ -62,7 +67,7 @@ function answer(call: {
     if (elsewhere)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `${elsewhereText(elsewhere)} Here: firebreak approve ${state.incident.id} --question ${elsewhere.id}`,
+        `${elsewhereText(elsewhere)} Here: firebreak answer ${state.incident.id} --question ${elsewhere.id}`,
       );
     await submit(session, { state, question, choice, ...voterIn(options) }, options);
   });

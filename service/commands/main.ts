@@ -33,8 +33,8 @@ export async function runCommandLine(args: readonly string[]): Promise<boolean> 
     return true;
   } catch (error) {
     done?.();
-    const { faultOf } = await import('./output.ts');
-    const { lines, exitCode } = faultOf(error, { json: args.includes('--json'), debug: Boolean(process.env.FIREBREAK_DEBUG) });
+    const [{ faultOf }, { asksForJson }] = await Promise.all([import('./output.ts'), import('./options.ts')]);
+    const { lines, exitCode } = faultOf(error, { json: asksForJson(args), debug: Boolean(process.env.FIREBREAK_DEBUG) });
     for (const line of lines) process.stderr.write(`${line}\n`);
     process.exitCode = exitCode;
     return false;

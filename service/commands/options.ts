@@ -1,9 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { namespacePattern } from '../../core/cluster/namespace-name.ts';
 import { type Duration, durationMs } from '../../core/playbook/duration.ts';
+import type { ListForm } from './output.ts';
 
 export interface CommonOptions {
   readonly json?: true;
+}
+
+/** Options of a command that prints a list. */
+export interface OutputOptions extends CommonOptions {
+  readonly output?: ListForm;
 }
 
 export interface ConfiguredOptions extends CommonOptions {
@@ -33,6 +39,26 @@ export function positive(text: string): number {
 
 export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON');
+}
+
+/** Adds `--output` to a command that prints a list and has `--json`, which is short for `--output json`. */
+export function withOutput(command: Command): Command {
+  const forms: readonly ListForm[] = ['table', 'wide', 'json'];
+  return command
+    .addOption(new Option('-o, --output <form>', 'wide: all columns, nothing cut').choices(forms).default(forms[0]))
+    .hook('preAction', (_, one) => {
+      if (one.getOptionValue('output') === 'json') one.setOptionValue('json', true);
+    });
+}
+
+/** Returns whether these arguments ask for JSON, in either way. */
+export function asksForJson(args: readonly string[]): boolean {
+  return args.some(
+    (arg, place) =>
+      arg === '--json' ||
+      /^(?:--output=|-o=?)json$/.test(arg) ||
+      (arg === 'json' && /^(?:--output|-o)$/.test(args[place - 1] ?? '')),
+  );
 }
 
 /** Parses a namespace name as Kubernetes accepts it (RFC 1123 label). @throws InvalidArgumentError */

@@ -49,6 +49,17 @@ export interface Column<Row> {
   readonly text: (row: Row) => string;
   /** Receives the padded text. */
   readonly style?: (row: Row, text: string) => string;
+  /** Shown with `--output wide` only. */
+  readonly isWide?: true;
+}
+
+/** How a list is printed: `wide` shows all columns, and cuts nothing. */
+export type ListForm = 'table' | 'wide' | 'json';
+
+interface TableOptions {
+  /** Width in characters. Default: the terminal's. */
+  readonly within?: number;
+  readonly output?: ListForm;
 }
 
 /** Narrower text is no longer useful. */
@@ -59,7 +70,10 @@ const indent = '    ';
  * Prints rows in aligned columns with titles above. On a terminal, the last column is cut if a line would not fit. If too little of it would be left, it moves
  * below the others; if even those do not fit, each row becomes a list of its columns. Into a pipe everything is written, in columns.
  */
-export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], within = terminalWidth()): void {
+export function printTable<Row>(rows: readonly Row[], all: readonly Column<Row>[], options: TableOptions = {}): void {
+  const isWide = options.output === 'wide';
+  const within = options.within ?? (isWide ? Number.POSITIVE_INFINITY : terminalWidth());
+  const columns = all.filter((column) => isWide || !column.isWide);
   const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
   const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
   const last = columns.length - 1;

@@ -18,33 +18,250 @@ interface LazyCommand {
 /** Exists only in a source checkout: builds, packages and the image have no tools. */
 const tools = join(import.meta.dirname, '../../tools/commands');
 
-/** All commands, in the order of the help. */
-const commands: readonly LazyCommand[] = [
+/** The groups of the help, in its order, with their commands. */
+const groups: readonly { readonly title: string; readonly commands: readonly LazyCommand[] }[] = [
   {
-    name: 'run',
-    description: 'run the service: one or more roles',
-    register: async (program) => (await import('./run.ts')).registerRunCommand(program),
+    title: 'Respond',
+    commands: [
+      {
+        name: 'quarantine',
+        description: 'cut off a pod now; other people decide what happens next',
+        register: async (program) => (await import('./incidents/start-incident.ts')).registerQuarantineCommand(program),
+      },
+      {
+        name: 'answer',
+        description: 'answer an open question',
+        register: async (program) => (await import('./vote.ts')).registerAnswerCommand(program),
+      },
+      {
+        name: 'containment',
+        alias: 'lease',
+        description: 'extend or release a containment, or make it permanent',
+        register: async (program) => (await import('./lease.ts')).registerContainmentCommand(program),
+      },
+      {
+        name: 'release',
+        description: 'undo containments with nothing but a kubeconfig',
+        register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),
+      },
+    ],
   },
   {
-    name: 'incidents',
-    description: 'list, show, start and decide on incidents',
-    register: async (program) => (await import('./incidents/incidents.ts')).registerIncidentsCommand(program),
+    title: 'Look',
+    commands: [
+      {
+        name: 'incidents',
+        description: 'list, show and watch incidents; start or export one',
+        register: async (program) => (await import('./incidents/incidents.ts')).registerIncidentsCommand(program),
+      },
+      {
+        name: 'get',
+        description: 'list incidents and containments with nothing but a kubeconfig',
+        register: async (program) => (await import('./why.ts')).registerGetCommand(program),
+      },
+      {
+        name: 'why',
+        description: 'why a pod is cut off, and whom to ask',
+        register: async (program) => (await import('./why.ts')).registerWhyCommand(program),
+      },
+      {
+        name: 'explain',
+        description: 'what would happen now if a rule fired, and why',
+        register: async (program) => (await import('./assess/explain.ts')).registerExplainCommand(program),
+      },
+      {
+        name: 'assess',
+        description: "what would have been done about a sensor's log",
+        register: async (program) => (await import('./assess/assess.ts')).registerAssessCommand(program),
+      },
+      {
+        name: 'alerts',
+        description: 'read, send and inspect alerts',
+        register: async (program) => (await import('./alerts/alerts.ts')).registerAlertsCommand(program),
+      },
+      {
+        name: 'tune',
+        description: 'the noisiest rules and workloads, and what to do about them',
+        register: async (program) => (await import('./records/tune.ts')).registerTuneCommand(program),
+      },
+    ],
   },
   {
-    name: 'login',
-    description: 'sign in to a desk, to read from your own machine with --desk',
-    register: async (program) => (await import('./desk/sign-in.ts')).registerLoginCommand(program),
+    title: 'Hold back',
+    commands: [
+      {
+        name: 'hold',
+        description: 'freeze, observe or break glass for a time; list or end it',
+        register: async (program) => (await import('./orders/restrain.ts')).registerHoldCommand(program),
+      },
+      {
+        name: 'suppress',
+        alias: 'suppressions',
+        description: 'hide alerts for a time; a second person must agree',
+        register: async (program) => (await import('./orders/suppress.ts')).registerSuppressCommand(program),
+      },
+    ],
   },
   {
-    name: 'logout',
-    description: 'sign out of a desk',
-    register: async (program) => (await import('./desk/sign-in.ts')).registerLogoutCommand(program),
+    title: 'Playbooks',
+    commands: [
+      {
+        name: 'playbooks',
+        description: 'the playbooks, and the alerts that they answer',
+        register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),
+      },
+      {
+        name: 'actions',
+        description: 'the actions of playbooks, and the rights that they need',
+        register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),
+      },
+      {
+        name: 'try',
+        description: 'simulate, backtest or fork: what playbooks would do',
+        register: async (program) => {
+          const tried = await registerMerged(program, 'try', ['simulate', 'backtest', 'snapshot']);
+          (await import('./incidents/fork-incident.ts')).registerForkCommand(tried);
+        },
+      },
+      {
+        name: 'pack',
+        description: 'your own playbooks: create, check, publish and promote them',
+        register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
+      },
+      {
+        name: 'check',
+        description: 'check a pack before it goes live',
+        register: async (program) => (await import('./playbooks/check.ts')).registerCheck(program),
+      },
+      {
+        name: 'builds',
+        description: 'the builds that open incidents use',
+        register: async (program) => (await import('./pack/builds.ts')).registerBuildsCommand(program),
+      },
+    ],
   },
   {
-    name: 'quarantine',
-    description: 'cut off a pod now; other people decide what happens next',
-    register: async (program) => (await import('./incidents/start-incident.ts')).registerQuarantineCommand(program),
+    title: 'Records',
+    commands: [
+      {
+        name: 'audit',
+        description: 'verify and inspect the audit records',
+        register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
+      },
+      {
+        name: 'evidence',
+        description: 'list, verify and read the evidence',
+        register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),
+      },
+      {
+        name: 'records',
+        description: 'retention of records, and legal holds',
+        register: async (program) => (await import('./records/holds.ts')).registerRecordsCommand(program),
+      },
+      {
+        name: 'report',
+        description: 'how people decide, compliance, drafts for authorities',
+        register: async (program) => (await import('./records/report.ts')).registerReportCommand(program),
+      },
+      {
+        name: 'deadlines',
+        description: 'deadlines for notifying authorities of incidents',
+        register: async (program) => (await import('./records/deadlines.ts')).registerDeadlinesCommand(program),
+      },
+      {
+        name: 'bundle',
+        description: 'check an exported incident',
+        register: async (program) => (await import('./records/bundle.ts')).registerBundleCommand(program),
+      },
+      {
+        name: 'stream',
+        description: 'send records to a SIEM or an event store',
+        register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),
+      },
+    ],
   },
+  {
+    title: 'Operate',
+    commands: [
+      {
+        name: 'run',
+        description: 'run the service: one or more roles',
+        register: async (program) => (await import('./run.ts')).registerRunCommand(program),
+      },
+      {
+        name: 'init',
+        description: 'create a configuration, chart values, Secrets and the Slack app',
+        register: async (program) => (await import('./installation/init.ts')).registerInitCommand(program),
+      },
+      {
+        name: 'config',
+        description: 'the configuration file',
+        register: async (program) => (await import('./config/config.ts')).registerConfigCommand(program),
+      },
+      {
+        name: 'doctor',
+        description: 'check what an installation needs, and say what to do',
+        register: async (program) => (await import('./installation/doctor.ts')).registerDoctorCommand(program),
+      },
+      {
+        name: 'version',
+        description: 'versions, and whether everything running is compatible',
+        register: async (program) => (await import('./config/version.ts')).registerVersionCommand(program),
+      },
+      {
+        name: 'admin',
+        description: 'the database, backups, keys and rights in the cluster',
+        register: async (program) => {
+          await registerMerged(program, 'admin', ['database', 'backup', 'restore', 'keys', 'rbac']);
+        },
+      },
+      {
+        name: 'roster',
+        description: 'who may decide, and who is on call',
+        register: async (program) => (await import('./roster.ts')).registerRosterCommand(program),
+      },
+      {
+        name: 'login',
+        description: 'sign in to a desk, to look from your own machine with --desk',
+        register: async (program) => (await import('./desk/sign-in.ts')).registerLoginCommand(program),
+      },
+      {
+        name: 'logout',
+        description: 'sign out of a desk',
+        register: async (program) => (await import('./desk/sign-in.ts')).registerLogoutCommand(program),
+      },
+      {
+        name: 'demo',
+        needsCheckout: { instead: 'Get the source, then follow `firebreak docs quickstart`.' },
+        description: 'one incident from alert to end (in a checkout)',
+        register: (program) => registerTool(program, 'demo'),
+      },
+      {
+        name: 'dev',
+        needsCheckout: {
+          instead:
+            '`firebreak run --watch PACK` also watches a pack, with a Temporal and a Kubernetes API server of your own on this machine.',
+        },
+        description: 'servers on this machine, for development (in a checkout)',
+        register: (program) => registerTool(program, 'dev'),
+      },
+      {
+        name: 'docs',
+        description: 'the pages of the documentation of this version',
+        register: async (program) => (await import('./installation/docs.ts')).registerDocsCommand(program),
+      },
+      {
+        name: 'completion',
+        alias: 'complete',
+        description: 'shell completion for bash, zsh and fish',
+        register: async (program) => (await import('./installation/completion.ts')).registerCompletionCommand(program),
+      },
+    ],
+  },
+];
+
+/** Names by which people knew a command before it was merged into another: they keep working, and the help does not list them. */
+const earlier: readonly LazyCommand[] = [
   {
     name: 'approve',
     description: 'answer an open question with a choice that makes changes',
@@ -54,22 +271,6 @@ const commands: readonly LazyCommand[] = [
     name: 'deny',
     description: 'answer an open question with a choice that destroys nothing',
     register: async (program) => (await import('./vote.ts')).registerDenyCommand(program),
-  },
-  {
-    name: 'lease',
-    description: 'extend or release a containment, or make it permanent',
-    register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
-  },
-  {
-    name: 'roster',
-    description: 'who may decide, and who is on call',
-    register: async (program) => (await import('./roster.ts')).registerRosterCommand(program),
-  },
-  {
-    name: 'suppress',
-    alias: 'suppressions',
-    description: 'hide alerts for a time: one person proposes it, another approves it',
-    register: async (program) => (await import('./orders/suppress.ts')).registerSuppressCommand(program),
   },
   {
     name: 'freeze',
@@ -97,69 +298,9 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./orders/restrain.ts')).registerRestraintsCommand(program),
   },
   {
-    name: 'deadlines',
-    description: 'deadlines for notifying authorities of incidents',
-    register: async (program) => (await import('./records/deadlines.ts')).registerDeadlinesCommand(program),
-  },
-  {
-    name: 'tune',
-    description: 'find the noisiest rules and workloads, and what to do about them',
-    register: async (program) => (await import('./records/tune.ts')).registerTuneCommand(program),
-  },
-  {
-    name: 'report',
-    description: 'reports from the records: how people decide, compliance, drafts for authorities',
-    register: async (program) => (await import('./records/report.ts')).registerReportCommand(program),
-  },
-  {
-    name: 'release',
-    description: 'undo containments with nothing but a kubeconfig',
-    register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),
-  },
-  {
-    name: 'why',
-    description: 'show why a pod is cut off, and whom to ask, with nothing but a kubeconfig',
-    register: async (program) => (await import('./why.ts')).registerWhyCommand(program),
-  },
-  {
-    name: 'explain',
-    description: 'show what would happen now if a rule fired, and why: from the configuration, without a cluster',
-    register: async (program) => (await import('./assess/explain.ts')).registerExplainCommand(program),
-  },
-  {
-    name: 'get',
-    description: 'list incidents and containments with nothing but a kubeconfig',
-    register: async (program) => (await import('./why.ts')).registerGetCommand(program),
-  },
-  {
-    name: 'playbooks',
-    description: 'the playbooks, and the alerts that they answer',
-    register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),
-  },
-  {
-    name: 'pack',
-    description: 'your own playbooks: create, check, publish and promote them',
-    register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
-  },
-  {
-    name: 'check',
-    description: 'check a pack before it goes live, with everything that Firebreak can check',
-    register: async (program) => (await import('./playbooks/check.ts')).registerCheck(program),
-  },
-  {
-    name: 'builds',
-    description: 'the builds that open incidents use',
-    register: async (program) => (await import('./pack/builds.ts')).registerBuildsCommand(program),
-  },
-  {
     name: 'simulate',
     description: 'show what playbooks would do about alerts, without a cluster',
     register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),
-  },
-  {
-    name: 'snapshot',
-    description: 'record a cluster, to make plans without it',
-    register: async (program) => (await import('./playbooks/snapshot.ts')).registerSnapshotCommand(program),
   },
   {
     name: 'backtest',
@@ -167,49 +308,14 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks/backtest.ts')).registerBacktestCommand(program),
   },
   {
-    name: 'assess',
-    description: "show what would have been done about a sensor's log: no configuration, no cluster",
-    register: async (program) => (await import('./assess/assess.ts')).registerAssessCommand(program),
-  },
-  {
-    name: 'actions',
-    description: 'the actions of playbooks, and the rights that they need',
-    register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),
-  },
-  {
-    name: 'alerts',
-    description: 'read, send and inspect alerts',
-    register: async (program) => (await import('./alerts/alerts.ts')).registerAlertsCommand(program),
-  },
-  {
-    name: 'audit',
-    description: 'verify and inspect the audit records',
-    register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
-  },
-  {
-    name: 'records',
-    description: 'retention of records, and legal holds',
-    register: async (program) => (await import('./records/holds.ts')).registerRecordsCommand(program),
-  },
-  {
-    name: 'stream',
-    description: 'streams of records to a SIEM or an event store',
-    register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),
-  },
-  {
-    name: 'bundle',
-    description: 'check an exported incident',
-    register: async (program) => (await import('./records/bundle.ts')).registerBundleCommand(program),
+    name: 'snapshot',
+    description: 'record a cluster, to make plans without it',
+    register: async (program) => (await import('./playbooks/snapshot.ts')).registerSnapshotCommand(program),
   },
   {
     name: 'database',
     description: 'the schema of the database with the records',
     register: async (program) => (await import('./records/database.ts')).registerDatabaseCommand(program),
-  },
-  {
-    name: 'version',
-    description: 'the version of this program, and whether everything running is compatible',
-    register: async (program) => (await import('./config/version.ts')).registerVersionCommand(program),
   },
   {
     name: 'backup',
@@ -222,11 +328,6 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/backup.ts')).registerRestoreCommand(program),
   },
   {
-    name: 'evidence',
-    description: 'list, verify and read the evidence',
-    register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),
-  },
-  {
     name: 'keys',
     description: 'the keys of an installation whose roles run separately',
     register: async (program) => (await import('./installation/keys.ts')).registerKeysCommand(program),
@@ -236,49 +337,9 @@ const commands: readonly LazyCommand[] = [
     description: 'the rights in the cluster: what is needed, and what is missing',
     register: async (program) => (await import('./rbac.ts')).registerRbacCommand(program),
   },
-  {
-    name: 'config',
-    description: 'the configuration file',
-    register: async (program) => (await import('./config/config.ts')).registerConfigCommand(program),
-  },
-  {
-    name: 'init',
-    description: 'create a configuration, token, chart values, Secrets, and the Slack app manifest',
-    register: async (program) => (await import('./installation/init.ts')).registerInitCommand(program),
-  },
-  {
-    name: 'doctor',
-    description: 'check everything that an installation needs, and say what to do',
-    register: async (program) => (await import('./installation/doctor.ts')).registerDoctorCommand(program),
-  },
-  {
-    name: 'docs',
-    description: 'the pages of the documentation of this version',
-    register: async (program) => (await import('./installation/docs.ts')).registerDocsCommand(program),
-  },
-  {
-    name: 'demo',
-    needsCheckout: { instead: 'Get the source, then follow `firebreak docs quickstart`.' },
-    description: 'run everything on this machine, with one incident from alert to end',
-    register: (program) => registerTool(program, 'demo'),
-  },
-  {
-    name: 'dev',
-    needsCheckout: {
-      instead:
-        '`firebreak run --watch PACK` also watches a pack, with a Temporal and a Kubernetes API server of your own on this machine.',
-    },
-    description: 'Temporal and Kubernetes on this machine, for development',
-    register: (program) => registerTool(program, 'dev'),
-  },
-  // Must be last: it inspects all the others.
-  {
-    name: 'completion',
-    alias: 'complete',
-    description: 'shell completion for bash, zsh and fish',
-    register: async (program) => (await import('./installation/completion.ts')).registerCompletionCommand(program),
-  },
 ];
+
+const commands: readonly LazyCommand[] = [...earlier, ...groups.flatMap((group) => group.commands)];
 
 /** The name of the command that these arguments ask for; undefined if they name none, or only ask for help. */
 function wanted(args: readonly string[]): string | undefined {
@@ -317,10 +378,7 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText(
-      'after',
-      `\nExamples:\n${inCheckout ? '  $ firebreak demo\n' : ''}  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve`,
-    )
+    .addHelpText('after', '\nBegin with `firebreak incidents list`; `firebreak help COMMAND` has examples.')
     .exitOverride();
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
@@ -328,9 +386,17 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
     const without = inCheckout ? undefined : needsCheckout;
     if (isLoaded(command) && without) withoutCheckout(program, command, without);
     else if (isLoaded(command)) await command.register(program);
-    else program.command(name).description(without ? `${description}; ${onlyInCheckout}` : description);
+    else if (!earlier.includes(command)) program.command(name).description(description);
   }
   return program;
+}
+
+/** Adds a command with these earlier ones as its subcommands. */
+async function registerMerged(program: Command, name: string, names: readonly string[]): Promise<Command> {
+  const description = commands.find((command) => command.name === name)?.description ?? '';
+  const merged = program.command(name).description(description);
+  for (const { register } of earlier.filter((command) => names.includes(command.name))) await register(merged);
+  return merged;
 }
 
 async function registerTool(program: Command, name: string): Promise<void> {
@@ -371,8 +437,21 @@ declare module 'commander' {
 /** Maximum number of commands to suggest for an option: one that most commands have tells nothing. */
 const mostMeant = 2;
 
-/** Help that omits empty defaults: `[]`, `{}` or `false`. */
+/** Help that omits empty defaults (`[]`, `{}` or `false`), and shows the commands of the program in groups, on one screen. */
 class PlainHelp extends Help {
+  override formatHelp(command: Command, help: Help): string {
+    if (command.parent) return super.formatHelp(command, help);
+    const width = Math.max(...groups.flatMap((group) => group.commands.map(({ name }) => name.length)));
+    const lines = groups.flatMap(({ title, commands: own }) => [
+      `${title}:`,
+      ...own.flatMap(({ name }) => {
+        const description = command.commands.find((one) => one.name() === name)?.description();
+        return description === undefined ? [] : [`  ${name.padEnd(width)}  ${description}`];
+      }),
+    ]);
+    return [`Usage: ${this.commandUsage(command)}`, '', ...lines, ''].join('\n');
+  }
+
   override optionDescription(option: Option): string {
     const { defaultValue: usual } = option;
     const isNothing = usual === false || (typeof usual === 'object' && usual !== null && Object.keys(usual).length === 0);

@@ -48,7 +48,7 @@ function withActions(command: Command): Command {
     );
 }
 
-/** Adds `firebreak rbac manifests|network|risks|check`. */
+/** Adds `firebreak admin rbac manifests|network|risks|check`. */
 export function registerRbacCommand(program: Command): void {
   const rbac = program.command('rbac').description('the rights in the cluster: what is needed, and what is missing');
   withExamples(
@@ -60,8 +60,8 @@ export function registerRbacCommand(program: Command): void {
         ),
     ),
     [
-      'firebreak rbac manifests --config firebreak.yaml > rbac.yaml',
-      'firebreak rbac manifests --playbooks firebreak/contain-dropped-binary --actions evictPod --pool cell',
+      'firebreak admin rbac manifests --config firebreak.yaml > rbac.yaml',
+      'firebreak admin rbac manifests --playbooks firebreak/contain-dropped-binary --actions evictPod --pool cell',
     ],
   ).action((options: ManifestOptions) => {
     process.stdout.write([...made(options).values()].join('---\n'));
@@ -73,13 +73,16 @@ export function registerRbacCommand(program: Command): void {
       .option('--config <file>', 'use the ports of this configuration (default: the usual ones)')
       .option('--pool <pool>', 'only this role', pool)
       .option('--namespace <name>', 'where Firebreak runs (default: as for the manifests)', namespaceName),
-    ['firebreak rbac network --config firebreak.yaml > network.yaml'],
+    ['firebreak admin rbac network --config firebreak.yaml > network.yaml'],
   ).action((options: Pick<ManifestOptions, 'config' | 'pool' | 'namespace'>) => {
     process.stdout.write(network(options));
   });
   withExamples(
     withJson(withActions(rbac.command('risks').description('show what somebody with the token of an account could do'))),
-    ['firebreak rbac risks --config firebreak.yaml', 'firebreak rbac risks --pool forensics --actions killProcess --json'],
+    [
+      'firebreak admin rbac risks --config firebreak.yaml',
+      'firebreak admin rbac risks --pool forensics --actions killProcess --json',
+    ],
   ).action(risks);
   withExamples(
     withConfig(
@@ -90,7 +93,7 @@ export function registerRbacCommand(program: Command): void {
         )
         .option('--pool <pool>', 'the pool that this account belongs to', pool, 'cell'),
     ),
-    ['firebreak rbac check', 'firebreak rbac check --pool secrets --json'],
+    ['firebreak admin rbac check', 'firebreak admin rbac check --pool secrets --json'],
   ).action(check);
 }
 
@@ -189,7 +192,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
       { title: 'MISSING RIGHT', text: ({ right }) => right },
       { title: 'NEEDED BY', text: ({ neededBy }) => neededBy.join(', ') },
     ]);
-    print(printable(`\nTo print the manifests that grant them: firebreak rbac manifests --pool ${options.pool}`));
+    print(printable(`\nTo print the manifests that grant them: firebreak admin rbac manifests --pool ${options.pool}`));
   } finally {
     api.close();
   }

@@ -37,7 +37,8 @@ interface VoteOptions extends VoterOptions {
   readonly set?: readonly string[];
 }
 
-type Kind = 'approve' | 'deny';
+/** `approve` and `deny` are the two halves of `answer`. */
+type Kind = 'answer' | 'approve' | 'deny';
 
 /** Adds `--as`, `--key` and the other options of every signed answer. */
 export function withVoter(command: Command): Command {
@@ -77,7 +78,15 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
   ).action((written: string, options: VoteOptions) => answer(kind, written, options));
 }
 
-/** Adds `firebreak approve`: a vote without Slack, signed with the person's own key. */
+/** Adds `firebreak answer`: a vote without Slack, signed with the person's own key. */
+export function registerAnswerCommand(program: Command): void {
+  withExamples(registerVote(program, 'answer', 'answer an open question'), [
+    'firebreak answer shop/Deployment/cart --choice release --reason "our own job" --as ada --key ~/.firebreak/ada.pem',
+    'firebreak answer shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem --target x2x8 --yes',
+  ]);
+}
+
+/** Adds `firebreak approve`: the same for choices that make changes only. */
 export function registerApproveCommand(program: Command): void {
   withExamples(registerVote(program, 'approve', 'answer an open question with a choice that makes changes'), [
     'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem',
@@ -132,7 +141,7 @@ function destroys(choice: Choice): boolean {
 }
 
 function possible(kind: Kind, { question: { choices } }: QuestionState): readonly Choice[] {
-  return choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
+  return kind === 'answer' ? choices : choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
 }
 
 function pickChoice(kind: Kind, question: QuestionState, options: ConfirmOptions): Promise<string | undefined> {

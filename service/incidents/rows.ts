@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awayAfterMs, type NamedIncident, namedIn, worstUnnamed } from '../../core/alert/intake-report.ts';
 import { atLeast, isSeverity, type Severity, worse } from '../../core/alert/severity.ts';
+import { heldEffects } from '../../core/cards/card.ts';
+import { silenceAt } from '../../core/decide/question.ts';
+import { standingIdOf } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames, subjectOfIncident } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 import { isOpenRun } from '../temporal/held-up-runs.ts';
-import { controlState, incidentState, type Session, sessionOver } from './session.ts';
+import { controlState, type IncidentName, incidentState, type Session, sessionOver } from './session.ts';
 
 /** Timeout for the answer of one incident, and for the list of what is open. */
 const answerMs = 3_000;
@@ -19,6 +23,15 @@ const mostListed = 2_000;
 /** A cell reports what is open at least every five minutes. */
 const lateAfterMs = 7 * 60_000;
 
+/** How an incident stands, which changes too fast for a report. Times are ISO 8601. */
+export interface IncidentStand {
+  readonly contained: 'yes' | 'not proven' | 'no';
+  /** The group that is asked. Absent: nobody is. */
+  readonly waitsFor?: string;
+  /** When silence counts or, if it never does, when the next people are asked or the containment's term ends. */
+  readonly deadline?: string;
+}
+
 export interface IncidentRow {
   readonly incident: string;
   readonly run: string;
@@ -28,6 +41,8 @@ export interface IncidentRow {
   readonly rules: readonly string[];
   /** A cell has confirmed all of this, now or within the last minutes. Otherwise only Temporal says so, and anyone who can reach Temporal can write there. */
   readonly confirmed: boolean;
+  /** Absent: not asked, or it has not answered. */
+  readonly stand?: IncidentStand;
 }
 
 export interface IncidentRows {
@@ -113,6 +128,43 @@ export async function rowsOf(session: Session, options: ListedIncidents): Promis
             ...told.notes,
             `No cell has answered for ${unconfirmed} of them: what is shown for these is not signed and may be false.`,
           ],
+  };
+}
+
+/** The same rows with how each of them stands now: those not asked yet are asked. */
+export async function withStands(session: Session, listed: IncidentRows): Promise<IncidentRows> {
+  const unasked = listed.rows.filter(({ stand, confirmed }) => confirmed && !stand);
+  const states = await statesOf(
+    session,
+    unasked.map(({ incident, run, open }) => ({ id: incident, run, isRunning: open })),
+  );
+  const standOf = new Map(unasked.map((row, index) => [row, states[index]]));
+  return {
+    ...listed,
+    rows: listed.rows.map((row) => {
+      const state = standOf.get(row);
+      return state ? { ...row, stand: standIn(state) } : row;
+    }),
+  };
+}
+
+/** Who is asked first: people answer what a playbook asks before they decide on a containment's term. */
+function standIn({ questions, leases, steps }: Pick<IncidentState, 'questions' | 'leases' | 'steps'>): IncidentStand {
+  const stepOf = new Map(steps.map((step) => [step.key, step]));
+  const held = leases.flatMap((lease) => heldEffects(lease, stepOf.get(lease.stepKey)));
+  const waiting = questions
+    .filter(({ status }) => status.state === 'open')
+    .map((one) => {
+      const lease = leases.find(({ id }) => standingIdOf(id) === one.question.id);
+      const deadline = lease ? new Date(lease.until).toISOString() : (silenceAt(one) ?? one.levelUntil);
+      return { isOfLease: lease !== undefined, waitsFor: one.question.levels[one.level]?.group, deadline };
+    })
+    .sort((a, b) => Number(a.isOfLease) - Number(b.isOfLease) || compareTexts(a.deadline, b.deadline));
+  const { waitsFor, deadline } = waiting[0] ?? {};
+  return {
+    contained: held.length === 0 ? 'no' : held.every(({ state }) => state === 'verified') ? 'yes' : 'not proven',
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(deadline !== undefined && { deadline }),
   };
 }
 
@@ -263,24 +315,28 @@ function knownTogether(a: KnownOpen, b: KnownOpen): KnownOpen {
   };
 }
 
-/** If a whole batch gets no answer, no cell is running, and the remaining ones are not waited for. */
 async function confirmedRows(session: Session, candidates: readonly Candidate[]): Promise<IncidentRow[]> {
-  const rows: IncidentRow[] = [];
-  let isSilent = false;
-  for (let start = 0; start < candidates.length; start += atOnce) {
-    const some = candidates.slice(start, start + atOnce);
-    const states: readonly (IncidentState | undefined)[] = isSilent
-      ? []
-      : await Promise.all(some.map((one) => stateOf(session, one)));
-    isSilent ||= some.length === atOnce && states.every((state) => state === undefined);
-    rows.push(...some.flatMap((one, index) => rowOf(one, states[index]) ?? []));
-  }
-  return rows;
+  const states = await statesOf(
+    session,
+    candidates.map(({ incident, listed }) => ({
+      id: incident,
+      ...(listed && { run: listed.run, isRunning: listed.open }),
+    })),
+  );
+  return candidates.map((one, index) => rowOf(one, states[index]));
 }
 
-function stateOf({ config, client }: Session, { incident, listed }: Candidate): Promise<IncidentState | undefined> {
-  const name = { id: incident, ...(listed && { run: listed.run, isRunning: listed.open }) };
-  return inTime(incidentState(sessionOver(config, client, answerMs), name));
+/** If a whole batch gets no answer, no cell is running, and the remaining ones are not waited for. */
+async function statesOf({ config, client }: Session, names: readonly IncidentName[]): Promise<(IncidentState | undefined)[]> {
+  const states: (IncidentState | undefined)[] = [];
+  const session = sessionOver(config, client, answerMs);
+  for (let start = 0; start < names.length; start += atOnce) {
+    const some = names.slice(start, start + atOnce);
+    const answers = await Promise.all(some.map((name) => inTime(incidentState(session, name))));
+    states.push(...answers);
+    if (some.length === atOnce && answers.every((state) => state === undefined)) break;
+  }
+  return states;
 }
 
 /** If nobody answers, the connection keeps trying for several times its deadline. */
@@ -295,7 +351,7 @@ async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /** A run that was terminated from outside still reports itself as open: it only counts as open while it runs, or if a cell knows it to be open. */
-function rowOf({ incident, listed, told }: Candidate, state: IncidentState | undefined): IncidentRow | undefined {
+function rowOf({ incident, listed, told }: Candidate, state: IncidentState | undefined): IncidentRow {
   if (state) {
     const { severity, openedAt, counts } = state;
     return {
@@ -303,6 +359,7 @@ function rowOf({ incident, listed, told }: Candidate, state: IncidentState | und
       run: state.incident.run,
       open: state.open && (listed?.open === true || told !== undefined),
       ...{ severity, openedAt, rules: [...new Set(counts.map(({ rule }) => rule))], confirmed: true },
+      stand: standIn(state),
     };
   }
   const open = told !== undefined || listed?.open === true;

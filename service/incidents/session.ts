@@ -34,7 +34,7 @@ export function sessionOver(config: Config, client: Client, withinMs?: number): 
   return { config, client, ...(withinMs !== undefined && { withinMs }), close: async () => undefined };
 }
 
-interface IncidentName {
+export interface IncidentName {
   readonly id: string;
   readonly run?: string;
   /** Temporal has just listed it as running, so this is not checked again. */

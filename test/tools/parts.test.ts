@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedPart } from '../../service/parts/cache.ts';
 import { runCommand } from '../../service/parts/command.ts';
+import { stateOf } from '../../tools/platform/platform-record.ts';
 import { removeOldCompiled, removeUnusedParts } from '../runner/unused-parts.ts';
 
 let cache: string;
@@ -110,8 +111,8 @@ describe('firebreak dev parts', () => {
     await keep({ name: 'tool', version: '1.0' });
     const draft = `server-0.2.${process.pid}.draft`;
     mkdirSync(join(cache, draft));
-    const stateDir = join(cache, 'dev');
-    mkdirSync(stateDir);
+    const stateDir = join(cache, 'dev', '1a2b3c4d');
+    mkdirSync(stateDir, { recursive: true });
     const record = { stateDir, pids: { server: process.pid } };
     writeFileSync(join(stateDir, 'platform.json'), JSON.stringify(record));
     // Its command line does not contain that folder: the pid belongs to another program by now, so nothing runs.
@@ -164,4 +165,20 @@ describe('before a run', () => {
     removeOldCompiled({ most: 2 });
     expect(readdirSync(folder)).toEqual(['new']);
   });
+});
+
+test('each folder has a platform of its own, which the folders inside it find', async () => {
+  const [one, inside, other] = [join(cache, 'one'), join(cache, 'one', 'inside'), join(cache, 'other')] as const;
+  for (const folder of [inside, other, stateOf(one)]) mkdirSync(folder, { recursive: true });
+  const temporal = { address: '127.0.0.1:17233', namespace: 'default', uiUrl: 'http://127.0.0.1:1' };
+  const kubernetes = { kubeconfig: 'k', server: 'https://127.0.0.1:2', auditLog: 'a' };
+  const record = { stateDir: stateOf(one), startedAt: '2026-03-01T10:00:00.000Z', temporal, kubernetes, pids: {} };
+  writeFileSync(join(stateOf(one), 'platform.json'), JSON.stringify(record));
+  const statusIn = async (cwd: string): Promise<string> => {
+    const env = { ...process.env, FIREBREAK_CACHE: cache };
+    return (await runCommand({ command: process.execPath, args: [command, 'dev', 'status'], env, cwd })).stdout;
+  };
+  for (const folder of [one, inside]) expect(await statusIn(folder)).toContain('127.0.0.1:17233');
+  expect(await statusIn(other)).toContain('Nothing is running for this folder');
+  expect(stateOf(other)).not.toBe(stateOf(one));
 });

@@ -28,7 +28,7 @@ test('a port of somebody else is named, with what to do in place of ending it', 
       message: expect.stringMatching(
         new RegExp(`another program \\(node\\S*, process ${process.pid}\\) listens on port ${taken}`),
       ),
-      remedy: expect.stringContaining('--state FOLDER`, without `--port`'),
+      remedy: expect.stringContaining('in another folder, without `--port`'),
     });
   } finally {
     await new Promise((resolve) => server.close(resolve));

@@ -14,25 +14,28 @@ import { type CachedPart, listCachedParts, type Removal, removeParts } from '../
 import { type Platform, startPlatform } from '../platform/platform.ts';
 import {
   endRecorded,
+  nearestState,
   type PlatformRecord,
   type RecordedNodes,
   readRecord,
   removeData,
+  runningPlatforms,
   type ServerState,
   serverStates,
+  stateOf,
   writeRecord,
 } from '../platform/platform-record.ts';
 import { temporalPorts } from '../platform/temporal-server.ts';
 import { runPack } from './dev-pack.ts';
 
-const stateOption = ['--state <dir>', 'folder for their data, logs and kubeconfig'] as const;
-
-function defaultState(): string {
-  return `${cacheFolder()}/dev`;
-}
+const stateOption = [
+  '--state <dir>',
+  'folder for their data, logs and kubeconfig (default: one for each folder in which it is run)',
+] as const;
 
 interface DevOptions {
-  readonly state: string;
+  /** Default: that of this folder. */
+  readonly state?: string;
   readonly json?: true;
 }
 
@@ -67,10 +70,10 @@ export function register(program: Command): void {
     .option('--pack <folder>', 'run Firebreak on them with a pack under development: saved changes are live')
     .addHelpText(
       'after',
-      '\nAll folders of yours share one platform, unless --state names another folder: that one has data and ports of its own.\n\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks\n  $ firebreak dev --pack our-playbooks --state ./platform',
+      '\nEach folder in which you run it has a platform of its own, with data and ports. --state names that of another.\n\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks\n  $ firebreak dev --pack our-playbooks --state ./platform',
     )
     .option(...stateOption)
-    .action(({ pack, state = defaultState() }: { readonly pack?: string; readonly state?: string }) =>
+    .action(({ pack, state }: { readonly pack?: string; readonly state?: string }) =>
       pack === undefined ? dev.help({ error: true }) : withPack(pack, state),
     );
   // `dev` takes what is written after a subcommand, too: both have it, so that the help of both shows it.
@@ -78,7 +81,7 @@ export function register(program: Command): void {
     dev
       .command(name)
       .description(description)
-      .option(...stateOption, defaultState())
+      .option(...stateOption)
       .option('--json', 'print JSON');
   subcommand('up', 'start them, and leave them running')
     .option('--nodes <number>', 'how many nodes to simulate (default: 2, or none if there are real ones)', count)
@@ -121,9 +124,10 @@ export function register(program: Command): void {
     .action((options: PartsOptions) => parts(options));
 }
 
-async function withPack(folder: string, state: string): Promise<void> {
+async function withPack(folder: string, named: string | undefined): Promise<void> {
+  const state = stateNamed({ ...(named !== undefined && { state: named }) });
   await up({ state, realNodes: 0, audit: 'Metadata' });
-  const record = readRecord(resolve(state));
+  const record = readRecord(state);
   if (record) await runPack(folder, record);
 }
 
@@ -156,8 +160,13 @@ function sizeOf(parts: readonly CachedPart[]): string {
   return bytesText(parts.reduce((total, { bytes }) => total + bytes, 0));
 }
 
+/** For what was started earlier: in this folder, or in one around it. */
+function stateNamed({ state }: Pick<DevOptions, 'state'>): string {
+  return state === undefined ? nearestState(process.cwd()) : resolve(state);
+}
+
 async function up(options: UpOptions): Promise<void> {
-  const stateDir = resolve(options.state);
+  const stateDir = options.state === undefined ? stateOf(process.cwd()) : resolve(options.state);
   const before = readRecord(stateDir);
   if (before) {
     const states = serverStates(before);
@@ -201,17 +210,11 @@ function running({ stateDir, startedAt }: PlatformRecord): string {
   return `the platform in ${stateDir} (its logs are there, in temporal and kubernetes) has run since ${startedAt.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** For somebody in another folder, who might take it for a new one. */
+/** For somebody who might take it for a new one. */
 function joinedText(record: PlatformRecord): string {
-  const isShared = record.stateDir === resolve(defaultState());
   return [
     `Nothing was started: ${printable(running(record))}.`,
-    ...(isShared
-      ? [
-          'All your folders share it, with its incidents and pods. For one with data and ports of its own: firebreak dev up --state FOLDER',
-          'To begin from scratch: firebreak dev down --remove-data',
-        ]
-      : []),
+    'To begin from scratch: firebreak dev down --remove-data. For a second one: run it in another folder, or with --state FOLDER.',
   ].join('\n');
 }
 
@@ -252,14 +255,14 @@ async function equipped(
 }
 
 function status(options: DevOptions): void {
-  const record = readRecord(resolve(options.state));
+  const record = readRecord(stateNamed(options));
   const states = record ? serverStates(record) : [];
   if (!states.length || !states.every((state) => state.running)) process.exitCode = 1;
   printPlatform(options, record, states);
 }
 
 async function down(options: DownOptions): Promise<void> {
-  const stateDir = resolve(options.state);
+  const stateDir = stateNamed(options);
   const record = readRecord(stateDir);
   const ended = record ? await endRecorded(record) : 0;
   const removed = options.removeData ? removeData(stateDir) : [];
@@ -274,7 +277,9 @@ function printPlatform(options: DevOptions, record: PlatformRecord | undefined, 
     return;
   }
   if (!record) {
-    process.stdout.write('Nothing is running. Start it with: firebreak dev up\n');
+    process.stdout.write('Nothing is running for this folder. Start it with: firebreak dev up\n');
+    for (const { stateDir, temporal } of runningPlatforms())
+      process.stdout.write(`Another runs, with Temporal at ${temporal.address}: firebreak dev status --state ${stateDir}\n`);
     return;
   }
   const { temporal, kubernetes, realNodes } = record;

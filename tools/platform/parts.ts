@@ -5,7 +5,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { isRunning } from '../../integrations/running-process.ts';
 import { noteFile, type PartNote } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
-import { readRecord, serverStates } from './platform-record.ts';
+import { runningPlatforms } from './platform-record.ts';
 
 /** Something stored in the cache. */
 export interface CachedPart {
@@ -57,9 +57,8 @@ function describeEntry(folder: string): Described {
   }
   const other = others[folder];
   if (other !== undefined) {
-    const record = folder === 'dev' ? readRecord(path) : undefined;
-    const runs = record !== undefined && serverStates(record).some(({ running }) => running);
-    const inUse = runs ? 'its servers are running: run firebreak dev down first' : undefined;
+    const [running] = folder === 'dev' ? runningPlatforms() : [];
+    const inUse = running && `servers are running: run firebreak dev down --state ${running.stateDir} first`;
     return {
       ...size,
       name: folder,

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { replaceFileSync } from '../../integrations/replace-file.ts';
 import { processExists } from '../../integrations/running-process.ts';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { deleteKindCluster } from './kubernetes/kind-cluster.ts';
 import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';
@@ -86,6 +88,33 @@ export function removeData(stateDir: string): readonly string[] {
   const ours = folders.filter((folder) => existsSync(join(folder, 'ports.json')));
   for (const folder of ours) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   return ours;
+}
+
+/** Where the platforms of all folders keep their data. */
+function statesFolder(): string {
+  return join(cacheFolder(), 'dev');
+}
+
+/** The state folder of the platform that belongs to a folder. Short: the paths of sockets are limited. */
+export function stateOf(folder: string): string {
+  return join(statesFolder(), createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 8));
+}
+
+/** The state folder of the platform that was started in a folder or, if none was, in the nearest folder around it. */
+export function nearestState(folder: string): string {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    if (readRecord(stateOf(at))) return stateOf(at);
+    if (at === dirname(at)) return stateOf(folder);
+  }
+}
+
+/** The platforms of all folders of which some server runs. */
+export function runningPlatforms(): readonly PlatformRecord[] {
+  if (!existsSync(statesFolder())) return [];
+  return readdirSync(statesFolder()).flatMap((name) => {
+    const record = readRecord(join(statesFolder(), name));
+    return record && serverStates(record).some(({ running }) => running) ? [record] : [];
+  });
 }
 
 function recordFile(stateDir: string): string {

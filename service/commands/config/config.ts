@@ -11,6 +11,7 @@ import { roleList } from '../role-list.ts';
 interface CheckOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
   readonly connect?: true;
+  readonly effective?: true;
   readonly beforeInstall?: true;
 }
 
@@ -19,16 +20,18 @@ export function registerConfigCommand(program: Command): void {
   const config = program.command('config').description('the configuration file');
   const check = config
     .command('check')
-    .description('report every problem in the file, and print the effective configuration with secrets hidden')
+    .description('say whether the file is valid, and everything that is wrong with it')
     .option('--role <roles>', 'the roles whose secrets and files are checked', roleList, roles)
     .option(
       '--before-install',
       'only what is wrong with the file itself: secrets are elsewhere, and whether enough people can answer is a warning',
     )
+    .option('--effective', 'also print the effective configuration, defaults included, with secrets hidden')
     .option('--connect', 'also connect to what it names: files, Temporal, and the API server of the cluster');
   withExamples(withConfig(check), [
     'firebreak config check --config firebreak.yaml',
     'firebreak config check --connect --role cell',
+    'firebreak config check --effective > effective.yaml',
     'firebreak config check --role desk --json',
   ]).action(checkFile);
 }
@@ -101,7 +104,7 @@ async function checkFile(options: CheckOptions): Promise<void> {
       problems,
       ...(checked.ok && { config: shown(withPackNames(checked.config)) }),
     });
-  if (checked.ok) print(stringify(shown(withPackNames(checked.config)), { lineWidth: 0 }).trimEnd());
+  if (checked.ok && options.effective) print(stringify(shown(withPackNames(checked.config)), { lineWidth: 0 }).trimEnd());
   // On standard error, so that it stays separate from output for programs, and last.
   const say = (line: string): boolean => process.stderr.write(`${printable(line)}\n`);
   if (beforeInstall) for (const problem of checked.deadEnds) say(`warning: ${describeProblem(problem)}`);

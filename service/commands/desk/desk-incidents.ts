@@ -1,9 +1,12 @@
 import { isSeverity } from '../../../core/alert/severity.ts';
 import type { ConsoleQuestion, ListedIncident, ShownIncident } from '../../../core/console/console.schema.ts';
 import { chainOf, incidentKeyOf } from '../../../core/console/incident-summary.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { questionPagePath } from '../../../core/console/routes.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId, subjectOfIncident, subjectTitle } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
+import { compareTexts } from '../../../core/text/plain-json.ts';
+import type { IncidentRow, IncidentStand } from '../../incidents/rows.ts';
 import { type PrintedIncident, printIncident, printRows, timeOf } from '../incidents/incident-text.ts';
 import type { ListIncidentsOptions, ShowIncidentOptions } from '../incidents/local-incidents.ts';
 import { meantText } from '../incidents/meant-incident.ts';
@@ -39,10 +42,32 @@ export async function listAtDesk(at: DeskPlace, options: ListIncidentsOptions): 
     if (next === null) break;
     cursor = next;
   }
-  const listed = rows.map(({ id, run, state, severity: worst, openedAt, rules: alerts }) => ({
-    ...{ incident: id, run, open: state === 'open', severity: worst, openedAt, rules: alerts, confirmed: true },
-  }));
-  printRows({ rows: listed, notes: [] }, options);
+  // Those who only look may not read questions.
+  const questions = (await desk.ask('questions').catch(undefinedIf('FB_ERR_REFUSED')))?.items;
+  const listed = rows.map((one): IncidentRow => {
+    const { id, run, state, severity: worst, openedAt, rules } = one;
+    return {
+      ...{ incident: id, run, open: state === 'open', severity: worst, openedAt, rules, confirmed: true },
+      stand: standOf(one, questions),
+    };
+  });
+  printRows({ rows: listed, notes: [] }, options, { cluster, now: Date.now() });
+}
+
+/** People answer what a playbook asks before they decide on a containment's term. Absent: questions may not be read. */
+function standOf(
+  { key, contained, isProven, openQuestions }: ListedIncident,
+  questions: readonly ConsoleQuestion[] | undefined,
+): IncidentStand {
+  const open = questions?.filter(({ incident, state }) => incident.key === key && state === 'open') ?? [];
+  const ofPlaybooks = open.filter(({ kind }) => kind === 'question');
+  const [first] = (ofPlaybooks.length > 0 ? ofPlaybooks : open)
+    .map(({ level, deadline }) => ({ waitsFor: level.group, deadline: deadline ?? level.until }))
+    .sort((a, b) => compareTexts(a.deadline, b.deadline));
+  return {
+    contained: contained === 0 ? 'no' : isProven ? 'yes' : 'not proven',
+    ...(first ?? (openQuestions > 0 && { waitsFor: 'people' })),
+  };
 }
 
 /** `firebreak incidents show --desk`. */
@@ -64,7 +89,8 @@ export async function showAtDesk(at: DeskPlace, written: string, options: ShowIn
       ...(proof.whole ? [] : ['Its records are not complete, or not signed:', ...proof.findings.map((one) => `  ${one}`)]),
     ],
     deadlines,
-    questions: questions.map(linesOf),
+    asked: questions.filter(({ state: now }) => now === 'open').map((one) => linesOf(one, at)),
+    questions: questions.filter(({ state: now }) => now !== 'open').map((one) => linesOf(one, at)),
     tickets: tickets.map(({ id, url }) => [id, url].filter((one) => one !== null).join('  ')),
   });
 }
@@ -108,6 +134,7 @@ function stateOf(shown: ShownIncident): PrintedIncident {
   return {
     ...{ incident: { id, run }, title, severity, open: state === 'open', openedAt, reached, verdict },
     ...(verdictWhy !== null && { verdictWhy }),
+    ...ranOf(shown),
     counts: alerts.map(({ pod, ...count }) => ({ ...count, ...(pod !== null && { pod }) })),
     total: incident.alerts,
     timeline: timeline.map(({ at, kind, text, actor }) => ({ at, kind, text, actor: actorText(actor) })),
@@ -121,6 +148,14 @@ function stateOf(shown: ShownIncident): PrintedIncident {
       artefacts: artefacts.map(({ partial, ...artefact }) => ({ ...artefact, ...(partial !== null && { partial }) })),
     })),
   };
+}
+
+/** The command line is that of the first of the worst alerts that are kept. */
+function ranOf({ incident: { what, severity, rules }, samples }: ShownIncident): Pick<PrintedIncident, 'ran'> {
+  if (what === null) return {};
+  const worst = samples.find((one) => one.severity === severity);
+  const commandLine = worst?.processes.at(-1)?.commandLine;
+  return { ran: { sentence: what, rule: worst?.rule ?? rules.join(', '), ...(commandLine && { commandLine }) } };
 }
 
 function actorText({ kind, name }: ShownIncident['timeline'][number]['actor']): string {
@@ -138,7 +173,10 @@ function questionOf({ id, text, digest, state, choices, votes, level, onSilence 
   };
 }
 
-function linesOf({ text, state, level, choices, votes, mine, onSilence }: ConsoleQuestion): readonly string[] {
+function linesOf(
+  { id, text, state, level, choices, votes, mine, onSilence }: ConsoleQuestion,
+  { url }: DeskPlace,
+): readonly string[] {
   const people = level.people === null ? [] : [`  may answer: ${level.people.join(', ') || 'nobody now'}`];
   return [
     text,
@@ -151,6 +189,6 @@ function linesOf({ text, state, level, choices, votes, mine, onSilence }: Consol
     }),
     ...votes.map(({ person, choice, at }) => `  ${person} said ${choice} at ${timeOf(at)}`),
     `  if nobody answers: ${onSilence}`,
-    `  ${mine.may ? 'You may answer, in the console or in Slack.' : `Not yours to answer: ${mine.why ?? 'others are asked'}`}`,
+    `  ${mine.may ? `You may answer: ${url}${questionPagePath}${id}` : `Not yours to answer: ${mine.why ?? 'others are asked'}`}`,
   ];
 }

@@ -84,7 +84,7 @@ export function refuseDesk(command: Command, path: readonly string[] = []): void
 }
 
 const deciding =
-  /^(approve|deny|quarantine|lease|suppress|freeze|observe|break-glass|unfreeze|restraints|incidents start|deadlines|pack|evidence|records)\b/;
+  /^(answer|approve|deny|quarantine|containment|suppress|hold|freeze|observe|break-glass|unfreeze|restraints|incidents start|deadlines|pack|evidence|records)\b/;
 
 function instead(name: string): string {
   return deciding.test(name)

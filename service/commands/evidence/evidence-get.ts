@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -9,9 +10,10 @@ import { canonicalJson } from '../../../core/text/digest.ts';
 import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
+import type { CommonOptions } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
-import type { EvidenceGetOptions, Wanted } from './reader.ts';
+import type { EvidenceGetOptions, EvidenceReadOptions, Wanted } from './reader.ts';
 
 interface EvidencePackage {
   readonly address: string;
@@ -26,15 +28,9 @@ export async function getEvidence(
   only: string | undefined,
   options: EvidenceGetOptions,
 ): Promise<void> {
-  const parcels: EvidencePackage[] = [];
-  for (const address of addresses) {
-    const manifest = await readManifest({ ...reader, sha256: address });
-    const artefacts = manifest.artefacts.filter(({ name, sha256 }) => only === undefined || name === only || sha256 === only);
-    if (artefacts.length > 0) parcels.push({ address, manifest, artefacts });
-  }
+  const parcels = await parcelsOf({ reader, addresses }, only);
   const [first] = parcels;
-  if (!first)
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', only === undefined ? 'nothing is kept' : `there is no artefact ${only}`);
+  if (!first) throw new FirebreakError('FB_ERR_UNKNOWN_ID', 'nothing is kept');
   await putOnRecord(parcels, first.manifest.incident, options);
   const out = resolve(options.out);
   await newFolder(out);
@@ -50,7 +46,68 @@ export async function getEvidence(
   print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on record that ${options.as} has them.`));
 }
 
-async function putOnRecord(parcels: readonly EvidencePackage[], incident: string, options: EvidenceGetOptions): Promise<void> {
+/** Manifests with those of their artefacts that are wanted. @throws FB_ERR_UNKNOWN_ID, which names those that are kept. */
+async function parcelsOf({ reader, addresses }: Wanted, only: string | undefined): Promise<readonly EvidencePackage[]> {
+  const parcels: EvidencePackage[] = [];
+  for (const address of addresses) {
+    const manifest = await readManifest({ ...reader, sha256: address });
+    parcels.push({ address, manifest, artefacts: manifest.artefacts });
+  }
+  if (only === undefined) return parcels.filter(({ artefacts }) => artefacts.length > 0);
+  const found = parcels.flatMap((parcel) => {
+    const artefacts = parcel.artefacts.filter(({ name, sha256 }) => name === only || sha256 === only);
+    return artefacts.length > 0 ? [{ ...parcel, artefacts }] : [];
+  });
+  if (found.length > 0) return found;
+  const names = [...new Set(parcels.flatMap(({ artefacts }) => artefacts.map(({ name }) => name)))];
+  const kept = names.length === 0 ? 'nothing is kept' : `kept are ${names.slice(0, mostNames).join(', ')}`;
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no artefact ${only}: ${kept}`);
+}
+
+/** Maximum number of names in a message. */
+const mostNames = 20;
+/** A terminal, and the memory of this process, are for less than a whole disk. */
+const longestShown = 64 * 1_048_576;
+
+/** `firebreak evidence show`: puts the access on record, then prints one artefact. Only a pipe gets bytes that could control a terminal. */
+export async function showEvidence({ reader, addresses }: Wanted, only: string, options: EvidenceReadOptions): Promise<void> {
+  const parcels = await parcelsOf({ reader, addresses }, only);
+  const found = new Map(parcels.flatMap(({ artefacts }) => artefacts.map((artefact) => [artefact.sha256, artefact])));
+  const [artefact, ...others] = found.values();
+  const [parcel] = parcels;
+  if (!artefact || !parcel) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no artefact ${only}`);
+  if (others.length > 0)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `${found.size} artefacts are called ${only}: name one by its SHA-256: ${[...found.keys()].join(', ')}`,
+    );
+  if (artefact.bytes > longestShown)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${only} is too long to show: use firebreak evidence get with --out`);
+  await putOnRecord([{ ...parcel, artefacts: [artefact] }], parcel.manifest.incident, options);
+  const parts: Uint8Array[] = [];
+  // All of it before anything is printed: its hash is checked at the end.
+  for await (const part of opened(reader, artefact)) parts.push(part);
+  printContent(Buffer.concat(parts), { name: artefact.name, sha256: artefact.sha256 }, options);
+}
+
+/** Exported for its test. */
+export function printContent(
+  content: Buffer,
+  about: { readonly name: string; readonly sha256: string },
+  { json, isTerminal = process.stdout.isTTY }: CommonOptions & { readonly isTerminal?: boolean },
+): void {
+  const text = isUtf8(content) && !content.includes(0) ? content.toString() : undefined;
+  if (json) printJson({ ...about, ...(text === undefined ? { base64: content.toString('base64') } : { text }) });
+  else if (!isTerminal) process.stdout.write(content);
+  else if (text === undefined)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `${about.name} is not text: send it to a file or a program, or use evidence get`,
+    );
+  else for (const line of text.replace(/\n$/, '').split('\n')) print(printable(line));
+}
+
+async function putOnRecord(parcels: readonly EvidencePackage[], incident: string, options: EvidenceReadOptions): Promise<void> {
   const addresses = parcels.flatMap(({ address, manifest, artefacts }) =>
     artefacts.length === manifest.artefacts.length ? [address] : artefacts.map(({ sha256 }) => sha256),
   );

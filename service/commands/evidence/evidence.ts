@@ -11,14 +11,21 @@ import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '..
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
-import { getEvidence } from './evidence-get.ts';
+import { getEvidence, showEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
-import { type EvidenceGetOptions, type EvidenceOptions, type EvidenceReader, openReader, type Wanted } from './reader.ts';
+import {
+  type EvidenceGetOptions,
+  type EvidenceOptions,
+  type EvidenceReader,
+  type EvidenceReadOptions,
+  openReader,
+  type Wanted,
+} from './reader.ts';
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
-/** Adds `firebreak evidence list|get|verify|public-key|destroy|hold|unhold`. */
+/** Adds `firebreak evidence list|show|get|verify|public-key|destroy|hold|unhold`. */
 export function registerEvidenceCommand(program: Command): void {
   const evidence = program.command('evidence').description('list, verify and read the evidence');
   const about = (name: string, description: string, incident = '<incident>'): Command =>
@@ -41,6 +48,18 @@ export function registerEvidenceCommand(program: Command): void {
     written === undefined
       ? listKeys(await openReader(options), options)
       : listManifests(await manifestsOf(written, options), options),
+  );
+
+  withExamples(
+    withPerson(about('show', 'print one artefact; the access is recorded with your name'), 'who reads it')
+      .argument('<artefact>', 'its name, as `firebreak evidence list INCIDENT` shows it, or its SHA-256')
+      .addOption(reasonOption('why, for the record').makeOptionMandatory()),
+    [
+      'firebreak evidence show shop/Deployment/cart pod.yaml --as ada --key ~/.firebreak/ada.pem --reason "case 17"',
+      'firebreak evidence show shop/Deployment/cart logs/app.log --as ada --key ~/.firebreak/ada.pem --reason "case 17" | less',
+    ],
+  ).action(async (written: string, artefact: string, options: EvidenceReadOptions) =>
+    showEvidence(await manifestsOf(written, options), artefact, options),
   );
 
   withExamples(

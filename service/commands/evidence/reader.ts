@@ -18,10 +18,14 @@ export interface EvidenceOptions extends ConfiguredOptions {
   readonly publicKey?: readonly string[];
 }
 
-export interface EvidenceGetOptions extends EvidenceOptions {
+/** Who reads it, and why: each access is recorded. */
+export interface EvidenceReadOptions extends EvidenceOptions {
   readonly as: string;
   readonly key: string;
   readonly reason: string;
+}
+
+export interface EvidenceGetOptions extends EvidenceReadOptions {
   readonly out: string;
 }
 

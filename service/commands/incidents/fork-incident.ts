@@ -16,7 +16,7 @@ interface ForkCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly fail: Readonly<Record<string, ErrorCode>>;
 }
 
-/** Adds `firebreak incidents fork`, which reads the records and changes nothing. */
+/** Adds `firebreak try fork`, which reads the records and changes nothing. */
 export function registerForkCommand(incidents: Command): void {
   withExamples(
     withConfig(
@@ -43,9 +43,9 @@ export function registerForkCommand(incidents: Command): void {
         .addOption(retiredKeyOption()),
     ),
     [
-      'firebreak incidents fork shop/Deployment/cart --at deletePod --answer deletePod=release',
-      'firebreak incidents fork shop/Deployment/cart --playbook our-playbooks/miner --pack .',
-      'firebreak incidents fork shop/Deployment/cart --fail quarantinePod --json',
+      'firebreak try fork shop/Deployment/cart --at deletePod --answer deletePod=release',
+      'firebreak try fork shop/Deployment/cart --playbook our-playbooks/miner --pack .',
+      'firebreak try fork shop/Deployment/cart --fail quarantinePod --json',
     ],
   ).action(run);
 }

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
 import { deskOf, withDesk } from '../desk/desk-options.ts';
-import { namespaceName, positive, withConfig, withExamples, withPerson } from '../options.ts';
+import { namespaceName, positive, withConfig, withExamples, withOutput, withPerson } from '../options.ts';
 import { reasonOption } from '../reason.ts';
 import { retiredKeyOption } from '../records/retired-key.ts';
 import { registerForkCommand } from './fork-incident.ts';
@@ -21,8 +21,9 @@ export function registerIncidentsCommand(program: Command): void {
     .addOption(new Option('--severity <severity>', 'only this severity').choices(severities))
     .option('--namespace <name>', 'only this namespace of the cluster', namespaceName)
     .option('--limit <number>', 'how many at most', positive, 50);
-  withExamples(withDesk(withConfig(list)), [
+  withExamples(withDesk(withOutput(withConfig(list))), [
     'firebreak incidents list',
+    'firebreak incidents list --output wide',
     'firebreak incidents list --all --severity critical --json',
     'firebreak incidents list --desk https://firebreak.example.com',
   ]).action(async (options: ListIncidentsOptions, command: Command) => {

@@ -3,24 +3,27 @@ import { isRestraint } from '../../../core/decide/decision.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { isInForce, type RestraintTerms } from '../../../core/orders/restraint.ts';
 import { namesWithIds } from '../../incidents/names.ts';
-import { type ListedIncidents, rowsOf } from '../../incidents/rows.ts';
+import { type ListedIncidents, rowsOf, withStands } from '../../incidents/rows.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import type { DeskOptions } from '../desk/desk-options.ts';
-import type { ConfiguredOptions } from '../options.ts';
+import type { ConfiguredOptions, OutputOptions } from '../options.ts';
 import { printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import { incidentNamed } from './incident-name.ts';
 import { besidesOf, printIncident, printRows } from './incident-text.ts';
 import { printUntilClosed } from './watch-lines.ts';
 
-export interface ListIncidentsOptions extends ConfiguredOptions, DeskOptions, ListedIncidents {}
+export interface ListIncidentsOptions extends ConfiguredOptions, DeskOptions, ListedIncidents, OutputOptions {}
 
 export interface ShowIncidentOptions extends ConfiguredOptions, DeskOptions {
   readonly run?: string;
 }
 
 export function listIncidents(options: ListIncidentsOptions): Promise<void> {
-  return withSession(options, async (session) => printRows(await rowsOf(session, options), options));
+  return withSession(options, async (session) => {
+    const rows = await withStands(session, await rowsOf(session, options));
+    printRows(rows, options, { cluster: session.config.cluster, now: Date.now() });
+  });
 }
 
 export function showIncident(written: string, options: ShowIncidentOptions): Promise<void> {
@@ -35,7 +38,8 @@ export function showIncident(written: string, options: ShowIncidentOptions): Pro
       namespace,
       playbooks: bodies.map(({ playbook }) => playbook),
     });
-    printIncident(state, besidesOf(state, { names: namesWithIds(session.config.roster), restraints, deadlines }));
+    const { config } = options;
+    printIncident(state, besidesOf(state, { names: namesWithIds(session.config.roster), restraints, deadlines, config }));
   });
 }
 

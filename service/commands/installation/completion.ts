@@ -19,7 +19,12 @@ export function registerCompletionCommand(program: Command): void {
   };
   offers.parse = (words) => {
     if (isForPath(program, words)) process.stdout.write(':0\n');
-    else parse.call(offers, words);
+    else {
+      const [first = '', ...others] = words;
+      // The package knows no aliases.
+      const named = others.length > 0 ? program.commands.find((command) => command.aliases().includes(first))?.name() : undefined;
+      parse.call(offers, [named ?? first, ...others]);
+    }
   };
   program.commands
     .find((command) => command.name() === 'completion')
@@ -40,7 +45,7 @@ function isForPath(program: Command, words: readonly string[]): boolean {
     const isValue = value !== undefined;
     value = isValue ? undefined : valueName(command, word);
     if (isValue || word.startsWith('-')) continue;
-    const next = places === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+    const next = places === 0 ? command.commands.find((one) => one.name() === word || one.aliases().includes(word)) : undefined;
     if (next) command = next;
     else places += 1;
   }

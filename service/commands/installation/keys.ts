@@ -25,20 +25,20 @@ interface InstallOptions extends CommonOptions {
   readonly kubeconfig?: string;
 }
 
-/** Adds `firebreak keys make|manifests|install`. */
+/** Adds `firebreak admin keys make|manifests|install`. */
 export function registerKeysCommand(program: Command): void {
   const keys = program.command('keys').description('the keys of an installation whose roles run separately');
   const make = keys
     .command('make')
     .description('create the missing keys in a folder; existing keys are kept')
     .requiredOption('--folder <folder>', 'the folder for the keys, outside of every repository');
-  withExamples(withJson(make), ['firebreak keys make --folder ~/firebreak-keys']).action(makeKeys);
+  withExamples(withJson(make), ['firebreak admin keys make --folder ~/firebreak-keys']).action(makeKeys);
   const manifests = keys
     .command('manifests')
     .description('print the keys of a folder as Secrets, one for each reader, and the public keys as a ConfigMap')
-    .requiredOption('--folder <folder>', 'the folder of `firebreak keys make`')
+    .requiredOption('--folder <folder>', 'the folder of `firebreak admin keys make`')
     .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace);
-  withExamples(manifests, ['firebreak keys manifests --folder ~/firebreak-keys | kubectl apply --filename -']).action(
+  withExamples(manifests, ['firebreak admin keys manifests --folder ~/firebreak-keys | kubectl apply --filename -']).action(
     printManifests,
   );
   const install = keys
@@ -46,7 +46,7 @@ export function registerKeysCommand(program: Command): void {
     .description('create the missing Secrets in the namespace, with new keys; the chart runs this first')
     .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace)
     .option('--kubeconfig <file>', 'the kubeconfig (default: the account of the pod that this runs in)');
-  withExamples(withJson(install), ['firebreak keys install --namespace firebreak --kubeconfig ~/.kube/config']).action(
+  withExamples(withJson(install), ['firebreak admin keys install --namespace firebreak --kubeconfig ~/.kube/config']).action(
     installKeys,
   );
 }
@@ -61,7 +61,7 @@ async function printManifests({ folder, namespace }: ManifestOptions): Promise<v
   const manifests = await keyManifests({ folder: resolve(folder), namespace }).catch(() => {
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',
-      `${resolve(folder)} does not have all keys: run firebreak keys make --folder ${folder}`,
+      `${resolve(folder)} does not have all keys: run firebreak admin keys make --folder ${folder}`,
     );
   });
   print(manifests.map((one) => stringify(one)).join('---\n'));

@@ -37,21 +37,21 @@ export interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
 /** The command that approves it, as typed. */
 const agreeing: Readonly<Record<Noun, string>> = {
   suppression: 'suppress approve',
-  restraint: 'restraints approve',
+  restraint: 'hold approve',
   promotion: 'pack approve',
 };
 
 /** Describes which name's end has to be typed, for a person who has only the id of a proposal or of what is in force. */
 const endsInWords: Readonly<Record<Noun, string>> = {
   suppression: 'the workload’s name, as `firebreak suppress list` shows it',
-  restraint: 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name',
+  restraint: 'the name under SCOPE in `firebreak hold list`, or of the cluster’s name',
   promotion: 'what is proposed, such as acme@1.2.0',
 };
 
 /** The command that lists its ids. */
 const listedBy: Readonly<Record<Noun, string>> = {
   suppression: 'firebreak suppress list --all',
-  restraint: 'firebreak restraints list --all',
+  restraint: 'firebreak hold list --all',
   promotion: 'firebreak pack promotions --all',
 };
 
@@ -125,8 +125,8 @@ async function approve(session: Session, noun: Noun, id: string, options: VoterO
 export function registerEnd(command: Command, noun: Noun, { problemOf }: EndRules = {}): void {
   const isAsked = noun !== 'suppression';
   const voter = requireReason(withVoter(command.argument('<id>', 'its id')));
-  const parent = command.parent?.name();
-  const named = parent === 'suppress' || parent === 'pack' ? `${parent} ${command.name()}` : command.name();
+  // Its earlier name stood alone.
+  const named = command.parent?.parent ? `${command.parent.name()} ${command.name()}` : 'hold end';
   withExamples(isAsked ? withConfirmation(voter) : voter, [
     `firebreak ${named} 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem`,
   ]).action((id: string, options: VoterOptions) => {

@@ -53,9 +53,19 @@ function registerProposal(program: Command, mode: HoldingMode, description: stri
     .option('--playbook <id>', 'only steps of this playbook')
     .option('--hours <number>', 'for how long, 720 at most', hoursUpTo(longestRestraintMs / hourMs), 4);
   withExamples(command, [
-    `firebreak ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
-    'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
+    `firebreak hold ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
+    'firebreak hold approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
   ]).action((options: RestrainOptions) => restrain(mode, options));
+}
+
+/** Adds `firebreak hold freeze|observe|break-glass|end|list|approve`. */
+export function registerHoldCommand(program: Command): void {
+  const hold = program.command('hold').description('hold the response back for a time, or lift what holds it');
+  registerFreezeCommand(hold);
+  registerObserveCommand(hold);
+  registerBreakGlassCommand(hold);
+  registerUnfreezeCommand(hold, 'end');
+  registerRestraints(hold);
 }
 
 /** Adds `firebreak freeze`: proposes that everything automatic becomes a question. */
@@ -89,17 +99,17 @@ export function registerBreakGlassCommand(program: Command): void {
     .option('--incident <name>', 'only for steps of this incident: NAMESPACE/KIND/NAME')
     .option('--hours <number>', 'for how long, 24 at most', hoursUpTo(longestBrokenGlassMs / hourMs), 1);
   withExamples(command, [
-    'firebreak break-glass --incident shop/Deployment/cart --reason "spreads faster than the caps allow" --as ada --key ~/.firebreak/ada.pem',
-    'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
-    'firebreak unfreeze 0123456789abcdef --reason "over" --as ben --key ~/.firebreak/ben.pem',
+    'firebreak hold break-glass --incident shop/Deployment/cart --reason "spreads faster than the caps allow" --as ada --key ~/.firebreak/ada.pem',
+    'firebreak hold approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
+    'firebreak hold end 0123456789abcdef --reason "over" --as ben --key ~/.firebreak/ben.pem',
   ]).action((options: RestrainOptions) => restrain('break-glass', options));
 }
 
-/** Adds `firebreak unfreeze`. */
-export function registerUnfreezeCommand(program: Command): void {
+/** Adds `firebreak unfreeze`, or the same by another name. */
+export function registerUnfreezeCommand(program: Command, name = 'unfreeze'): void {
   registerEnd(
     program
-      .command('unfreeze')
+      .command(name)
       .description('end a freeze, an observe mode or a break-glass session, or withdraw a proposal; one person is enough'),
     'restraint',
   );
@@ -110,9 +120,13 @@ export function registerRestraintsCommand(program: Command): void {
   const restraints = program
     .command('restraints')
     .description('freezes, observe modes and break-glass sessions, in force and proposed');
+  registerRestraints(restraints);
+}
+
+function registerRestraints(restraints: Command): void {
   registerList(
     restraints,
-    { name: 'restraints', description: 'list what is in force and proposed; with --desk, only what is in force' },
+    { name: 'hold', description: 'list what is in force and proposed; with --desk, only what is in force' },
     {
       here: list,
       atDesk: async (at, options) => (await import('../desk/desk-in-force.ts')).listRestraintsAtDesk(at, options),

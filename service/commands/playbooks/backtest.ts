@@ -31,7 +31,7 @@ interface BacktestOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly failOn: readonly BacktestCondition[];
 }
 
-/** Adds `firebreak backtest`, which only reads and changes nothing. */
+/** Adds `firebreak try backtest`, which only reads and changes nothing. */
 export function registerBacktestCommand(program: Command): void {
   withExamples(
     withConfig(
@@ -54,9 +54,9 @@ export function registerBacktestCommand(program: Command): void {
         .addOption(retiredKeyOption()),
     ),
     [
-      'firebreak backtest --since 30d',
-      "firebreak backtest --pack . --fail-on 'touched benign > 0' --fail-on 'questions a shift > 20'",
-      'firebreak alerts parse falco.log | firebreak backtest - --pack . --against ../published',
+      'firebreak try backtest --since 30d',
+      "firebreak try backtest --pack . --fail-on 'touched benign > 0' --fail-on 'questions a shift > 20'",
+      'firebreak alerts parse falco.log | firebreak try backtest - --pack . --against ../published',
     ],
   ).action(run);
 }

@@ -36,7 +36,7 @@ interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption, W
   readonly snapshot?: string;
 }
 
-/** Adds `firebreak simulate`: shows what would be done about alerts, without a cluster. */
+/** Adds `firebreak try simulate`: shows what would be done about alerts, without a cluster. */
 export function registerSimulateCommand(program: Command): void {
   withExamples(
     withConfig(
@@ -71,19 +71,19 @@ export function registerSimulateCommand(program: Command): void {
         .option('--kubeconfig <file>', 'with --live: this cluster, with the shipped settings (default: the configuration’s)')
         .option('--context <name>', 'the context to use, instead of the current one')
         .addOption(
-          new Option('--snapshot <file>', 'make the plans in a cluster that `firebreak snapshot` has recorded').conflicts(
+          new Option('--snapshot <file>', 'make the plans in a cluster that `firebreak try snapshot` has recorded').conflicts(
             'every',
           ),
         ),
     ),
     [
-      'firebreak simulate alerts/miner.json',
-      'firebreak simulate --playbook contain-dropped-binary --answer remove rotate --story',
-      'firebreak simulate --pack . --every',
-      'firebreak simulate --pack . --records --since 7d',
-      'kubectl logs ds/falco | firebreak simulate - --json',
-      'firebreak simulate alerts/miner.json --live --kubeconfig ~/.kube/config --story',
-      'firebreak simulate alerts/miner.json --pack . --snapshot shop.snapshot --story',
+      'firebreak try simulate alerts/miner.json',
+      'firebreak try simulate --playbook contain-dropped-binary --answer remove rotate --story',
+      'firebreak try simulate --pack . --every',
+      'firebreak try simulate --pack . --records --since 7d',
+      'kubectl logs ds/falco | firebreak try simulate - --json',
+      'firebreak try simulate alerts/miner.json --live --kubeconfig ~/.kube/config --story',
+      'firebreak try simulate alerts/miner.json --pack . --snapshot shop.snapshot --story',
     ],
   )
     .addHelpText(

@@ -7,7 +7,7 @@ import { type WhichCluster, withCluster } from '../cluster.ts';
 import { type CommonOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, styled } from '../output.ts';
 
-/** Adds `firebreak snapshot`: records a cluster for `firebreak simulate --snapshot`. */
+/** Adds `firebreak try snapshot`: records a cluster for `firebreak try simulate --snapshot`. */
 export function registerSnapshotCommand(program: Command): void {
   withExamples(
     withConfig(
@@ -19,8 +19,8 @@ export function registerSnapshotCommand(program: Command): void {
         .option('--context <name>', 'the context to use, instead of the current one'),
     ),
     [
-      'firebreak snapshot shop.snapshot --kubeconfig ~/.kube/config',
-      'firebreak simulate alerts/miner.json --snapshot shop.snapshot --story',
+      'firebreak try snapshot shop.snapshot --kubeconfig ~/.kube/config',
+      'firebreak try simulate alerts/miner.json --snapshot shop.snapshot --story',
     ],
   ).action(run);
 }

@@ -32,7 +32,7 @@ interface RestoreCommandOptions extends ConfiguredOptions, ConfirmOptions, Retir
   readonly force?: true;
 }
 
-/** Adds `firebreak backup`. */
+/** Adds `firebreak admin backup`. */
 export function registerBackupCommand(program: Command): void {
   const command = program
     .command('backup')
@@ -59,9 +59,9 @@ export function registerBackupCommand(program: Command): void {
       ).argParser(atLeastOne),
     );
   withExamples(withConfig(command), [
-    'firebreak backup --to /mnt/backups',
-    'firebreak backup --to s3 --evidence bytes --keys /mnt/safe/backup.key',
-    'firebreak backup --to /mnt/backups --verify --keep 14',
+    'firebreak admin backup --to /mnt/backups',
+    'firebreak admin backup --to s3 --evidence bytes --keys /mnt/safe/backup.key',
+    'firebreak admin backup --to /mnt/backups --verify --keep 14',
   ]).action(backup);
 }
 
@@ -116,7 +116,7 @@ async function backup(options: BackupCommandOptions): Promise<void> {
   for (const line of [...leftOut(manifest), ...elsewhereLines(elsewhere), ...missingLines(missing)]) print(printable(line));
   if (options.verify || keep !== undefined) print('it was read back: everything matches what was signed');
   for (const name of removed) print(`removed: ${printable(name)}`);
-  print(`→ firebreak restore --from ${printable(from)} --public-key FILE, with the public half of the notary’s key`);
+  print(`→ firebreak admin restore --from ${printable(from)} --public-key FILE, with the public half of the notary’s key`);
 }
 
 function rowsOf({ database }: BackupManifest, table: string): number {
@@ -147,7 +147,7 @@ function missingLines(missing: number): readonly string[] {
   return missing === 0 ? [] : [`${missing} objects that manifests name are no longer in the evidence store`];
 }
 
-/** Adds `firebreak restore`. */
+/** Adds `firebreak admin restore`. */
 export function registerRestoreCommand(program: Command): void {
   const command = program
     .command('restore')
@@ -161,8 +161,8 @@ export function registerRestoreCommand(program: Command): void {
     .option('--force', 'replace what is there; existing files are kept under another name')
     .addOption(retiredKeyOption());
   withExamples(withConfig(withConfirmation(command)), [
-    'firebreak restore --from /mnt/backups/prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub',
-    'firebreak restore --from s3:prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub --keys /mnt/safe/backup.key',
+    'firebreak admin restore --from /mnt/backups/prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub',
+    'firebreak admin restore --from s3:prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub --keys /mnt/safe/backup.key',
   ]).action(restore);
 }
 

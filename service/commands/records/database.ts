@@ -13,25 +13,25 @@ interface BackOptions extends ConfiguredOptions, ConfirmOptions {
   readonly to: number;
 }
 
-/** Adds `firebreak database show|migrate|rights|back`. */
+/** Adds `firebreak admin database show|migrate|rights|back`. */
 export function registerDatabaseCommand(program: Command): void {
   const database = program.command('database').description('the schema of the database with the records');
   const show = database
     .command('show')
     .description('list the versions of the schema: which are applied, and which older programs cannot use');
-  withExamples(withConfig(show), ['firebreak database show']).action(showSchema);
+  withExamples(withConfig(show), ['firebreak admin database show']).action(showSchema);
   const migrated = database
     .command('migrate')
     .description('upgrade the schema as the owner of the database, if the desk’s user may not');
-  withExamples(withConfig(migrated), ['firebreak database migrate']).action(migrateSchema);
+  withExamples(withConfig(migrated), ['firebreak admin database migrate']).action(migrateSchema);
   const rights = database
     .command('rights')
     .description('print PostgreSQL grants that let a desk add records, but not change or delete them')
     .requiredOption('--desk <user>', 'the database user in `audit.url` of a desk')
     .option('--cuts <user>', 'the database user that runs `firebreak records cut`');
-  withExamples(rights, ['firebreak database rights --desk firebreak_desk --cuts firebreak_cuts | psql "$OWNER_URL"']).action(
-    (users: DatabaseUsers) => print(rightsStatements(users).join('\n')),
-  );
+  withExamples(rights, [
+    'firebreak admin database rights --desk firebreak_desk --cuts firebreak_cuts | psql "$OWNER_URL"',
+  ]).action((users: DatabaseUsers) => print(rightsStatements(users).join('\n')));
   const back = database
     .command('back')
     .description(
@@ -42,7 +42,7 @@ export function registerDatabaseCommand(program: Command): void {
       'the version of the schema that the older program knows (see its `firebreak version`)',
       schemaNumber,
     );
-  withExamples(withConfirmation(withConfig(back)), ['firebreak database back --to 14']).action(goBack);
+  withExamples(withConfirmation(withConfig(back)), ['firebreak admin database back --to 14']).action(goBack);
 }
 
 function schemaNumber(text: string): number {

@@ -172,10 +172,11 @@ describe('incidents', () => {
     expect((await firebreak('incidents', 'list', '--severity', 'low')).stdout).toContain('No open incidents');
     const shown = await firebreak('incidents', 'show', 'shop/Deployment/listed');
     expect(shown.status).toBe(0);
-    expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
+    expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*\(1 person; pod\/shop\/cart-1\)/);
+    const ready = /firebreak (answer .*--choice remove) /.exec(shown.stdout)?.[1]?.split(' ') ?? [];
     // It continues while others are asked.
     const watching = firebreakProcess(['incidents', 'watch', id, '--json'], around);
-    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant)).toMatchObject({
+    expect(await firebreak(...ready, ...as('ada'), ...why, ...meant)).toMatchObject({
       status: 0,
     });
     const { status, stdout } = await watching;
@@ -327,7 +328,7 @@ describe('a lease', () => {
     expect([twice.status, twice.stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^FB_ERR_REFUSED: .*“Is the new binary in cart-1 expected\?” Answer that question\. .*firebreak approve \S+ --question \S+/,
+        /^FB_ERR_REFUSED: .*“Is the new binary in cart-1 expected\?” Answer that question\. .*firebreak answer \S+ --question \S+/,
       ),
     ]);
     expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);

@@ -58,6 +58,12 @@ const around = (env: Readonly<Record<string, string>> = {}) => ({
 const firebreak = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakHere(args, around(env));
 const asProcess = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakProcess(args, around(env));
 
+/** Names of commands before they were merged. */
+const earlierNames: readonly string[] = [
+  ...['approve', 'deny', 'freeze', 'observe', 'break-glass', 'unfreeze', 'restraints'],
+  ...['simulate', 'backtest', 'snapshot', 'database', 'backup', 'restore', 'keys', 'rbac'],
+];
+
 describe('help', () => {
   test('shows no internal default values for any command', async () => {
     const helpsOf = (command: Command): readonly string[] => [command.helpInformation(), ...command.commands.flatMap(helpsOf)];
@@ -66,27 +72,42 @@ describe('help', () => {
     expect(helps.filter((help) => /\(default:\s+(?:\[\]|\{\}|false|\d{4,})\)/.test(help))).toEqual([]);
   });
 
-  test('lists every command of the program', async () => {
+  test('lists every command in six groups, on one screen, and no earlier name', async () => {
     const { status, stdout } = await asProcess(['--help']);
     expect(status).toBe(0);
-    for (const name of [
-      'incidents',
-      'quarantine',
-      'approve',
-      'deny',
-      'lease',
-      'roster',
-      'playbooks',
-      'actions',
-      'alerts',
-      'config',
-      'dev',
-      'run',
-      'demo',
-      'release',
-      'audit',
-    ])
-      expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    const lines = stdout.split('\n');
+    expect(lines.filter((line) => /^\S.*:$/.test(line))).toEqual([
+      ...['Respond:', 'Look:', 'Hold back:', 'Playbooks:', 'Records:', 'Operate:'],
+    ]);
+    expect(lines.length).toBeLessThanOrEqual(50);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const listed = lines.flatMap((line) => /^ {2}([\w-]+) /.exec(line)?.[1] ?? []);
+    const whole = await createWholeProgram({ version: 'test' });
+    const names = whole.commands.map((command) => command.name()).filter((name) => name !== 'complete');
+    expect(listed.toSorted()).toEqual(names.filter((name) => !earlierNames.includes(name)).toSorted());
+  });
+
+  test.each([
+    ['approve', 'answer an open question with a choice that makes changes'],
+    ['deny', 'answer an open question with a choice that destroys nothing'],
+    ['lease extend', 'Usage: firebreak containment extend'],
+    ['freeze', 'firebreak hold freeze --reason'],
+    ['observe', 'firebreak hold observe --reason'],
+    ['break-glass', 'firebreak hold break-glass --incident'],
+    ['unfreeze', 'firebreak hold end 0123456789abcdef'],
+    ['restraints list', 'firebreak hold list'],
+    ['simulate', 'firebreak try simulate'],
+    ['backtest', 'firebreak try backtest'],
+    ['snapshot', 'firebreak try snapshot'],
+    ['incidents fork', 'firebreak try fork'],
+    ['database show', 'database'],
+    ['backup', 'firebreak admin backup'],
+    ['restore', 'firebreak admin restore'],
+    ['keys make', 'firebreak admin keys make'],
+    ['rbac risks', 'firebreak admin rbac risks'],
+  ])('of the earlier name %s names the present one', async (earlier, text) => {
+    const { status, stdout } = await firebreak([...earlier.split(' '), '--help']);
+    expect([status, stdout.replaceAll(/\s+/g, ' ')]).toEqual([0, expect.stringContaining(text)]);
   });
 
   test.each([
@@ -95,29 +116,39 @@ describe('help', () => {
     'incidents watch',
     'incidents start',
     'quarantine',
+    'answer',
     'approve',
     'deny',
-    'lease extend',
-    'lease release',
-    'lease keep',
+    'containment extend',
+    'containment release',
+    'containment keep',
+    'hold freeze',
+    'hold break-glass',
+    'hold end',
+    'hold list',
     'playbooks list',
     'playbooks show',
     'playbooks check',
     'playbooks coverage',
     'playbooks graph',
-    'simulate',
-    'backtest',
+    'try simulate',
+    'try backtest',
+    'try snapshot',
+    'try fork',
     'actions list',
     'actions show',
     'alerts parse',
     'config check',
     'audit verify',
     'evidence list',
+    'evidence show',
     'evidence get',
     'evidence verify',
     'evidence public-key',
-    'rbac risks',
-    'rbac check',
+    'admin rbac risks',
+    'admin rbac check',
+    'admin database show',
+    'admin keys make',
     'dev up',
     'run',
     'demo',
@@ -366,8 +397,14 @@ describe('config check', () => {
     return path;
   };
 
-  test('prints the effective configuration without any secret, and finally that it is valid', async () => {
-    const { status, stdout, stderr } = await asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
+  test('says in one line that the file is valid', async () => {
+    const { status, stdout, stderr } = await firebreak(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
+    expect([status, stdout, stderr]).toEqual([0, '', 'firebreak.yaml is valid.\n']);
+  });
+
+  test('prints the effective configuration on request, without any secret, and finally that it is valid', async () => {
+    const args = ['config', 'check', '--effective'];
+    const { status, stdout, stderr } = await asProcess(args, { FALCO_TOKEN: 'hunter2-token' });
     expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
     expect(stdout).toContain('clusterCap: 100');
     expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');

@@ -27,19 +27,26 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'incidents watch': 'nothing',
   'incidents start': 'nothing',
   quarantine: 'nothing',
+  answer: 'as it turns out',
   approve: 'as it turns out',
   deny: 'as it turns out',
   login: 'nothing',
   logout: 'nothing',
-  'lease extend': 'nothing',
-  'lease release': ['shop/Deployment/cart', ...who],
-  'lease keep': 'nothing',
+  'containment extend': 'nothing',
+  'containment release': ['shop/Deployment/cart', ...who],
+  'containment keep': 'nothing',
   'roster show': 'nothing',
   'suppress add': ['--rule', 'Shell', '--workload', 'shop/Deployment/debug', '--digest', digest, ...who],
   'suppress approve': [id, ...who],
   'suppress end': 'nothing',
   'suppress list': 'nothing',
   'suppress show': 'nothing',
+  'hold freeze': who,
+  'hold observe': who,
+  'hold break-glass': ['--incident', 'shop/Deployment/cart', ...who],
+  'hold end': [id, ...who],
+  'hold list': 'nothing',
+  'hold approve': [id, ...who],
   freeze: who,
   observe: ['--namespace', 'shop', ...who],
   'break-glass': ['--incident', 'shop/Deployment/cart', ...who],
@@ -64,6 +71,10 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   explain: 'nothing',
   'incidents rerun': 'nothing',
   get: 'nothing',
+  'try simulate': 'nothing',
+  'try backtest': 'nothing',
+  'try snapshot': 'nothing',
+  'try fork': 'nothing',
   simulate: 'nothing',
   snapshot: 'nothing',
   assess: 'nothing',
@@ -117,6 +128,19 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'stream test': 'nothing',
   'bundle verify': 'nothing',
   'bundle keys': 'nothing',
+  'admin backup': 'nothing',
+  'admin restore': 'as it turns out',
+  'admin database show': 'nothing',
+  'admin database migrate': 'nothing',
+  'admin database rights': 'nothing',
+  'admin database back': ['--to', '13'],
+  'admin keys make': 'nothing',
+  'admin keys manifests': 'nothing',
+  'admin keys install': 'nothing',
+  'admin rbac manifests': 'nothing',
+  'admin rbac network': 'nothing',
+  'admin rbac risks': 'nothing',
+  'admin rbac check': 'nothing',
   backup: 'nothing',
   'database show': 'nothing',
   'database migrate': 'nothing',
@@ -125,6 +149,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   version: 'nothing',
   restore: 'as it turns out',
   'evidence list': 'nothing',
+  'evidence show': 'nothing',
   'evidence get': 'nothing',
   'evidence verify': 'nothing',
   'evidence public-key': 'nothing',
@@ -188,12 +213,12 @@ describe('a command that destroys something or weakens the response', () => {
   });
 
   test.each([
-    ['lease release', 'the name of the pod, workload or account to release'],
+    ['containment release', 'the name of the pod, workload or account to release'],
     ['freeze', 'the cluster’s name'],
     ['observe', 'shop'],
     ['break-glass', 'cart'],
-    ['unfreeze', 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name'],
-    ['restraints approve', 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name'],
+    ['unfreeze', 'the name under SCOPE in `firebreak hold list`, or of the cluster’s name'],
+    ['restraints approve', 'the name under SCOPE in `firebreak hold list`, or of the cluster’s name'],
     ['suppress add', 'debug'],
     ['suppress approve', 'the workload’s name, as `firebreak suppress list` shows it'],
     ['pack approve', 'what is proposed, such as acme@1.2.0'],
@@ -217,8 +242,10 @@ describe('a command that destroys something or weakens the response', () => {
 
   test('says which of the two is missing if there is no terminal', async () => {
     const args = ['shop/Deployment/cart', ...who];
-    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/without a terminal: add --target with/);
-    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(
+    expect((await withoutTerminal('containment release', [...args, '--yes'])).stderr).toMatch(
+      /without a terminal: add --target with/,
+    );
+    expect((await withoutTerminal('containment release', [...args, '--target', 'cart'])).stderr).toMatch(
       /without a terminal: add --yes\n/,
     );
   });

@@ -38,7 +38,7 @@ describe('firebreak simulate', () => {
     const unknown = await firebreak(['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'yes']);
     expect(unknown).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/no question was asked that has the answer “yes”: use one of release, remove/),
+      stderr: expect.stringMatching(/no question was asked that has the answer “yes”: use one of release, watch, remove/),
     });
   });
 
@@ -296,7 +296,7 @@ describe('firebreak playbooks graph', () => {
     const { nodes } = JSON.parse((await firebreak(['playbooks', 'graph', 'ask-about-shell', '--json'])).stdout) as {
       readonly nodes: readonly { readonly kind: string }[];
     };
-    expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(6);
+    expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(7);
   });
 
   test('says so if the playbook does not answer the alert, or if there is no alert at all', async () => {

@@ -61,9 +61,13 @@ test('the text printed before signing is that of the question and its plans', ()
 test('a form field is shown as it has to be typed', () => {
   const form = { hours: field.number('For how many hours?', { min: 1, max: 72 }) };
   const open = { ...asked, levelUntil: '2026-05-01T00:15:00.000Z', question: { ...question, choices: [{ ...choice, form }] } };
-  const about = { names: { person: String, actor: String }, restraints: [], deadlines: [] };
-  const { questions } = besidesOf({ audit: { acknowledged: 1, made: 1 }, questions: [open] }, about);
-  expect(questions.flat().at(-1)).toMatch(/; --set hours=… \(For how many hours\?: a number from 1 to 72\)\)$/);
+  const about = { names: { person: String, actor: String }, restraints: [], deadlines: [], config: 'firebreak.yaml' };
+  const state = { incident: question.incident, audit: { acknowledged: 1, made: 1 }, questions: [open] };
+  const [of, command] = besidesOf(state, about).asked.flat().slice(-2);
+  expect(of).toMatch(/; For how many hours\? \(a number from 1 to 72\)\)$/);
+  expect(command?.trim()).toBe(
+    'firebreak answer shop/Deployment/cart --choice release --reason "WHY" --set hours=VALUE --as YOU --key FILE',
+  );
 });
 
 test('no vote is signed on a question of an incident other than the named one', async () => {

@@ -141,7 +141,7 @@ describe('with a desk', () => {
     );
     const { stdout } = await look('viewer', ['incidents', 'list', '--namespace', 'shop']);
     expect(stdout).toMatch(
-      /^OPENED +SEVERITY +STATE +INCIDENT +RULES\n.*incident\/c\/shop\/Deployment\/cart {2}Drop and execute\n$/,
+      /^SEVERITY +INCIDENT +CONTAINED +WAITS FOR +DEADLINE +AGE\ncritical +shop\/Deployment\/cart +yes +- +- +\d+d\n$/,
     );
   });
 

@@ -15,7 +15,7 @@ function printed(within: number): readonly string[] {
     { title: 'INCIDENT', text: ({ id }: (typeof rows)[number]) => id },
     { title: 'WHAT', text: ({ text }: (typeof rows)[number]) => text },
   ];
-  printTable(rows, columns, within);
+  printTable(rows, columns, { within });
   return lines;
 }
 afterEach(() => {

@@ -5,9 +5,11 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { type IntakeReport, type NamedIncident, openReportOf } from '../../../core/alert/intake-report.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
+import type { IncidentState, QuestionState, StepState } from '../../../core/incident/incident-state.ts';
+import type { Lease } from '../../../core/incident/lease.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import { rowsOf } from '../../../service/incidents/rows.ts';
+import { rowsOf, withStands } from '../../../service/incidents/rows.ts';
 import { type Session, sessionOver } from '../../../service/incidents/session.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rows-'));
@@ -30,6 +32,8 @@ interface Incident {
   readonly listedAs?: Severity;
   readonly isOver?: true;
   readonly isHidden?: true;
+  /** What is asked and in force. */
+  readonly state?: Partial<Pick<IncidentState, 'questions' | 'leases' | 'steps'>>;
   /** Nobody answers for it. */
   readonly isSilent?: true;
 }
@@ -37,6 +41,7 @@ interface Incident {
 const now = Date.now();
 const at = (secondsAgo: number): string => new Date(now - secondsAgo * 1_000).toISOString();
 const named = (n: number): string => `incident/lab/shop/Deployment/w${String(n).padStart(4, '0')}`;
+const nothingOpen = { questions: [], leases: [], steps: [] };
 /** The first one is the newest. */
 const many = (count: number, of: Partial<Incident> = {}): Incident[] =>
   Array.from({ length: count }, (_, n) => ({ id: named(n), openedAt: at(120 + n), severity: 'high', ...of }));
@@ -68,8 +73,16 @@ function temporalWith(incidents: readonly Incident[], intakes: readonly IntakeRe
       asked.push(id);
       const found = incidents.find((one) => one.id === id);
       if (!found || found.isSilent) throw new Error('nobody answers');
-      const { openedAt, severity, isOver } = found;
-      return { incident: { id, run: `run of ${id}` }, severity, openedAt, open: !isOver, counts: [{ rule: 'A rule' }] };
+      const { openedAt, severity, isOver, state } = found;
+      return {
+        incident: { id, run: `run of ${id}` },
+        severity,
+        openedAt,
+        open: !isOver,
+        counts: [{ rule: 'A rule' }],
+        ...nothingOpen,
+        ...state,
+      };
     },
     describe: async () => ({ status: { name: 'RUNNING' } }),
   });
@@ -194,4 +207,54 @@ test('what Temporal leaves out is still shown, and what somebody made up comes l
     [seen.id, true],
     [invented.id, false],
   ]);
+});
+
+describe('how a listed incident stands', () => {
+  const question = (id: string, group: string, over: Partial<QuestionState> = {}): QuestionState => ({
+    question: {
+      ...{ id, incident: { id: named(0), run: 'r' }, severity: 'high', text: 'Expected?', choices: [], requester: 'playbook/x' },
+      ...{ levels: [{ group, withinMs: 60_000 }], onSilence: 'It stays.' },
+    },
+    ...{ digest: '', status: { state: 'open' }, votes: [], level: 0, levelUntil: at(-600), askedAt: at(60), plans: [] },
+    ...over,
+  });
+  const lease: Lease = {
+    ...{ id: 'l1', action: 'quarantinePod', target: { name: 'pod/shop/cart-1' }, stepKey: 's1', holders: ['x'], startedAt: now },
+    ...{ until: now + 3_600_000, durationMs: 3_600_000, renewals: 0, state: 'active', onExpiry: 'renew' },
+  };
+  const step: StepState = {
+    ...{ key: 's1', playbook: 'x', action: 'quarantinePod', target: 'pod/shop/cart-1', state: 'verified', detail: '' },
+    startedAt: at(60),
+  };
+  const standsOf = async (state: Incident['state'], over: Partial<Incident> = {}) => {
+    const incidents = many(1, { ...(state && { state }), ...over });
+    const { session } = temporalWith(incidents, [reportOf(incidents.map(toldOf))]);
+    const { rows } = await withStands(session, await rowsOf(session, { limit: 50 }));
+    return rows.map(({ stand }) => stand);
+  };
+
+  test('comes from its own answer, although a cell has named it', async () => {
+    expect(await standsOf({})).toEqual([{ contained: 'no' }]);
+    expect(await standsOf({ leases: [lease], steps: [step] })).toEqual([{ contained: 'yes' }]);
+    expect(await standsOf({ leases: [lease], steps: [{ ...step, state: 'unverified' }] })).toEqual([{ contained: 'not proven' }]);
+    expect(await standsOf({ leases: [{ ...lease, state: 'released' }], steps: [step] })).toEqual([{ contained: 'no' }]);
+  });
+
+  test('is not known if it does not answer, and the row is shown all the same', async () => {
+    expect(await standsOf({}, { isSilent: true })).toEqual([undefined]);
+  });
+
+  test('names whom the most urgent question waits for, and the term of a containment only if nothing else is asked', async () => {
+    const standing = question('lease:l1', 'leads');
+    const later = question('q2', 'leads', { levelUntil: at(-900) });
+    expect(await standsOf({ leases: [lease], steps: [step], questions: [standing, later, question('q1', 'oncall')] })).toEqual([
+      { contained: 'yes', waitsFor: 'oncall', deadline: at(-600) },
+    ]);
+    expect(await standsOf({ leases: [lease], steps: [step], questions: [standing] })).toEqual([
+      { contained: 'yes', waitsFor: 'leads', deadline: new Date(lease.until).toISOString() },
+    ]);
+    expect(await standsOf({ questions: [question('q1', 'oncall', { status: { state: 'expired', at: at(1) } })] })).toEqual([
+      { contained: 'no' },
+    ]);
+  });
 });
