@@ -14,7 +14,7 @@ interface PlaceAnswer {
   readonly rest: readonly string[];
 }
 
-export interface CoveredRule {
+interface CoveredRule {
   readonly rule: KnownRule;
   /** As its alerts arrive. */
   readonly severity: Severity;

@@ -65,13 +65,14 @@ export const workflowThread = { workflowThreadPoolSize: 1, debugMode: false } as
 
 /** A task in progress has ten seconds, and one whose history must be read again takes a tenth of one or more: the rest waits in the server's queue. */
 const mostTasks = 16;
-/** A started incident keeps the cell busy with one task or another until it asks or rests. With more at once, each takes as long as all of them. */
+/** A started incident keeps the cell busy with one task or another until it asks or rests. With more at once, each takes as long as all of them (`bench/scale.ts` with `BENCH_BURST=500`). */
 const manyTasks = 12;
 const manyCalls = 24;
 
 /** Memory available for workflows: a quarter of the process's memory is kept for peaks, and this much is used by everything else. */
 const restMb = 450;
 const eachMb = 1.35;
+/** If more are active than are held, every task reads its history again (`bench/scale.ts`). */
 const mostCached = 220;
 /** For a build that runs next to the first one, such as an older one that finishes its incidents. */
 const mostCachedBeside = 120;

@@ -25,11 +25,6 @@ describe('the pictures of pages and cards', () => {
     expect(inTree.toSorted()).toEqual(expected.map(({ file }) => file).toSorted());
   });
 
-  test('are all shown on the page of pictures', () => {
-    const shown = [...read('docs/pictures.md').matchAll(/\]\(images\/([^)]+)\)/g)].map(([, name]) => name);
-    expect(shown.toSorted()).toEqual(expected.map(({ file }) => file).toSorted());
-  });
-
   test('of the console are as wide as the screens', () => {
     for (const { file, screen } of expected.filter(({ file: name }) => name.startsWith('console-'))) {
       const { viewport, deviceScaleFactor } = screens[screen];

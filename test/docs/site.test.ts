@@ -2,28 +2,49 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { anchorsOf, linksOf, readPages, sitePage, slugOf } from '../../tools/site/pages.ts';
-import { kinds, sectionsOf } from '../../tools/site/sidebar.ts';
+import { anchorsOf, linksOf, readPages, sitePage, slugOf, titleOf } from '../../tools/site/pages.ts';
+import { kinds, listsOf, sidebarOf } from '../../tools/site/sidebar.ts';
 import { terminalPicture } from '../../tools/site/terminal-picture.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const pages = readPages();
 const names = pages.map(({ name }) => name);
+const titles = new Map(pages.map((page) => [page.name, titleOf(page)]));
 const readme = { name: 'README.md', file: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') };
 
 describe('the site of the documentation', () => {
-  test('has every page in its sidebar, once', () => {
-    expect(
-      sectionsOf(names)
-        .flatMap(({ pages: placed }) => placed)
-        .toSorted(),
-    ).toEqual(names.toSorted());
+  test('has a sidebar of at most 60 entries, each once, and no page under More', () => {
+    const sidebar = sidebarOf(titles);
+    const entries = sidebar.flatMap((section) => section.entries.map(({ page }) => page));
+    expect(entries.length).toBeLessThanOrEqual(60);
+    expect(new Set(entries).size).toBe(entries.length);
+    expect(sidebar.map(({ title }) => title)).not.toContain('More');
+  });
+
+  test('lists the pages of a folder on one page, unless it has one of its own', () => {
+    const lists = listsOf(titles);
+    expect([...lists.keys()].toSorted()).toEqual([
+      'api/README.md',
+      'decisions/README.md',
+      'runbooks/README.md',
+      'spec/README.md',
+    ]);
+    for (const [name, text] of lists)
+      for (const page of names.filter((one) => one.startsWith(name.replace('README.md', ''))))
+        expect(text).toContain(`](./${page.slice(page.indexOf('/') + 1)})`);
+  });
+
+  test('has links that lead to the pages without an entry', () => {
+    const linked = kinds.flatMap(({ sections }) => sections.flatMap((section) => section.linked ?? []));
+    const reached = new Set(pages.flatMap((page) => linksOf(page).map(({ file }) => file)));
+    expect(linked.filter((page) => !reached.has(`docs/${page}`))).toEqual([]);
   });
 
   test('puts a page without a place under More', () => {
-    const last = sectionsOf([...names, 'new.md']).at(-1);
-    expect(last?.title).toBe('More');
-    expect(last?.pages).toContain('new.md');
+    expect(sidebarOf(new Map([...titles, ['new.md', 'New']])).at(-1)).toEqual({
+      title: 'More',
+      entries: [{ title: 'New', page: 'new.md' }],
+    });
   });
 
   test('has no entry for a page that does not exist', () => {

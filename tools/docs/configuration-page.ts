@@ -68,7 +68,7 @@ export function configurationPage(): string {
   });
   return [
     '# Configuration',
-    'One YAML file, named with `--config FILE` or `FIREBREAK_CONFIG`, else `firebreak.yaml` in the current folder. Unknown keys are refused: see [what the service starts without](operations.md#a-configuration-that-cannot-work). `firebreak config check` shows every problem at once, each with its line, then the effective configuration with secrets hidden, and finally whether the file is valid. With `--connect` it also tries the named files, Temporal and the API server.',
+    'One YAML file, named with `--config FILE` or `FIREBREAK_CONFIG`, else `firebreak.yaml` in the current folder. Unknown keys are refused: see [what the service starts without](operations.md#a-configuration-that-cannot-work). `firebreak config check` says whether the file is valid, and shows every problem at once, each with its line. With `--effective` it also prints the effective configuration with secrets hidden, and with `--connect` it tries the named files, Temporal and the API server.',
     'A **secret** is never written into the file: it is `{ env: NAME }` or `{ file: PATH }`. Each process reads only the secrets of its roles. Relative paths start from the folder of the file.',
     'Editors check it as you type, using [firebreak.schema.json](firebreak.schema.json), if the first line is `# yaml-language-server: $schema=PATH`; `firebreak init` writes both. The check covers what the schema cannot express.',
     'The smallest file:',

@@ -27,7 +27,6 @@ import { writeGenerated } from '../generated.ts';
 import { actionsPage } from './actions-page.ts';
 import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
-import { coveragePage } from './coverage-page.ts';
 import { pageName, playbookDrawings, playbookPage, playbooksPage } from './playbook-pages.ts';
 import { rulesPage } from './rules-page.ts';
 import { valuesPage } from './values-page.ts';
@@ -38,7 +37,6 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
   { name: 'actions.md', source: 'core/actions', make: actionsPage },
   { name: 'architecture.md', source: 'the imports of all files', make: architecturePage },
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
-  { name: 'coverage.md', source: 'core/rules and playbooks', make: coveragePage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
   {
     name: 'helm-values.md',

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readPages, siteFile, sitePage } from './pages.ts';
+import { readPages, siteFile, sitePage, titleOf } from './pages.ts';
+import { listsOf } from './sidebar.ts';
 
 const source = fileURLToPath(new URL('.', import.meta.url));
 const root = join(source, '../..');
@@ -39,6 +40,8 @@ function stage(): void {
     mkdirSync(dirname(to), { recursive: true });
     writeFileSync(to, sitePage({ page, files, repository }));
   }
+  for (const [name, text] of listsOf(new Map(pages.map((page) => [page.name, titleOf(page)]))))
+    writeFileSync(join(staged, siteFile(name)), text);
   cpSync(join(root, 'docs/images'), join(staged, 'images'), { recursive: true });
 }
 

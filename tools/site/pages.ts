@@ -88,10 +88,10 @@ function fileOf(from: string, path: string): string {
   return path === '' ? from : posix.normalize(posix.join(dirname(from), path)).replace(/\/$/, '');
 }
 
-/** A folder stands for its README, or its first page. */
+/** A folder stands for its README: a folder of pages without one gets a list of them. */
 function pageAt(file: string, files: ReadonlySet<string>): string | undefined {
-  const names = [file, `${file}/README.md`, ...[...files].filter((one) => one.startsWith(`${file}/`)).toSorted()];
-  return names.find((one) => files.has(one));
+  if (files.has(file)) return file;
+  return [...files].some((one) => one.startsWith(`${file}/`)) ? `${file}/README.md` : undefined;
 }
 
 /** The page as the site shows it. A target that is not a page becomes a link into the repository if one is configured, otherwise plain text. */

@@ -6,7 +6,7 @@ import { partOfBatch } from './write-group.ts';
 const idLength = 32;
 const lookEveryMs = 1_000;
 const calmMs = 500;
-/** Maximum number of ids in memory, with their incidents: about 150 bytes each. */
+/** Maximum number of ids in memory, with their incidents: about 150 bytes each. Were none kept, a commit of 20 alerts would write 390 KB instead of 75 (`bench/intake.ts`). */
 const mostFresh = 50_000;
 /** Ids read in one turn of the event loop, or removed in one commit. */
 const idsAtOnce = 500;

@@ -1,10 +1,11 @@
 import { readPages, siteFile, slugOf, titleOf } from '../pages.ts';
-import { kinds, pagesOf, sectionsOf } from '../sidebar.ts';
+import { kinds, sidebarOf } from '../sidebar.ts';
 
-const pages = new Map(readPages().map((page) => [page.name, page]));
+const titles = new Map(readPages().map((page) => [page.name, titleOf(page)]));
+const sections = sidebarOf(titles);
 
-function item(name) {
-  return { text: titleOf(pages.get(name)), link: `/${siteFile(name).replace(/(index)?\.md$/, '')}` };
+function linkTo(name) {
+  return `/${siteFile(name).replace(/(index)?\.md$/, '')}`;
 }
 
 /** Vue interprets double braces, even in a ticket's placeholders. */
@@ -40,13 +41,27 @@ export default {
   },
   vite: { build: { chunkSizeWarningLimit: 2_000 } },
   themeConfig: {
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      // People search for what they want to do. VitePress takes the function's text: it stands alone.
+      options: {
+        miniSearch: {
+          searchOptions: {
+            boostDocument: (id) => {
+              if (/\/(api|spec|decisions|playbooks)\//.test(id)) return 0.2;
+              if (/\/(hostile-bus|rights|dependencies|nouns|rule-confidence|writing|architecture)\.html/.test(id)) return 0.4;
+              return /\/(answering|slack|on-call|operations|troubleshooting|suppressions|freeze|way-out)\.html/.test(id) ? 2 : 1;
+            },
+          },
+        },
+      },
+    },
     outline: [2, 3],
-    nav: kinds.map(({ title, sections }) => ({ text: title, link: item(pagesOf(sections[0], [...pages.keys()])[0]).link })),
-    sidebar: sectionsOf([...pages.keys()]).map(({ title, collapsed, pages: placed }) => ({
+    nav: kinds.map((kind) => ({ text: kind.title, link: linkTo(kind.sections[0].pages[0]) })),
+    sidebar: sections.map(({ title, collapsed, entries }) => ({
       text: title,
       collapsed: collapsed ?? false,
-      items: placed.map(item),
+      items: entries.map((entry) => ({ text: entry.title, link: linkTo(entry.page) })),
     })),
   },
 };
