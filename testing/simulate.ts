@@ -52,9 +52,9 @@ class Simulation {
     const { alert, takes = {} } = options;
     this.#startsAt = Date.parse(alert.receivedAt ?? alert.time) || 0;
     const world = new SimulatedWorld({
-      startsAt: this.#startsAt,
+      clock: this.#startsAt,
       workflowId: incidentIdOf(subjectOf(alert)),
-      activities: () => activities,
+      activities: <Activities>() => activities as Activities,
       ownAction: (name) => this.#stage.cell.declarationOf(name),
     });
     this.#world = world;
@@ -71,7 +71,7 @@ class Simulation {
       teller,
       now: world.now,
       takes: (action) => world.sleep(takes[action] === undefined ? stepMs : durationMs(takes[action])),
-      outside: (work) => world.outside(work),
+      outside: (work) => world.clock.outside(work),
       queue: 'simulation',
     });
     const activities = this.#stage.cell.activities(() => this.#open.model.ref.id);

@@ -1,74 +1,49 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { setImmediate } from 'node:timers';
 import { FirebreakError } from '../core/errors.ts';
 import { StepFailure } from '../workflows/step-failure.ts';
-import { setWorld, type World } from '../workflows/world.ts';
+import type { World } from '../workflows/world.ts';
+import { inWorld, SimulatedClock } from './simulated-clock.ts';
 
-/** Each simulation has its own world, however many run concurrently. */
-const worlds = new AsyncLocalStorage<World>();
-setWorld(() => {
-  const world = worlds.getStore();
-  if (!world) throw new Error('the engine has no world: no simulation has begun');
-  return world;
-});
+/** Maximum number of moments to which the clock jumps: beyond that, something waits again and again. */
+const mostJumps = 20_000;
 
-interface Waiting {
-  readonly holds: () => boolean;
-  readonly wake: (held: boolean) => void;
-  /** Milliseconds since 1970; infinite: no timeout. */
-  readonly until: number;
+interface SimulatedWorldOptions {
+  /** A clock of its own from then on, in milliseconds since 1970, or the one that it shares with other worlds. */
+  readonly clock: number | SimulatedClock;
+  readonly workflowId: string;
+  readonly activities: World['activities'];
+  readonly ownAction: World['ownAction'];
 }
-
-/** Maximum number of rounds in which conditions are checked: beyond that, something keeps waking itself. */
-const mostRounds = 20_000;
 
 /** A world with its own clock: whenever nothing is left to do, it jumps to the next moment that somebody waits for. */
 export class SimulatedWorld implements World {
   readonly #workflowId: string;
-  readonly #activities: () => unknown;
+  readonly clock: SimulatedClock;
+  readonly activities: World['activities'];
   readonly ownAction: World['ownAction'];
-  readonly #waiting = new Set<Waiting>();
-  readonly #outside = new Set<Promise<unknown>>();
-  #now: number;
+  readonly #signals = new Map<string, (...args: readonly unknown[]) => void | Promise<void>>();
+  readonly #queries = new Map<string, () => unknown>();
+  readonly #early: { readonly name: string; readonly args: readonly unknown[] }[] = [];
+  #handling = 0;
   #ids = 0;
   /** Thrown values that are not the failure of a step, in order: mistakes in a playbook. */
   readonly thrown: unknown[] = [];
 
-  constructor(options: {
-    readonly startsAt: number;
-    readonly workflowId: string;
-    readonly activities: () => unknown;
-    readonly ownAction: World['ownAction'];
-  }) {
-    this.#now = options.startsAt;
+  constructor(options: SimulatedWorldOptions) {
+    this.clock = typeof options.clock === 'number' ? new SimulatedClock(options.clock) : options.clock;
     this.#workflowId = options.workflowId;
-    this.#activities = options.activities;
+    this.activities = options.activities;
     this.ownAction = options.ownAction;
   }
 
-  now = (): number => this.#now;
+  now = (): number => this.clock.now();
 
   records: World['records'] = { made: () => undefined, left: () => undefined };
 
   condition = ((holds: () => boolean, withinMs: number = Number.POSITIVE_INFINITY) =>
-    holds()
-      ? Promise.resolve(true)
-      : new Promise<boolean>((wake) => {
-          this.#waiting.add({ holds, wake, until: this.#now + withinMs });
-        })) as World['condition'];
+    this.clock.condition(this, holds, withinMs)) as World['condition'];
 
   sleep = async (ms: number): Promise<void> => {
     await this.condition(() => false, ms);
-  };
-
-  /** External work takes no simulated time: the clock stands still meanwhile. */
-  outside = async <Result>(work: Promise<Result>): Promise<Result> => {
-    this.#outside.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#outside.delete(work);
-    }
   };
 
   uuid4 = (): string => {
@@ -76,10 +51,53 @@ export class SimulatedWorld implements World {
     return `${this.#ids.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
   };
 
-  info: World['info'] = () => ({ workflowId: this.#workflowId, firstExecutionRunId: 'simulation', historyLength: 0 });
+  info: World['info'] = () => ({
+    workflowId: this.#workflowId,
+    runId: 'simulation',
+    firstExecutionRunId: 'simulation',
+    historyLength: 0,
+    continueAsNewSuggested: false,
+  });
 
-  // The engine calls activities that the simulation provides: both sides have the same types.
-  activities = (<Activities>() => this.#activities() as Activities) satisfies World['activities'];
+  packs: World['packs'] = [];
+
+  onSignal: World['onSignal'] = (name, handle) => {
+    // Whoever sends a signal knows what its handler takes, as with Temporal.
+    this.#signals.set(name, handle as (...args: readonly unknown[]) => void | Promise<void>);
+    const early = this.#early.splice(0);
+    for (const one of early) this.signal(one.name, one.args);
+  };
+
+  onQuery: World['onQuery'] = (name, answer) => void this.#queries.set(name, answer);
+
+  onRefusedMessages: World['onRefusedMessages'] = () => undefined;
+
+  allHandlersFinished = (): boolean => this.#handling === 0;
+
+  continueAsNew: World['continueAsNew'] = async () => {
+    throw new Error('this simulation does not continue as new');
+  };
+
+  /** Delivers a signal; one that comes before its handler waits for it. */
+  signal(name: string, args: readonly unknown[]): void {
+    const handle = this.#signals.get(name);
+    if (!handle) {
+      this.#early.push({ name, args });
+      return;
+    }
+    const handling = inWorld(this, () => handle(...args));
+    if (!(handling instanceof Promise)) return;
+    this.#handling += 1;
+    void handling.finally(() => {
+      this.#handling -= 1;
+    });
+  }
+
+  query(name: string): unknown {
+    const answer = this.#queries.get(name);
+    if (!answer) throw new Error(`nothing answers the query ${name}`);
+    return inWorld(this, answer);
+  }
 
   failure = (error: unknown): StepFailure => {
     if (error instanceof FirebreakError) return new StepFailure(error.code, error.detail);
@@ -99,42 +117,19 @@ export class SimulatedWorld implements World {
 
   /** Runs until `isOver`, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
   async run(begin: () => void, isOver: () => boolean, endsAt: number): Promise<boolean> {
-    return worlds.run(this, async () => {
+    const { clock } = this;
+    return inWorld(this, async () => {
       // Also ends earlier work for whatever counts its turns.
-      await allSaid();
+      await clock.settle();
       begin();
-      for (let round = 0; round < mostRounds; round += 1) {
-        await allSaid();
-        while (this.#outside.size > 0) {
-          await Promise.allSettled(this.#outside);
-          await allSaid();
-        }
+      for (let jump = 0; jump < mostJumps; jump += 1) {
+        if (!(await clock.settle(isOver))) return false;
         if (isOver()) return true;
-        if (this.#wakeThoseWhoMay()) continue;
-        const next = Math.min(...Array.from(this.#waiting, ({ until }) => until));
+        const { next } = clock;
         if (!(next <= endsAt)) return false;
-        this.#now = Math.max(this.#now, next);
-        for (const one of [...this.#waiting]) if (one.until <= this.#now) this.#wake(one, false);
+        clock.passTo(next);
       }
       return false;
     });
   }
-
-  #wakeThoseWhoMay(): boolean {
-    const held = [...this.#waiting].filter(({ holds }) => holds());
-    for (const one of held) this.#wake(one, true);
-    return held.length > 0;
-  }
-
-  #wake(one: Waiting, held: boolean): void {
-    this.#waiting.delete(one);
-    one.wake(held);
-  }
-}
-
-/** Resolves when every promise that can proceed has done so. Uses Node's own timers, which no test runner replaces. */
-function allSaid(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

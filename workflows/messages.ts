@@ -15,7 +15,6 @@ import {
 } from '@temporalio/workflow';
 import type { AppliedStep, StepCall, StepListener, UndoCall } from '../core/action/step.ts';
 import type { RecordListener } from '../core/audit/alert-archive.ts';
-import type { RecordKind } from '../core/audit/record-kinds.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { incidentNames } from '../core/incident/incident.ts';
 import {
@@ -34,13 +33,7 @@ import {
 import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
 import { type Judgement, type SigningRole, signingRoles } from '../core/messages/sender.ts';
 import { type Duration, durationMs, isDuration } from '../core/playbook/duration.ts';
-
-/** Rejected messages to this run: what they claimed to be, why they were rejected, and how many there were so far. */
-interface RefusedMessages {
-  readonly what: string;
-  readonly why: string;
-  readonly times: number;
-}
+import type { RefusedMessages } from './refused-messages.ts';
 
 type Listener = (refused: RefusedMessages) => void;
 
@@ -158,18 +151,6 @@ function readMessage(received: unknown, expected: Expected): Read {
 export function onRefusedMessages(listener: Listener): void {
   run.listener = listener;
   for (const one of run.untold.splice(0)) listener(one);
-}
-
-interface Recorder {
-  record(kind: RecordKind, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
-}
-
-export function recordRefused(model: Recorder, { what, why, times }: RefusedMessages): void {
-  const text =
-    times === 1
-      ? `a message over Temporal was ignored: ${what}: ${why}`
-      : `${times} messages over Temporal were ignored: ${what}: ${why}`;
-  model.record('message.refused', 'engine', text, { what, why, times });
 }
 
 function refuse(what: string, why: Refusal): void {

@@ -1,8 +1,13 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  allHandlersFinished,
   condition,
+  defineQuery,
+  defineSignal,
   log,
+  makeContinueAsNewFunc,
+  setHandler,
   sleep,
   TimeoutFailure,
   uuid4,
@@ -10,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import { isErrorCode } from '../core/errors.ts';
 import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
-import { trustedActivities, untilTheyHaveLeft } from './messages.ts';
+import { onRefusedMessages, trustedActivities, untilTheyHaveLeft } from './messages.ts';
 import { packs } from './packs.ts';
 import { StepFailure } from './step-failure.ts';
 import { hearDroppedPromises } from './temporal-promises.ts';
@@ -26,6 +31,13 @@ const world: World = {
   uuid4,
   info: workflowInfo,
   activities: trustedActivities,
+  onSignal: <Args extends readonly unknown[]>(name: string, handle: (...args: Args) => void | Promise<void>) =>
+    setHandler(defineSignal<[...Args]>(name), handle),
+  onQuery: (name, answer) => setHandler(defineQuery(name), answer),
+  onRefusedMessages,
+  allHandlersFinished,
+  continueAsNew: (input, options) => makeContinueAsNewFunc(options)(input),
+  packs,
   ownAction: (name) => ownActions.get(name),
   // The codes are transported as the failure's type.
   failure: (error) => {

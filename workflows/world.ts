@@ -1,15 +1,28 @@
 import type { ActionDeclaration } from '../core/action/action.ts';
 import type { OutgoingRecord, RecordListener } from '../core/audit/alert-archive.ts';
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
+import type { Pack } from '../core/playbook/pack.ts';
 import type { CallOptions } from './messages.ts';
+import type { RefusedMessages } from './refused-messages.ts';
 import type { StepFailure } from './step-failure.ts';
 
 /** About the run that asks. */
 interface RunInfo {
   readonly workflowId: string;
+  readonly runId: string;
+  /** The first of the runs that have continued as new up to this one. */
   readonly firstExecutionRunId: string;
   /** Events so far: the more there are, the longer frequent operations wait. */
   readonly historyLength: number;
+  /** Whether the history is so long that the run should continue as new. */
+  readonly continueAsNewSuggested: boolean;
+  /** The build that works on it; absent if builds are not told apart. */
+  readonly currentDeploymentVersion?: { readonly buildId: string };
+}
+
+/** How a run continues as new: on the build that it runs on, or on the one that new runs get. */
+interface ContinueOptions {
+  readonly initialVersioningBehavior?: 'AUTO_UPGRADE';
 }
 
 /** A promise that failed while nothing waited for it. */
@@ -41,6 +54,17 @@ export interface World {
   readonly uuid4: () => string;
   readonly info: () => RunInfo;
   readonly activities: <Activities>(options: CallOptions) => Activities;
+  /** Hands signals of this name to `handle`, also those that arrived before. Anybody can send one: a handler that does not know the sender takes `unknown`. */
+  readonly onSignal: <Args extends readonly unknown[]>(name: string, handle: (...args: Args) => void | Promise<void>) => void;
+  readonly onQuery: (name: string, answer: () => unknown) => void;
+  /** Hears of messages that were refused because nobody trusted has sent them. */
+  readonly onRefusedMessages: (listener: (refused: RefusedMessages) => void) => void;
+  /** Whether no handler of a signal is under way. */
+  readonly allHandlersFinished: () => boolean;
+  /** Ends this run, and begins the next one of the same workflow with this input. */
+  readonly continueAsNew: (input: unknown, options: ContinueOptions) => Promise<never>;
+  /** What its incidents run: the shipped playbooks, and those of packs. */
+  readonly packs: readonly Pack[];
   /** An action of a pack, by its full name. */
   readonly ownAction: (name: string) => ActionDeclaration | undefined;
   /** Converts what an activity threw to an error of the catalogue. */
@@ -105,6 +129,30 @@ export function runInfo(): RunInfo {
 
 export function activitiesWith<Activities>(options: CallOptions): Activities {
   return here().activities(options);
+}
+
+export function onSignal<Args extends readonly unknown[]>(name: string, handle: (...args: Args) => void | Promise<void>): void {
+  here().onSignal(name, handle);
+}
+
+export function onQuery<Answer>(name: string, answer: () => Answer): void {
+  here().onQuery(name, answer);
+}
+
+export function onRefusedMessages(listener: (refused: RefusedMessages) => void): void {
+  here().onRefusedMessages(listener);
+}
+
+export function allHandlersFinished(): boolean {
+  return here().allHandlersFinished();
+}
+
+export function continueAsNew<Input>(input: Input, options: ContinueOptions = {}): Promise<never> {
+  return here().continueAsNew(input, options);
+}
+
+export function packsHere(): readonly Pack[] {
+  return here().packs;
 }
 
 export function ownActionOf(name: string): ActionDeclaration | undefined {

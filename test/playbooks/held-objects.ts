@@ -1,7 +1,7 @@
-/** The workflows as shipped, with playbooks that hold a field of a workload. */
+/** Playbooks that hold a field of a workload. */
 import { scaleToZero, suspendRollout } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'high', requires: ['pod', 'workload'] }) as const;
 const levels = [{ group: 'oncall', within: '15m', page: true }] as const;
@@ -29,6 +29,4 @@ const scalesDown = definePlaybook(
   },
 );
 
-addPlaybooks(stopsRollouts, scalesDown);
-
-export * from '../../workflows/index.ts';
+export const holdingPlaybooks: readonly ListedPlaybook[] = [stopsRollouts, scalesDown];

@@ -1,7 +1,7 @@
-/** The workflows as shipped, with playbooks that run for long, call others, and undo what they could not finish. */
+/** Playbooks that run for long, call others, and undo what they could not finish. */
 import { isolateNamespace, quarantinePod, snapshotPodState, suspendCronJob } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 const uses = { quarantinePod, suspendCronJob, snapshotPodState, isolateNamespace };
@@ -84,6 +84,13 @@ const callsBack = definePlaybook(
   },
 );
 
-addPlaybooks(allOrNothing, asksToGiveBack, sleepsLong, sleepsTooLong, looksOften, callsAnother, callsItsCaller, callsBack);
-
-export * from '../../workflows/index.ts';
+export const longPlaybooks: readonly ListedPlaybook[] = [
+  allOrNothing,
+  asksToGiveBack,
+  sleepsLong,
+  sleepsTooLong,
+  looksOften,
+  callsAnother,
+  callsItsCaller,
+  callsBack,
+];

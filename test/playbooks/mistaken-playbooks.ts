@@ -119,7 +119,7 @@ const dropsWork = definePlaybook(
   async ({ alert, steps, note, sleep }) => {
     void aside();
     const late = beside();
-    await sleep('1m');
+    await sleep('4s');
     await late.catch(() => note('heard of the other'));
     note('went on');
 

@@ -1,9 +1,9 @@
-/** The workflows as shipped, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
+/** Playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { field } from '../../core/decide/form.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 
@@ -96,7 +96,7 @@ const forgetsWhatFails = definePlaybook(
   },
 );
 
-addPlaybooks(
+export const sayingPlaybooks: readonly ListedPlaybook[] = [
   onlyForShells,
   skipsTooLate,
   goesOnAfterSkip,
@@ -105,6 +105,4 @@ addPlaybooks(
   asksTheImpossible,
   forgetsToWait,
   forgetsWhatFails,
-);
-
-export * from '../../workflows/index.ts';
+];

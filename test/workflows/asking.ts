@@ -1,5 +1,3 @@
-import '../../workflows/temporal-world.ts';
-import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import type { Plan } from '../../core/action/plan.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
@@ -7,9 +5,10 @@ import { deskActivities, voteActivities } from '../../workflows/calls.ts';
 import { IncidentModel } from '../../workflows/incident/model.ts';
 import { type Decision, Questions } from '../../workflows/questions/questions.ts';
 import { Votes } from '../../workflows/questions/votes.ts';
+import { condition, onSignal } from '../../workflows/world.ts';
 
 /** Asks one question about something destructive at two levels, as a playbook does: nothing else of an incident. */
-export async function incident(input: IncidentInput & { readonly plan: Plan }): Promise<{
+export async function askOneQuestion(input: IncidentInput & { readonly plan: Plan }): Promise<{
   readonly decision: Decision;
   readonly timeline: readonly string[];
 }> {
@@ -22,7 +21,7 @@ export async function incident(input: IncidentInput & { readonly plan: Plan }): 
     cell: () => voteActivities(model.settings),
     counted: (vote) => questions.counted(vote),
   });
-  setHandler(defineSignal<[unknown]>(incidentNames.voteSignal), (vote) => votes.receive(vote));
+  onSignal<[unknown]>(incidentNames.voteSignal, (vote) => votes.receive(vote));
   void votes.run();
   const [alert] = input.start.batch.alerts;
   if (!alert) throw new Error('no alert');

@@ -7,12 +7,13 @@ import { isObject } from '../../core/text/plain-json.ts';
 import { sampleOutputs } from '../../testing/sample-output.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
 import { waysInto } from '../playbooks/shipped-alerts.ts';
-import { type Lab, planOf, type RunningIncident, type Script, startLab } from './harness.ts';
+import type { Lab, RunningIncident } from './harness.ts';
 import { signVote } from './people.ts';
+import { planOf, type Script } from './scripted.ts';
 import { voteOn } from './voting.ts';
 
 /** What each action plans and returns, matching its declaration and its schema: playbook bodies read that. */
-const script: Script = Object.fromEntries(
+export const livesScript: Script = Object.fromEntries(
   actions.flatMap(({ name, effect, reach }) => [
     [`plan:${name}`, (call: StepCall): Plan => planned(call, { effect, reach })],
     [`output:${name}`, (call: StepCall) => outputOf(call)],
@@ -30,11 +31,6 @@ function planned(call: StepCall, declared: Pick<Plan, 'effect' | 'reach'>): Plan
   if (plan.target.uid !== undefined) return { ...plan, ...declared };
   const name = targetText(call.input);
   return { ...plan, ...declared, target: { name }, changes: [{ target: name, what: call.action }], blastRadius: [name] };
-}
-
-/** A lab in which every shipped playbook can run. */
-export function startLivesLab(): Promise<Lab> {
-  return startLab(script);
 }
 
 /** The first test alert of each shipped playbook. */

@@ -2,14 +2,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';
-import { startLab } from './harness.ts';
-import { live, lives, startLivesLab } from './playbook-lives.ts';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { timeSkippingServerPath } from '../../service/parts/time-skipping-server.ts';
+import { live, lives, livesScript } from './playbook-lives.ts';
+import { type RealLab, startLabIn } from './real-lab.ts';
 import { scenarios } from './scenarios.ts';
+import type { Script } from './scripted.ts';
+import { clientOptions, testSpeaker } from './speakers.ts';
 import { type StoredHistory, writeHistories } from './stored-histories.ts';
 
 const { History } = proto.temporal.api.history.v1;
 const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
-const lab = await startLab();
+const lab = await startRecording({});
 try {
   for (const [name, play] of Object.entries(scenarios)) {
     const incident = await play(lab);
@@ -25,7 +29,7 @@ try {
   await lab.stop();
 }
 
-const ofPlaybooks = await startLivesLab();
+const ofPlaybooks = await startRecording(livesScript);
 try {
   const histories: StoredHistory[] = [];
   for (const [name, alert] of lives) {
@@ -39,4 +43,13 @@ try {
   console.log(`${writeHistories(histories)} bytes for ${histories.length} playbooks`);
 } finally {
   await ofPlaybooks.stop();
+}
+
+/** A lab on a server of its own that skips time: days are part of these histories. */
+async function startRecording(script: Script): Promise<RealLab> {
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
+    client: clientOptions(testSpeaker()),
+  });
+  return startLabIn(env, { script, taskQueue: 'lab', namespace: 'default', isListed: false });
 }

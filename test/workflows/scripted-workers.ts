@@ -5,8 +5,8 @@ import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import type { WorkflowBuild } from '../../service/temporal/bundle/bundle.ts';
 import { deploymentName } from '../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker, queuesOf } from '../../service/temporal/workers.ts';
-import { type Seen, scriptedActivities } from './harness.ts';
 import { roster } from './people.ts';
+import { type Seen, scriptedActivities } from './scripted.ts';
 import type { testSpeaker } from './speakers.ts';
 
 type Speaker = ReturnType<typeof testSpeaker>;

@@ -25,6 +25,7 @@ import { holdScopeText, recordOrderDone } from '../../core/orders/record-hold.ts
 import { isObject } from '../../core/text/plain-json.ts';
 import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
+import { nowMs, timeNow } from '../world.ts';
 import { ControlCards } from './control-cards.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
@@ -126,7 +127,7 @@ export class Decisions {
       const { decision } = by.order;
       const known = this.#model.decisions.get(decision);
       if (!known || !isLive(known)) continue;
-      this.#model.set(decision, { state: 'ended', at: new Date().toISOString(), by });
+      this.#model.set(decision, { state: 'ended', at: timeNow(), by });
       this.#closeQuestion(known.question);
       this.#ended(known);
       const { noun } = kindOf(known.proposal.order);
@@ -136,7 +137,7 @@ export class Decisions {
 
   /** Shows decisions made just before the previous run was ended: its cards may still ask. */
   showDecided(restored: readonly ProvenDecision[]): void {
-    const since = Date.now() - justDecidedMs;
+    const since = nowMs() - justDecidedMs;
     for (const { proof } of restored)
       if (proof.votes.some(({ vote }) => Date.parse(vote.at) > since)) this.#update(proof.question.id);
   }
@@ -144,10 +145,10 @@ export class Decisions {
   /** Ends decisions that have expired. The cell checks its own clock for each alert: this is for the record. */
   expire(): void {
     for (const [id, one] of this.#model.decisions) {
-      if (!isLive(one) || this.#model.endOf(one) > Date.now()) continue;
+      if (!isLive(one) || this.#model.endOf(one) > nowMs()) continue;
       const { noun, name, over, nothing } = kindOf(one.proposal.order);
       const state = one.status.state === 'proposed' ? 'lapsed' : 'expired';
-      this.#model.set(id, { state, at: new Date().toISOString() });
+      this.#model.set(id, { state, at: timeNow() });
       this.#closeQuestion(one.question);
       const text = state === 'expired' ? over : `nobody decided: ${nothing}`;
       this.#model.record(`${noun}.${state}`, 'engine', text, { [noun]: id });
@@ -236,7 +237,7 @@ export class Decisions {
       const known = this.#model.decisions.get(id);
       if (!known) continue;
       const text = `${since}: propose it again`;
-      this.#model.set(id, { state: 'lapsed', at: new Date().toISOString() });
+      this.#model.set(id, { state: 'lapsed', at: timeNow() });
       this.#closeQuestion(known.question, text);
       this.#model.record('promotion.lapsed', 'engine', text, { promotion: id });
       this.#say(known.proposal, `${kindOf(known.proposal.order).name} ${id} has lapsed: ${text}.`);
@@ -253,7 +254,7 @@ export class Decisions {
       this.#refuse(signed, `There is no such ${noun}, or it is over.`);
       return;
     }
-    this.#model.set(order.decision, { state: 'ended', at: new Date().toISOString(), by: signed });
+    this.#model.set(order.decision, { state: 'ended', at: timeNow(), by: signed });
     this.#closeQuestion(known.question);
     this.#ended(known);
     this.#model.record(`${noun}.ended`, `person/${order.person}`, `${who}: ${order.reason}`, {
@@ -286,7 +287,7 @@ export class Decisions {
     const [id, { proposal }] = found;
     const { noun, name, begun, nothing } = kindOf(proposal.order);
     const { owner, reason } = proposal.order.terms;
-    const at = new Date().toISOString();
+    const at = timeNow();
     const approved = choice === approveChoice;
     this.#model.set(id, approved ? { state: 'active', since: at } : { state: 'rejected', at });
     const text = approved ? begun : nothing;
@@ -303,7 +304,7 @@ export class Decisions {
   #closeQuestion(id: string, why = 'it is over'): void {
     const state = this.#model.questions.get(id);
     if (state?.status.state !== 'open') return;
-    const at = new Date().toISOString();
+    const at = timeNow();
     this.#model.questions.set(id, { ...state, status: { state: 'void', why, at } });
     this.#update(id);
   }

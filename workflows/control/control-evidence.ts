@@ -1,7 +1,7 @@
-import { condition } from '@temporalio/workflow';
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../../core/decide/control.ts';
 import type { KeyName } from '../../core/evidence/incident-key.ts';
 import { doneBy, unholdAsked } from '../../core/orders/order.ts';
+import { condition } from '../world.ts';
 import { claimedActor, signatureIn } from './control-decisions.ts';
 import type { ControlModel } from './control-model.ts';
 

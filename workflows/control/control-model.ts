@@ -1,4 +1,3 @@
-import { workflowInfo } from '@temporalio/workflow';
 import type { Severity } from '../../core/alert/severity.ts';
 import type { HandedState } from '../../core/audit/alert-archive.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
@@ -19,6 +18,7 @@ import { entryOf, type QuestionState, type TimelineEntry } from '../../core/inci
 import type { DecisionNoun, Order, SignedEnd, SignedOrder } from '../../core/orders/order.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { Outbox } from '../outbox.ts';
+import { nowMs, runInfo, timeNow } from '../world.ts';
 
 const timelineLimit = 300;
 /** Ended decisions kept for display. */
@@ -53,7 +53,7 @@ export class ControlModel {
   #runs: readonly string[] = [];
 
   constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
-    const info = workflowInfo();
+    const info = runInfo();
     this.ref = { id: info.workflowId, run: info.firstExecutionRunId };
     this.cluster = input.cluster;
     this.#outbox = outbox(this.ref);
@@ -66,13 +66,13 @@ export class ControlModel {
   }
 
   record(kind: RecordKind, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
-    this.#enter({ at: new Date().toISOString(), kind, actor, text, ...entryOf(body) });
+    this.#enter({ at: timeNow(), kind, actor, text, ...entryOf(body) });
     this.#outbox.add(kind, actor, { text, ...body });
   }
 
   /** Adds to the timeline, but not to the record. */
   note(kind: string, actor: string, text: string): void {
-    this.#enter({ at: new Date().toISOString(), kind, actor, text });
+    this.#enter({ at: timeNow(), kind, actor, text });
   }
 
   #enter(entry: TimelineEntry): void {
@@ -98,7 +98,7 @@ export class ControlModel {
    * The first copy is recorded, without the signature by which its sender looks for the outcome.
    */
   acceptsOnce({ order }: SignedOrder<Order>): boolean {
-    const now = Date.now();
+    const now = nowMs();
     const digest = digestOf(order);
     const young = this.#accepted.filter(({ at }) => now - at < copiesKnownForMs);
     const taken = young.find((one) => one.digest === digest);
@@ -119,7 +119,7 @@ export class ControlModel {
     const { terms } = proposal.order;
     const question = questionOf({ proposal, control: this.ref, levels, stepUp });
     const state = openState(question, {
-      at: Date.now(),
+      at: nowMs(),
       levelUntil: Date.parse(question.until ?? terms.until),
       // All groups are asked at once: nothing is lost while people take their time.
       level: Math.max(0, levels.length - 1),
@@ -157,7 +157,7 @@ export class ControlModel {
       questions: [...this.questions.values()],
       timeline: this.#timeline,
       audit: this.#outbox.counts,
-      handed: { ...handed, runs: [...this.#runs, workflowInfo().runId] },
+      handed: { ...handed, runs: [...this.#runs, runInfo().runId] },
     };
   }
 
@@ -192,14 +192,14 @@ export class ControlModel {
   restoreEnded(proposal: SignedProposal, by: SignedEnd): void {
     const { id } = proposal.order.terms;
     this.decisions.set(id, { proposal, question: '', status: { state: 'proposed' } });
-    this.set(id, { state: 'ended', at: new Date().toISOString(), by });
+    this.set(id, { state: 'ended', at: timeNow(), by });
   }
 
   /** Its votes name the run in which they were given: they are kept unchanged. */
   #restore({ proposal, proof }: ProvenDecision): void {
     const { terms } = proposal.order;
     const { question, votes, choice } = proof;
-    const at = new Date().toISOString();
+    const at = timeNow();
     const by = votes.map(({ vote }) => vote.person);
     const asked = openState(question, { at: Date.parse(terms.from), levelUntil: Date.parse(terms.until) });
     this.questions.set(question.id, { ...asked, status: { state: 'decided', choice, by, at }, votes });

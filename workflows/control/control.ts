@@ -1,12 +1,3 @@
-import {
-  allHandlersFinished,
-  condition,
-  defineQuery,
-  defineSignal,
-  makeContinueAsNewFunc,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
 import type { CellActivities } from '../../core/action/step.ts';
 import { isIntakeReport, newlyRefused, withIntakeReport } from '../../core/alert/intake-report.ts';
 import {
@@ -22,29 +13,32 @@ import { doneBy } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { deskActivities } from '../calls.ts';
 import { HandedRecords } from '../handed-records.ts';
-import { onRefusedMessages, recordRefused, trustedActivities } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
 import { Votes } from '../questions/votes.ts';
+import { recordRefused } from '../refused-messages.ts';
+import {
+  activitiesWith,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  nowMs,
+  onQuery,
+  onRefusedMessages,
+  onSignal,
+  runInfo,
+} from '../world.ts';
 import { Decisions } from './control-decisions.ts';
 import { EvidenceOrders } from './control-evidence.ts';
 import { ControlModel } from './control-model.ts';
 import { StormNotices } from './storm-notices.ts';
 
-const orderSignal = defineSignal<[unknown]>(controlNames.orderSignal);
-const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
-const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
-const intakeSignal = defineSignal<[unknown]>(controlNames.intakeSignal);
-const setAsideSignal = defineSignal<SignalsByWorkflow['control']['setAside']>(controlNames.setAsideSignal);
-const expireEvidenceSignal = defineSignal<SignalsByWorkflow['control']['expireEvidence']>(controlNames.expireEvidenceSignal);
-const recallSignal = defineSignal<SignalsByWorkflow['control']['recall']>(controlNames.recallSignal);
-const handOverSignal = defineSignal<SignalsByWorkflow['control']['handOver']>(controlNames.handOverSignal);
-const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
+type Signals = SignalsByWorkflow['control'];
 
 const mostWaiting = 500;
 
 /** Pure checks in the cell, which has the roster and the keys. */
 function checksBy({ queues }: ControlInput): ControlActivities & Pick<CellActivities, 'verifyVote'> {
-  return trustedActivities<ControlActivities & Pick<CellActivities, 'verifyVote'>>({
+  return activitiesWith<ControlActivities & Pick<CellActivities, 'verifyVote'>>({
     taskQueue: queues.cell,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '10m',
@@ -53,7 +47,7 @@ function checksBy({ queues }: ControlInput): ControlActivities & Pick<CellActivi
 
 /** These read and write the evidence store, which may take a while to answer. */
 function keepersBy({ queues }: ControlInput): EvidenceActivities {
-  return trustedActivities<EvidenceActivities>({
+  return activitiesWith<EvidenceActivities>({
     taskQueue: queues.cell,
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: '5m',
@@ -71,7 +65,7 @@ export async function control(input: ControlInput): Promise<never> {
   const arrived: unknown[] = [];
   let wantedBuild: string | undefined;
 
-  setHandler(handOverSignal, (build) => {
+  onSignal<Signals['handOver']>(controlNames.handOverSignal, (build) => {
     wantedBuild = build;
   });
   const storms = new StormNotices({
@@ -80,9 +74,9 @@ export async function control(input: ControlInput): Promise<never> {
     show: desk.showNotice,
     record: (kind, text, body) => model.record(kind, 'engine', text, body),
   });
-  setHandler(stormSignal, (report) => storms.hear(report));
+  onSignal<[unknown]>(controlNames.stormSignal, (report) => storms.hear(report));
   let intakes = input.carried?.state.intakes;
-  setHandler(intakeSignal, (report) => {
+  onSignal<[unknown]>(controlNames.intakeSignal, (report) => {
     if (!isIntakeReport(report)) return;
     const counts = newlyRefused(intakes ?? [], report);
     intakes = withIntakeReport(intakes ?? [], report);
@@ -98,7 +92,7 @@ export async function control(input: ControlInput): Promise<never> {
     ...(storms.storm && { storm: storms.storm }),
     ...(intakes && { intakes }),
   });
-  setHandler(stateQuery, snapshot);
+  onQuery(controlNames.stateQuery, snapshot);
   onRefusedMessages((refused) => recordRefused(model, refused));
 
   const cell = checksBy(input);
@@ -114,13 +108,13 @@ export async function control(input: ControlInput): Promise<never> {
     counted: (vote) => decisions.counted(vote),
   });
   const evidence = new EvidenceOrders(model, keepersBy(input));
-  setHandler(voteSignal, (vote) => votes.receive(vote));
-  setHandler(orderSignal, (order) => {
+  onSignal<[unknown]>(controlNames.voteSignal, (vote) => votes.receive(vote));
+  onSignal<[unknown]>(controlNames.orderSignal, (order) => {
     if (isAboutKept(order)) evidence.hear({ kind: 'order', value: order });
     else if (arrived.length < mostWaiting) arrived.push(order);
   });
   const setAside = new Set<string>();
-  setHandler(setAsideSignal, (report) => {
+  onSignal<Signals['setAside']>(controlNames.setAsideSignal, (report) => {
     const { incident, playbooks, contained } = report;
     // A cell that had no answer sends it again.
     if (setAside.has(incident.run)) return;
@@ -132,8 +126,8 @@ export async function control(input: ControlInput): Promise<never> {
       contained,
     });
   });
-  setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
-  setHandler(recallSignal, (known) => {
+  onSignal<Signals['expireEvidence']>(controlNames.expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
+  onSignal<Signals['recall']>(controlNames.recallSignal, (known) => {
     decisions.recall(known);
     handed.hear(known.records ?? []);
   });
@@ -145,14 +139,13 @@ export async function control(input: ControlInput): Promise<never> {
   void storms.run();
   void evidence.run();
   void votes.run();
-  const mustHandOver = (): boolean =>
-    wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
+  const mustHandOver = (): boolean => wantedBuild !== undefined && wantedBuild !== runInfo().currentDeploymentVersion?.buildId;
   const mayCarryOn = (): boolean =>
     model.outbox.canBeCarried && handed.canBeCarried && storms.isIdle && evidence.isIdle && !votes.unread && arrived.length === 0;
 
   for (;;) {
-    const left = model.nextEnd - Date.now();
-    const due = () => arrived.length > 0 || ((mustHandOver() || workflowInfo().continueAsNewSuggested) && mayCarryOn());
+    const left = model.nextEnd - nowMs();
+    const due = () => arrived.length > 0 || ((mustHandOver() || runInfo().continueAsNewSuggested) && mayCarryOn());
     // The server's longest timer is not infinite.
     await condition(due, Math.min(Math.max(left, 1), 86_400_000));
     decisions.expire();
@@ -162,12 +155,14 @@ export async function control(input: ControlInput): Promise<never> {
     } else if (due()) {
       await condition(allHandlersFinished);
       if (arrived.length > 0 || votes.unread) continue;
-      const carryOn = makeContinueAsNewFunc<typeof control>(mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {});
       const { restored: _, proposed: __, ...lasting } = input;
-      await carryOn({
-        ...lasting,
-        carried: { ...model.carry(snapshot()), handedRecords: handed.carried, cards: decisions.cards.unshown },
-      });
+      await continueAsNew<ControlInput>(
+        {
+          ...lasting,
+          carried: { ...model.carry(snapshot()), handedRecords: handed.carried, cards: decisions.cards.unshown },
+        },
+        mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {},
+      );
     }
   }
 }

@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import {
   isLate,
   isStormOver,
@@ -11,6 +10,7 @@ import {
 } from '../../core/alert/storm.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Notice } from '../../core/cards/card.ts';
+import { condition, nowMs } from '../world.ts';
 
 /** Editing the channel more often would tell nobody more. */
 const editEveryMs = 60_000;
@@ -51,7 +51,7 @@ export class StormNotices {
   }
 
   hear(value: unknown): void {
-    if (!isStormReport(value) || isLate(value, Date.now()) || Date.parse(value.at) <= this.#overAt) return;
+    if (!isStormReport(value) || isLate(value, nowMs()) || Date.parse(value.at) <= this.#overAt) return;
     const before = this.#storm;
     this.#storm = withReport(before, value);
     if (this.#storm === undefined || this.#storm === before) return;
@@ -75,14 +75,14 @@ export class StormNotices {
 
   get #isDue(): boolean {
     if (this.#storm === undefined) return true;
-    const now = Date.now();
+    const now = nowMs();
     return now - this.#editedAt >= editEveryMs && (this.#isNews || isStormOver(this.#storm, now));
   }
 
   async #turn(storm: StormState): Promise<void> {
     if (!this.#isDue) return;
     const { cluster } = this.#options;
-    const now = Date.now();
+    const now = nowMs();
     const over = isStormOver(storm, now);
     if (over) this.#end(storm);
     this.#isNews = false;

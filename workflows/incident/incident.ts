@@ -1,29 +1,25 @@
-import {
-  allHandlersFinished,
-  condition,
-  continueAsNew,
-  defineQuery,
-  defineSignal,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
 import type { AnsweredBy } from '../../core/audit/record-cut.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import type { SignalsByWorkflow } from '../../core/messages/contract.ts';
-import { onRefusedMessages, recordRefused } from '../messages.ts';
-import { packs } from '../packs.ts';
+import { recordRefused } from '../refused-messages.ts';
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  nowMs,
+  onQuery,
+  onRefusedMessages,
+  onSignal,
+  packsHere,
+  runInfo,
+} from '../world.ts';
 import type { IncidentModel } from './model.ts';
 import { noteOn } from './notes.ts';
 import { createParts, type IncidentParts, join, runParts } from './parts.ts';
 
-const alertsSignal = defineSignal<SignalsByWorkflow['incident']['alerts']>(incidentNames.alertsSignal);
-const noteSignal = defineSignal<SignalsByWorkflow['incident']['note']>(incidentNames.noteSignal);
-const remarkSignal = defineSignal<[unknown]>(incidentNames.remarkSignal);
-const ticketNewsSignal = defineSignal<SignalsByWorkflow['incident']['ticketNews']>(incidentNames.ticketNewsSignal);
-const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
-const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
+type Signals = SignalsByWorkflow['incident'];
 
 /**
  * One affected workload (or node), from its first alert until nothing is left to do. It is the only writer of everything that is done about it: playbooks,
@@ -32,16 +28,16 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(
     input,
-    packs.map(({ playbooks }) => playbooks),
+    packsHere().map(({ playbooks }) => playbooks),
   );
   const { model, votes, remarks, posture, followUp } = parts;
 
-  setHandler(alertsSignal, (batch) => join(parts, batch));
-  setHandler(noteSignal, (note) => noteOn(parts, note));
-  setHandler(remarkSignal, (remark) => remarks.receive(remark));
-  setHandler(ticketNewsSignal, () => followUp.nudge());
-  setHandler(voteSignal, (vote) => votes.receive(vote));
-  setHandler(stateQuery, () => model.snapshot());
+  onSignal<Signals['alerts']>(incidentNames.alertsSignal, (batch) => join(parts, batch));
+  onSignal<Signals['note']>(incidentNames.noteSignal, (note) => noteOn(parts, note));
+  onSignal<[unknown]>(incidentNames.remarkSignal, (remark) => remarks.receive(remark));
+  onSignal<Signals['ticketNews']>(incidentNames.ticketNewsSignal, () => followUp.nudge());
+  onSignal<[unknown]>(incidentNames.voteSignal, (vote) => votes.receive(vote));
+  onQuery(incidentNames.stateQuery, (): IncidentState => model.snapshot());
   onRefusedMessages((refused) => recordRefused(model, refused));
 
   if (!input.carried) {
@@ -60,13 +56,13 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
 /** The history is cut only when no body is open: a suspended function cannot be carried over. */
 function tooLong({ model, handed, followUp }: Pick<IncidentParts, 'model' | 'handed' | 'followUp'>): boolean {
   const mayBeCarried = followUp.idle && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried && handed.canBeCarried;
-  return workflowInfo().continueAsNewSuggested && mayBeCarried;
+  return runInfo().continueAsNewSuggested && mayBeCarried;
 }
 
 async function carryOn(input: IncidentInput, { model, handed, questions }: IncidentParts): Promise<void> {
   await condition(allHandlersFinished);
   const { carried: cards } = questions;
-  await continueAsNew<typeof incident>({
+  await continueAsNew<IncidentInput>({
     ...input,
     carried: {
       ...model.carry(),
@@ -91,7 +87,7 @@ async function quietFor({ model, votes }: IncidentParts): Promise<boolean> {
   const loud = () => !model.quiet || votes.unread;
   for (;;) {
     const until = lingersUntil(model);
-    if (await condition(loud, Math.max(until - Date.now(), 1))) return false;
+    if (await condition(loud, Math.max(until - nowMs(), 1))) return false;
     if (lingersUntil(model) === until) return true;
   }
 }

@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { AlertBatch } from '../../../core/incident/incident.ts';
+import { useRealLab } from '../../platform/workflows/use-real-lab.ts';
 import { testPlatform } from '../../platform.ts';
-import { type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
+import type { RunningIncident } from '../../workflows/harness.ts';
 import { alertOf, batchOf } from '../../workflows/people.ts';
 
 const platform = await testPlatform();
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab({}, 100, {
-    address: platform.temporalAddress,
-    namespace: platform.temporalNamespace,
-    taskQueue: `${platform.prefix}-history`,
-  });
-});
-afterAll(() => lab.stop());
+const { lab } = useRealLab(platform);
 
 async function events(incident: RunningIncident): Promise<number> {
   const { historyLength } = await lab.env.client.workflow.getHandle(incident.id).describe();

@@ -19,8 +19,8 @@ import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { warrantOf } from '../../workflows/harness.ts';
 import { alertOf, batchOf, subject } from '../../workflows/people.ts';
+import { warrantOf } from '../../workflows/scripted.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();

@@ -65,8 +65,8 @@ import { partsWithout } from '../../activities/chokepoint-fixture.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { refuse, type Seen, scriptedActivities } from '../../workflows/harness.ts';
 import { alertOf, batchOf, keyPair, roster as sharedRoster, signVote, subject, voteKeys } from '../../workflows/people.ts';
+import { refuse, type Seen, scriptedActivities } from '../../workflows/scripted.ts';
 import { clientOptions, member, testCodecKeys, testSigner, trusting } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();

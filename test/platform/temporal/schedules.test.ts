@@ -21,7 +21,7 @@ import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import type { Seen } from '../../workflows/harness.ts';
+import type { Seen } from '../../workflows/scripted.ts';
 import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
 import { clientOptions, testSpeaker } from '../../workflows/speakers.ts';
 

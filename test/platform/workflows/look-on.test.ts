@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { startLab } from '../../workflows/harness.ts';
 import { alertOf } from '../../workflows/people.ts';
+import { startLabOn } from '../../workflows/real-lab.ts';
 import { replayHistory } from '../../workflows/replay-history.ts';
 
 const platform = await testPlatform();
 
 test('what happens while people watch also replays', async () => {
-  const lab = await startLab({}, 100, {
+  const lab = await startLabOn({
     address: platform.temporalAddress,
     namespace: platform.temporalNamespace,
     taskQueue: `${platform.prefix}-look`,
@@ -52,7 +52,7 @@ test('what happens while people watch also replays', async () => {
 
 /** A query can become part of an incident's first workflow task, in which the first containment begins. */
 test('what happens while people watch from the very start also replays', async () => {
-  const lab = await startLab({}, 100, {
+  const lab = await startLabOn({
     address: platform.temporalAddress,
     namespace: platform.temporalNamespace,
     taskQueue: `${platform.prefix}-first-look`,

@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
+import type { RunningIncident } from '../../workflows/harness.ts';
 import { alertOf, signVote } from '../../workflows/people.ts';
 import { mainQuestion, recordsIn, voteOn } from '../../workflows/voting.ts';
+import { useRealLab } from './use-real-lab.ts';
 
 const platform = await testPlatform();
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab({}, 100, {
-    address: platform.temporalAddress,
-    namespace: platform.temporalNamespace,
-    taskQueue: `${platform.prefix}-opposite`,
-  });
-});
-afterAll(() => lab.stop());
+const { lab } = useRealLab(platform);
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 

@@ -37,7 +37,7 @@ const folder = createFolderShelf({ dir });
 const shelf: typeof folder = {
   ...folder,
   remove: async (name) => {
-    await answering;
+    await lab.server.clock.held(answering);
     if (name === `keys/${lockedId}`) throw new FirebreakError('FB_ERR_REFUSED', 'its object lock runs until 2030-01-01');
     return folder.remove(name);
   },
@@ -60,7 +60,7 @@ beforeAll(async () => {
     keys: createKeyRegister({ shelf }),
     runOf: async () => undefined,
   });
-  lab = await startControlLab(10, evidence);
+  lab = await startControlLab({ evidence });
   control = await lab.start();
   now = await lab.clock();
   const wrap = boxWrap(createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(1) }] }));

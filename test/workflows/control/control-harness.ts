@@ -1,6 +1,4 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import type { SignInReader } from '../../../activities/chokepoint/parts.ts';
 import { createControlActivities } from '../../../activities/control/control.ts';
 import type { CellActivities, DeskActivities } from '../../../core/action/step.ts';
@@ -16,10 +14,11 @@ import { controlIdOf, type Order, orderBytes, type SignedOrder } from '../../../
 import type { Beliefs } from '../../../core/orders/order-check.ts';
 import type { ProposeSuppression, SuppressionTerms } from '../../../core/orders/suppression.ts';
 import type { Roster } from '../../../core/people/roster.ts';
-import { eventually } from '../../eventually.ts';
-import { bundlePath } from '../bundle.ts';
-import { testSpeaker, workerOptions } from '../speakers.ts';
-import { startTimeSkipping } from '../time-skipping.ts';
+import { shippedPack } from '../../../playbooks/index.ts';
+import { control } from '../../../workflows/control/control.ts';
+import type { Activity } from '../memory/memory-calls.ts';
+import type { MemoryRun } from '../memory/memory-run.ts';
+import { type LabTime, MemoryServer } from '../memory/memory-server.ts';
 
 export const dayMs = 86_400_000;
 export const digest = `sha256:${'d'.repeat(64)}`;
@@ -123,7 +122,10 @@ export function noisyAlert(over: Partial<Alert> = {}): Alert {
 }
 
 export interface ControlLab {
-  readonly env: TestWorkflowEnvironment;
+  readonly env: LabTime;
+  readonly server: MemoryServer;
+  /** Looks again whenever something happens, for a short while of the lab's time. */
+  readonly eventually: MemoryServer['until'];
   readonly records: AuditRecord[];
   readonly said: string[];
   /** Waits for a line in a thread that satisfies `check`: an activity of its own posts it, so it appears after the state shows its cause. */
@@ -145,6 +147,7 @@ export interface ControlLab {
 }
 
 export interface RunningControl {
+  readonly run: MemoryRun;
   state(): Promise<ControlState>;
   until(check: (state: ControlState) => boolean, what: string): Promise<ControlState>;
   signal(name: string, value: unknown): Promise<void>;
@@ -160,124 +163,123 @@ export interface RunningControl {
   ): Promise<void>;
 }
 
-/** Starts the control workflow on a time-skipping server; the cell really checks what it is asked. */
-export async function startControlLab(
-  maxCachedWorkflows = 10,
-  evidence: Partial<EvidenceActivities> = {},
-  /** Some votes and orders also need a sign-in. */
-  signIns?: {
-    readonly reader: SignInReader;
-    readonly roster: Roster;
-    readonly inForce: (decision: string) => Propose | undefined;
-  },
-): Promise<ControlLab> {
-  const env = await startTimeSkipping();
-  const records: AuditRecord[] = [];
-  const said: string[] = [];
-  const answers: string[] = [];
-  const raised: Alert[] = [];
-  const notices: (Notice & { readonly shownAt: number })[] = [];
-  let now = await env.currentTimeMs();
-  const clock = async (): Promise<number> => {
-    now = await env.currentTimeMs();
-    return now;
-  };
-  const levels = [
-    { group: 'oncall', withinMs: 900_000 },
-    { group: 'leads', withinMs: 3_600_000 },
-  ];
+/** Some votes and orders also need a sign-in. */
+interface SignIns {
+  readonly reader: SignInReader;
+  readonly roster: Roster;
+  readonly inForce: (decision: string) => Propose | undefined;
+}
+
+/** What the desk was asked to show and to store. */
+type Shown = Pick<ControlLab, 'records' | 'said' | 'answers' | 'notices' | 'cards' | 'edited' | 'slowly' | 'raised'>;
+
+/** The cell really checks what it is asked; the desk only notes it. */
+export function controlActivities(
+  clock: () => number,
+  signIns?: SignIns,
+): {
+  readonly shown: Shown;
+  readonly cell: ReturnType<typeof createControlActivities> & Pick<CellActivities, 'verifyVote'>;
+  readonly desk: DeskActivities;
+} {
+  const shown: Shown = { records: [], said: [], answers: [], notices: [], cards: [], edited: [], slowly: {}, raised: [] };
   const asked = signIns?.roster ?? roster;
-  const cards: QuestionCard[] = [];
-  const edited: QuestionCard[] = [];
-  const slowly: ControlLab['slowly'] = {};
   const desk: DeskActivities = {
     postQuestion: async (post) => {
-      cards.push(questionCard(post, { roster: asked, keys: voteKeys }));
+      shown.cards.push(questionCard(post, { roster: asked, keys: voteKeys }));
       return null;
     },
     updateQuestion: async (post) => {
       const card = questionCard(post, { roster: asked, keys: voteKeys });
-      await slowly.edit?.(card);
-      edited.push(card);
+      await shown.slowly.edit?.(card);
+      shown.edited.push(card);
     },
     postInThread: async ({ text }) => {
-      said.push(text);
+      shown.said.push(text);
       return null;
     },
     showNotice: async (notice) => {
-      notices.push({ ...notice, shownAt: await env.currentTimeMs() });
+      shown.notices.push({ ...notice, shownAt: clock() });
       return null;
     },
-    answerClick: async ({ text }) => void answers.push(text),
+    answerClick: async ({ text }) => void shown.answers.push(text),
     recordAudit: async (given) => {
-      records.push(...given);
+      shown.records.push(...given);
       return { chain: 'x', number: given.at(-1)?.number ?? 0, hash: '0' };
     },
   };
-  const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) => {
-    const stepUp = await signIns?.reader.read([vote]);
-    const at = await env.currentTimeMs();
-    return checkVote({ signed: vote, question, level, roster: asked, keys: voteKeys, now: at, ...(stepUp && { stepUp }) });
-  };
   const noSignIn = signIns && { policy: signIns.reader.policy, signInOf: () => undefined };
-  const worker = await Worker.create({
-    connection: env.nativeConnection,
-    taskQueue: 'lab',
-    workflowBundle: { codePath: await bundlePath() },
-    ...workerOptions(testSpeaker()),
-    activities: {
-      ...createControlActivities({
-        beliefs: () => ({ ...beliefsAt(now), roster: asked, ...(noSignIn && { stepUp: noSignIn }) }),
-        levels,
-        problemOfPromotion: async () => undefined,
-        ...(signIns && { signIns: signIns.reader, inForce: signIns.inForce }),
-        raise: async (alert) => {
-          raised.push(alert);
-          return { incident: `incident/lab/${alert.pod?.namespace}/Pod/${alert.pod?.name}` };
-        },
-      }),
-      ...evidence,
-      ...desk,
-      verifyVote,
-    },
-    maxCachedWorkflows,
-  });
-  const running = worker.run();
-  const handles: { terminate(): Promise<unknown> }[] = [];
-  return {
-    env,
-    records,
-    said,
-    heard: (check) => eventually('a line in a thread', () => said.find(check)),
-    answers,
-    notices,
-    cards,
-    edited,
-    slowly,
-    raised,
-    clock,
-    start: async (over = {}) => {
-      serial += 1;
-      const handle = await env.client.workflow.start(controlNames.workflow, {
-        // One per test: only the id that the question names must be the cluster's.
-        workflowId: controlIdOf('lab'),
-        taskQueue: 'lab',
-        args: [{ cluster: 'lab', queues: { cell: 'lab', desk: 'lab' }, ...over } satisfies ControlInput],
+  const cell = {
+    ...createControlActivities({
+      beliefs: () => ({ ...beliefsAt(clock()), roster: asked, ...(noSignIn && { stepUp: noSignIn }) }),
+      levels: [
+        { group: 'oncall', withinMs: 900_000 },
+        { group: 'leads', withinMs: 3_600_000 },
+      ],
+      problemOfPromotion: async () => undefined,
+      ...(signIns && { signIns: signIns.reader, inForce: signIns.inForce }),
+      raise: async (alert) => {
+        shown.raised.push(alert);
+        return { incident: `incident/lab/${alert.pod?.namespace}/Pod/${alert.pod?.name}` };
+      },
+    }),
+    verifyVote: async ({ vote, question, level }: Parameters<CellActivities['verifyVote']>[0]) => {
+      const stepUp = await signIns?.reader.read([vote]);
+      return checkVote({
+        signed: vote,
+        question,
+        level,
+        roster: asked,
+        keys: voteKeys,
+        now: clock(),
+        ...(stepUp && { stepUp }),
       });
-      handles.push(handle);
-      const state = () => handle.query<ControlState>(controlNames.stateQuery);
+    },
+  };
+  return { shown, cell, desk };
+}
+
+/** Starts the control workflow in memory, where days pass in a moment. */
+export async function startControlLab({
+  evidence = {},
+  signIns,
+}: {
+  readonly evidence?: Partial<EvidenceActivities>;
+  readonly signIns?: SignIns;
+} = {}): Promise<ControlLab> {
+  const { shown, cell, desk } = controlActivities(() => server.clock.now(), signIns);
+  const server: MemoryServer = new MemoryServer({
+    startsAt: Date.now(),
+    activities: {
+      scripted: byName(desk),
+      real: byName({ ...cell, ...evidence }),
+    },
+    packs: [shippedPack],
+  });
+  return {
+    ...shown,
+    env: server,
+    server,
+    eventually: (...asked) => server.until(...asked),
+    heard: (check) => server.until('a line in a thread', () => shown.said.find(check)),
+    clock: server.currentTimeMs,
+    start: async (over = {}) => {
+      const input = { cluster: 'lab', queues: { cell: 'lab', desk: 'lab' }, ...over } satisfies ControlInput;
+      // Only the id that the question names must be the cluster's.
+      const run = await server.start(control, { workflowId: controlIdOf('lab'), input });
+      const state = (): Promise<ControlState> => server.query(run, controlNames.stateQuery);
       const until: RunningControl['until'] = (check, what) =>
-        eventually(what, async () => {
+        server.until(what, async () => {
           const found = await state();
           return check(found) && found;
         });
-      const signal = (name: string, value: unknown) => handle.signal(name, value);
+      const signal = (name: string, value: unknown): Promise<void> => server.signal(run, name, value);
       return {
+        run,
         state,
         until,
         signal,
         propose: async (terms, person = 'ana', signer = 'ana') => {
-          await clock();
           await signal(controlNames.orderSignal, proposalOf(terms, person, signer));
           return until(({ decisions }) => decisions.some((one) => one.proposal.order.terms.id === terms.id), 'the proposal');
         },
@@ -313,11 +315,11 @@ export async function startControlLab(
         },
       };
     },
-    stop: async () => {
-      for (const handle of handles) await handle.terminate().catch(() => undefined);
-      worker.shutdown();
-      await running;
-      await env.teardown();
-    },
+    stop: async () => undefined,
   };
+}
+
+/** Each is called by its name, with the arguments of its type. */
+function byName(activities: object): Readonly<Record<string, Activity>> {
+  return activities as Readonly<Record<string, Activity>>;
 }

@@ -7,12 +7,9 @@ import type { IntakeReport } from '../../../core/alert/intake-report.ts';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { isSuppression } from '../../../core/decide/decision.ts';
-import { controlIdOf } from '../../../core/orders/order.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { glob, regex } from '../../../core/playbook/match.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
-import { eventually, within } from '../../eventually.ts';
-import { replayHistory } from '../replay-history.ts';
 import {
   beliefsAt,
   type ControlLab,
@@ -66,12 +63,11 @@ test('two votes in quick succession leave a card that shows the decision, even i
   const terms = termsOf(await lab.clock(), { upTo: 'critical', match: { ...termsOf(0).match, rule: 'Voted on at once' } });
   await control.propose(terms);
   const ofIt = () => lab.edited.filter(({ questionId }) => questionId.endsWith(terms.id)).map(({ status }) => status.state);
-  lab.slowly.edit = ({ status }) =>
-    status.state === 'open' ? within(1_500, () => ofIt().includes('decided')) : Promise.resolve();
+  lab.slowly.edit = ({ status }) => (status.state === 'open' ? lab.server.takes(1_500) : Promise.resolve());
   await Promise.all([control.vote(terms.id, 'approve', 'ben'), control.vote(terms.id, 'approve', 'lea')]);
   await control.until(active(terms), 'the suppression to begin');
-  await eventually('the decision on the card', () => ofIt().includes('decided'));
-  await within(2_000, () => ofIt().at(-1) === 'open');
+  await lab.eventually('the decision on the card', () => ofIt().includes('decided'));
+  await lab.env.sleep('2s');
   expect(ofIt().at(-1)).toBe('decided');
   delete lab.slowly.edit;
 });
@@ -511,19 +507,13 @@ describe('its end', () => {
     const short = await agreed({ until: new Date(now + 2 * dayMs).toISOString() });
     const forgotten = termsOf(await lab.clock(), { until: new Date(now + 29 * dayMs).toISOString() });
     await control.propose(forgotten);
-    await lab.env.sleep('3 days');
+    await lab.env.sleep('3d');
     await control.until((state) => statusOf(state, short) === 'expired', 'the expiry');
     expect(statusOf(await control.state(), forgotten)).toBe('proposed');
-    await lab.env.sleep('5 days');
+    await lab.env.sleep('5d');
     await control.until((state) => statusOf(state, forgotten) === 'lapsed', 'the lapse');
     await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.lapsed'), 'the record');
   });
-});
-
-test('all of it replays', async () => {
-  const history = await lab.env.client.workflow.getHandle(controlIdOf('lab')).fetchHistory();
-  expect(history.events?.length).toBeGreaterThan(200);
-  expect(await replayHistory(controlIdOf('lab'), history)).toEqual([undefined]);
 });
 
 describe('a storm', () => {
@@ -544,7 +534,7 @@ describe('a storm', () => {
 
   test('is one notice, edited at most once a minute, and one more when all intakes say that it is over', async () => {
     const shown = async (count: number) => {
-      await eventually('the notice', () => lab.notices.length >= count);
+      await lab.eventually('the notice', () => lab.notices.length >= count);
       expect(lab.notices).toHaveLength(count);
     };
     await control.signal(controlNames.stormSignal, 'nonsense');
@@ -598,7 +588,7 @@ describe('a storm', () => {
     await control.signal(controlNames.stormSignal, report({ source: 'of another day' }));
     expect((await control.state()).storm).toBeUndefined();
     const since = async () => lab.records.slice(known).filter(({ kind }) => kind.startsWith('storm.'));
-    await eventually('the records', async () => (await since()).length >= 2);
+    await lab.eventually('the records', async () => (await since()).length >= 2);
     expect((await since()).map(({ kind }) => kind)).toEqual(['storm.begun', 'storm.over']);
   });
 });
@@ -640,7 +630,7 @@ describe('the state of the intakes', () => {
       await told(minute, count);
     await control.until(({ intakes }) => intakes?.some(({ refused }) => refused.unauthorized === 40) === true, 'the last report');
     const refused = () => lab.records.filter(({ kind, body }) => kind === 'door.refused' && body.source === 'knocked at');
-    await eventually('the records', async () => refused().length >= 2);
+    await lab.eventually('the records', async () => refused().length >= 2);
     expect(refused().map(({ body }) => body)).toMatchObject([
       { door: 'intake', counts: { unauthorized: 3 }, text: 'the intake refused requests: 3 × unauthorized' },
       { door: 'intake', counts: { unauthorized: 12 } },
@@ -660,7 +650,7 @@ test('a run that is set aside is put on record once, with the command that helps
     contained: [],
   });
   const found = () => lab.records.filter(({ kind }) => kind === 'incident.set-aside');
-  await eventually('the records', async () => found().length >= 2);
+  await lab.eventually('the records', async () => found().length >= 2);
   expect(found().map(({ body }) => body)).toEqual([
     {
       text: 'This incident is set aside: its playbook acme/miner has ended its process twice (it did not answer). 1 pod stays contained: shop/cart-1. It asks nothing more, and hears no answer. When it is corrected, anyone on the roster can begin this incident again while it is open: firebreak incidents rerun shop/Deployment/cart --reason "playbook corrected" --as YOU --key FILE. Open questions are then asked again, without their votes.',
@@ -680,21 +670,19 @@ test('a run that is set aside is put on record once, with the command that helps
 
 describe('a run that continues where another ended', () => {
   test('still knows the state of the intakes', async () => {
-    const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));
-    const { runId } = await handle.describe();
+    const { runId } = control.run;
     await control.signal(controlNames.intakeSignal, intakeReport({ source: 'lasting' }));
     await control.signal(controlNames.handOverSignal, 'a further build');
-    await eventually('a new run', async () => (await handle.describe()).runId !== runId);
+    await lab.eventually('a new run', () => control.run.runId !== runId);
     expect((await control.state()).intakes?.map(({ source }) => source)).toContain('lasting');
   });
 
   test('still calls people by their names', async () => {
     const terms = termsOf(await lab.clock());
     await control.propose(terms);
-    const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));
-    const { runId } = await handle.describe();
+    const { runId } = control.run;
     await control.signal(controlNames.handOverSignal, 'another build');
-    await eventually('a new run', async () => (await handle.describe()).runId !== runId);
+    await lab.eventually('a new run', () => control.run.runId !== runId);
     await control.vote(terms.id, 'approve', 'ben');
     const said = await lab.heard((text) => text.includes(`${terms.id}, approved by`));
     expect(said).toContain('approved by Ben');

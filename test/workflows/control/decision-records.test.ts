@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import type { ProvenDecision } from '../../../core/decide/decision.ts';
-import { controlIdOf, type DecisionNoun, type Terms } from '../../../core/orders/order.ts';
+import type { DecisionNoun, Terms } from '../../../core/orders/order.ts';
 import type { PromotionTerms } from '../../../core/orders/promotion.ts';
 import type { RestraintTerms } from '../../../core/orders/restraint.ts';
-import { eventually } from '../../eventually.ts';
 import {
   type ControlLab,
   dayMs,
@@ -49,7 +48,7 @@ const stateOf = (state: ControlState, id: string) =>
 
 /** The one record of that kind about a decision. */
 function recordOf(kind: string, noun: DecisionNoun, id: string): Promise<AuditRecord> {
-  return eventually(kind, () => {
+  return lab.eventually(kind, () => {
     const found = lab.records.filter((record) => record.kind === kind && record.body[noun] === id);
     expect(found.length).toBeLessThan(2);
     return found[0];
@@ -140,7 +139,7 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
     const short = await propose(noun, 2);
     await agree(noun, short);
     const forgotten = await propose(noun, 20);
-    await lab.env.sleep('8 days');
+    await lab.env.sleep('8d');
     const [expired, lapsed] = [await recordOf(kind.expired, noun, short), await recordOf(kind.lapsed, noun, forgotten)];
     expect(expired.actor).toBe('engine');
     expect(lapsed).toMatchObject({ actor: 'engine', body: { text: expect.stringMatching(/^nobody decided: /) } });
@@ -230,7 +229,7 @@ describe('of several promotions', () => {
     const { send, propose } = pack();
     const first = await propose('1.0.0');
     await send('1.0.0');
-    const { body } = await eventually('the refusal', () =>
+    const { body } = await lab.eventually('the refusal', () =>
       lab.records.find((one) => one.kind === 'promotion.refused' && String(one.body.text).includes(first)),
     );
     expect(body.text).toBe(`The same promotion is already proposed as ${first}, and waits for somebody else to agree.`);
@@ -254,7 +253,7 @@ test('anything that is not an order is recorded as refused, with its claimed sen
   await control.signal(controlNames.orderSignal, 'suppress everything');
   await control.signal(controlNames.orderSignal, { order: { person: `ana${'a'.repeat(500)}`, kind: 'everything.delete' } });
   const refused = () => lab.records.filter(({ kind }) => kind === 'order.refused');
-  const [first, second] = await eventually('both refusals', () => refused().length === 2 && refused());
+  const [first, second] = await lab.eventually('both refusals', () => refused().length === 2 && refused());
   const text = 'This order has an unknown format.';
   expect(first).toMatchObject({ actor: 'claimed/unknown', body: { text } });
   expect(second).toMatchObject({ actor: expect.stringMatching(/^claimed\/ana/), body: { text } });
@@ -276,7 +275,7 @@ test('what the cell still knew is recorded as taken over if the workflow itself 
     const { question, votes, status } = asked;
     return { proposal: one.proposal, proof: { question, votes, choice: status.choice } };
   });
-  await lab.env.client.workflow.getHandle(controlIdOf('lab')).terminate();
+  control.run.terminate();
   const next = await lab.start({ restored });
   for (const [noun, id] of ids) {
     const record = await recordOf(kinds[noun].restored, noun, id);

@@ -30,7 +30,7 @@ beforeAll(async () => {
     beliefs: { roster: { people: [], groups: {} }, keys: { deskKeyIds: [], keyIdsOf: () => [], verify: () => false } },
     onFinding: (finding) => told.push(finding),
   });
-  lab = await startLab({}, 100, undefined, { recordAudit });
+  lab = await startLab({ others: { recordAudit } });
 });
 
 afterAll(async () => {

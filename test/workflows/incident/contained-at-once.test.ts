@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { eventually } from '../../eventually.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
@@ -58,7 +58,7 @@ test('a vote for the question before the containment no longer counts', async ()
   await nextQuestion(incident);
   const [before] = await asked(incident);
   await incident.vote('expected', 'ben', { question: before?.question.id ?? '', questionDigest: before?.digest ?? '' });
-  await eventually('that the vote is refused', async () => {
+  await lab.eventually('that the vote is refused', async () => {
     const { timeline } = await incident.state();
     return timeline.some(({ kind }) => kind === 'vote.refused');
   });

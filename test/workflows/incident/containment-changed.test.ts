@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Verification } from '../../../core/action/action.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
-import { eventually } from '../../eventually.ts';
-import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { type MemoryLab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse, type Script } from '../scripted.ts';
 
 const called: Omit<Page, 'key'>[] = [];
 const script: Script = {};
@@ -11,14 +11,17 @@ const settings = {
   followUp: { tickets: false, pages: true },
   levels: [{ group: 'oncall', withinMs: 900_000, page: true }],
 } as const;
-let lab: Lab;
+let lab: MemoryLab;
 
 beforeAll(async () => {
-  lab = await startLab(script, 100, undefined, {
-    callPeople: async (page) => void called.push(page),
-    endPage: async () => undefined,
-    updateTicket: async () => undefined,
-    ticketNews: async () => [],
+  lab = await startLab({
+    script,
+    others: {
+      callPeople: async (page) => void called.push(page),
+      endPage: async () => undefined,
+      updateTicket: async () => undefined,
+      ticketNews: async () => [],
+    },
   });
 });
 afterAll(() => lab.stop());
@@ -55,12 +58,12 @@ describe('a quarantine that somebody changes', () => {
     expect(await quarantineOf(incident)).toMatchObject({ detail: partial.detail, verification: partial });
     const { timeline } = await incident.state();
     expect(timeline.filter(({ kind }) => kind === 'containment.changed')).toMatchObject([{ text: changed.text }]);
-    await eventually('the card', () => {
+    await lab.eventually('the card', () => {
       const card = lab.seen.cards.findLast(({ incident: { id } }) => id === incident.id);
       return JSON.stringify(card?.contained).includes('partial');
     });
-    await eventually('the thread', () => lab.seen.threads.includes(changed.text));
-    await eventually('the page', () =>
+    await lab.eventually('the thread', () => lab.seen.threads.includes(changed.text));
+    await lab.eventually('the page', () =>
       called.some((page) => page.incident.id === incident.id && page.details.news === changed.text),
     );
 

@@ -2,7 +2,6 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createFollowUpActivities } from '../../../activities/desk/follow-up.ts';
 import type { FollowUpActivities } from '../../../core/action/step.ts';
@@ -16,14 +15,13 @@ import { createTicketMailbox } from '../../../integrations/database/ticket-mailb
 import { createJiraTickets } from '../../../integrations/jira/tickets.ts';
 import { createPagerDuty } from '../../../integrations/pagerduty/pager.ts';
 import { linkingPager } from '../../../service/desk/follow-up.ts';
-import { eventually } from '../../eventually.ts';
 import { adfText } from '../../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type Lab, type RunningIncident, refuse, startLab } from '../harness.ts';
+import { type MemoryLab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
-import { clientOptions, member, testSpeaker } from '../speakers.ts';
+import { refuse } from '../scripted.ts';
 
 const account = { email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC' };
 const routingKey = 'a'.repeat(32);
@@ -38,7 +36,7 @@ let pagerduty: PagerDutyFake;
 let tickets: TicketSystem;
 let database: Database;
 let mailbox: TicketMailbox;
-let lab: Lab;
+let lab: MemoryLab;
 let activities: FollowUpActivities;
 /** Whether the pods of the alerts are in a protected namespace. */
 let isProtected = false;
@@ -71,13 +69,11 @@ beforeAll(async () => {
   const giveBack = async () => {
     if (isDenied) refuse('FB_ERR_API_REFUSED', 'the policy no-labels denied request');
   };
-  activities = createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox });
-  lab = await startLab(
-    { openTicket, quarantinePod, 'undo:quarantinePod': giveBack, 'verify:rotateSecret': rotation },
-    100,
-    undefined,
-    activities,
-  );
+  activities = inContext(createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox }));
+  lab = await startLab({
+    script: { openTicket, quarantinePod, 'undo:quarantinePod': giveBack, 'verify:rotateSecret': rotation },
+    others: activities,
+  });
 });
 afterAll(async () => {
   await lab?.stop();
@@ -85,6 +81,21 @@ afterAll(async () => {
   await pagerduty?.stop();
   await database?.close();
 });
+
+/** Each has a context of its own, as in a worker: these ask it whether they are still wanted. */
+function inContext(given: FollowUpActivities): FollowUpActivities {
+  const inOne =
+    <Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) =>
+    (...args: Args): Promise<Result> =>
+      new MockActivityEnvironment().run(work, ...args);
+  const { callPeople, endPage, updateTicket, ticketNews } = given;
+  return {
+    callPeople: inOne(callPeople),
+    endPage: inOne(endPage),
+    updateTicket: inOne(updateTicket),
+    ticketNews: inOne(ticketNews),
+  };
+}
 
 async function issueOf(incident: RunningIncident) {
   const { tickets: links = [] } = await incident.state();
@@ -96,10 +107,7 @@ async function alertsOf(incident: RunningIncident) {
   return pagerduty.alerts.filter((alert) => JSON.stringify(alert.triggers).includes(`"${incident.id}"`));
 }
 
-async function eventsOf(incident: RunningIncident): Promise<number> {
-  const { events = [] } = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
-  return events?.length ?? 0;
-}
+const eventsOf = (incident: RunningIncident): number => lab.run(incident).historyLength;
 
 describe('an incident with a ticket and a pager', () => {
   test('pages people with the question, keeps its one ticket up to date, and closes both with its verdict', async () => {
@@ -118,7 +126,7 @@ describe('an incident with a ticket and a pager', () => {
     );
     expect(aloud).not.toContain('cart-1');
     const { links } = await issueOf(incident);
-    await eventually('the thread', () => lab.seen.threads.includes(`Ticket: ${links[0]?.url}`));
+    await lab.eventually('the thread', () => lab.seen.threads.includes(`Ticket: ${links[0]?.url}`));
     await incident.vote('remove', 'ana');
     await incident.result();
     const { issue, comments } = await issueOf(incident);
@@ -151,9 +159,9 @@ describe('an incident with a ticket and a pager', () => {
     await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
     const [page] = await alertsOf(incident);
     expect(page?.triggers).toMatchObject([{ payload: { custom_details: { 'mode contain': text } } }]);
-    const card = await eventually('the card', () => lab.seen.cards.find((one) => one.incident.id === incident.id));
+    const card = await lab.eventually('the card', () => lab.seen.cards.find((one) => one.incident.id === incident.id));
     expect(card.happened.wouldHave).toBe(text);
-    const opened = await eventually('the record', () =>
+    const opened = await lab.eventually('the record', () =>
       lab.seen.records.find(({ kind, chain }) => kind === 'incident.opened' && chain.startsWith(incident.id)),
     );
     expect(opened?.body.alerts).toMatchObject([{ assessment: { response: 'ask', ...policy } }]);
@@ -204,12 +212,12 @@ describe('an incident with a ticket and a pager', () => {
     await incident.until((state) => state.timeline.some(({ kind }) => kind === 'page.sent'), 'the page');
     await incident.vote('remove', 'ana');
     const statuses = async () => (await alertsOf(incident)).map(({ status }) => status);
-    await eventually('its end', async () => (await statuses()).join() === 'resolved');
+    await lab.eventually('its end', async () => (await statuses()).join() === 'resolved');
     await incident.alerts(batchOf([alertOf({ n: 2 })]));
-    await eventually('the next page', async () => (await statuses()).join() === 'resolved,triggered');
+    await lab.eventually('the next page', async () => (await statuses()).join() === 'resolved,triggered');
     const { incident: ref } = await incident.state();
     const end = { incident: ref, began: 0, nth: 1, groups: ['oncall'] };
-    await new MockActivityEnvironment().run(() => activities.endPage(end));
+    await activities.endPage(end);
     expect(await statuses()).toEqual(['resolved', 'triggered']);
     await incident.end();
   });
@@ -224,7 +232,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.until((now) => now.timeline.filter((entry) => entry.kind === 'page.sent').length >= 5, 'the calls');
     expect(state.leases[0]?.state).toBe('active');
     expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
-    expect(await eventsOf(incident)).toBeLessThan(400);
+    expect(eventsOf(incident)).toBeLessThan(400);
     const [lease] = state.leases;
     expect(JSON.stringify(await alertsOf(incident))).toContain(`https://desk.acme.com/answer/lease:${lease?.id}`);
     await incident.vote('extend', 'lea', {}, true);
@@ -250,7 +258,7 @@ describe('an incident with a ticket and a pager', () => {
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.vote('release', 'ana');
     await incident.vote('release', 'ben');
-    await eventually('the page', async () => JSON.stringify(await alertsOf(incident)).includes('Its release is refused'));
+    await lab.eventually('the page', async () => JSON.stringify(await alertsOf(incident)).includes('Its release is refused'));
     expect(JSON.stringify(await alertsOf(incident))).toContain('the policy no-labels denied request');
     isDenied = false;
     await lab.env.sleep('16m');
@@ -281,11 +289,7 @@ describe('an incident with a ticket and a pager', () => {
 });
 
 describe('what people do to the ticket in its own system', () => {
-  const desk = testSpeaker('lab', { signer: member('desk').signer });
-  const nudge = (incident: RunningIncident) =>
-    new Client({ connection: lab.env.connection, ...clientOptions(desk) }).workflow
-      .getHandle(incident.id)
-      .signal(incidentNames.ticketNewsSignal);
+  const nudge = (incident: RunningIncident) => lab.server.signal(lab.run(incident), incidentNames.ticketNewsSignal);
   const newsIn = (state: Awaited<ReturnType<RunningIncident['state']>>) =>
     state.timeline.filter(({ kind }) => kind === 'ticket.news').map(({ actor, text }) => `${actor}: ${text}`);
 
@@ -329,12 +333,10 @@ describe('a ticket system and a pager that are down', () => {
       // Not every five minutes, the usual interval: hundreds of attempts take a busy machine minutes.
       throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer', nextRetryDelay: '1h' });
     };
-    const broken = await startLab(
-      { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
-      100,
-      undefined,
-      { updateTicket: down, callPeople: down, endPage: down, ticketNews: down },
-    );
+    const broken = await startLab({
+      script: { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
+      others: { updateTicket: down, callPeople: down, endPage: down, ticketNews: down },
+    });
     try {
       const incident = await broken.start([alertOf()], { followUp, levels });
       await incident.vote('remove', 'ana');
@@ -352,7 +354,7 @@ describe('a ticket system and a pager that are down', () => {
   });
 
   test('that refuse a ticket do not end the playbook', async () => {
-    const broken = await startLab({ openTicket: () => refuse('FB_ERR_REFUSED', 'no') });
+    const broken = await startLab({ script: { openTicket: () => refuse('FB_ERR_REFUSED', 'no') } });
     try {
       const incident = await broken.start([alertOf()], { followUp: { tickets: true, pages: false }, levels });
       await incident.vote('remove', 'ana');

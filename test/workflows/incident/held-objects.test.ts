@@ -1,17 +1,20 @@
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Page } from '../../../core/tickets/paging.ts';
-import { eventually } from '../../eventually.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { holdingPlaybooks } from '../../playbooks/held-objects.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const called: Omit<Page, 'key'>[] = [];
-const { lab, script } = useLab(join(import.meta.dirname, '../../playbooks/held-objects.ts'), {
-  callPeople: async (page) => void called.push(page),
-  endPage: async () => undefined,
-  updateTicket: async () => undefined,
-  ticketNews: async () => [],
+const { lab, script } = useLab({
+  playbooks: holdingPlaybooks,
+  others: {
+    callPeople: async (page) => void called.push(page),
+    endPage: async () => undefined,
+    updateTicket: async () => undefined,
+    ticketNews: async () => [],
+  },
 });
 const about = 'deployment/shop/cart';
 const settings = {
@@ -32,8 +35,8 @@ describe('a step that holds a field of a workload', () => {
     const { steps, timeline } = await incident.until((now) => now.steps.some(({ state }) => state === 'drifted'), 'the state');
     expect(steps).toMatchObject([{ action: 'suspendRollout', detail: `${about}: spec.paused is absent` }]);
     expect(timeline).toContainEqual(expect.objectContaining({ kind: 'containment.changed', text }));
-    await eventually('the thread', () => lab.seen.threads.includes(text));
-    await eventually('the page', () => isPaged(incident, text));
+    await lab.eventually('the thread', () => lab.seen.threads.includes(text));
+    await lab.eventually('the page', () => isPaged(incident, text));
   });
 
   test('is partial if somebody reverted it before it was read', async () => {
@@ -57,6 +60,6 @@ describe('a step that holds a field of a workload', () => {
     await incident.note({ id: 'h2', kind: 'containment.changed', text, about: step?.target ?? '' });
     const { steps } = await incident.until((now) => now.steps.some(({ state }) => state === 'drifted'), 'the state');
     expect(steps).toMatchObject([{ action: 'scaleToZero', detail: text }]);
-    await eventually('the page', () => isPaged(incident, text));
+    await lab.eventually('the page', () => isPaged(incident, text));
   });
 });

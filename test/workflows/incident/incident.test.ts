@@ -15,8 +15,9 @@ import { forkIncident } from '../../../service/simulation/fork.ts';
 import { type PastIncident, readPastIncident } from '../../../service/simulation/past-incident.ts';
 import { AlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
 import { maker } from '../../suites/signed-records.ts';
-import { type Lab, refuse, type Script, startLab } from '../harness.ts';
+import { type Lab, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse, type Script } from '../scripted.ts';
 
 describe('an incident about a dropped binary', () => {
   let lab: Lab;
@@ -173,7 +174,7 @@ describe('volatile evidence', () => {
   const script: Script = {};
   let lab: Lab;
   beforeAll(async () => {
-    lab = await startLab(script);
+    lab = await startLab({ script });
   });
   afterAll(() => lab.stop());
   const kept = ({ id }: { readonly id: string }): boolean =>

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AskedPosture, Posture } from '../../../core/cluster/posture.ts';
-import { eventually } from '../../eventually.ts';
-import { refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
@@ -25,13 +24,13 @@ describe('when an incident opens', () => {
     };
     const incident = await lab.start([alertOf()], { posture: true });
     const state = await incident.until(({ posture }) => posture !== undefined, 'the posture');
-    await eventually('its record', async () => recordsOf(incident.id).length === 1);
+    await lab.eventually('its record', async () => recordsOf(incident.id).length === 1);
     expect(asked).toEqual([{ incident: state.incident, pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } }]);
     expect(recordsOf(incident.id)[0]?.body).toMatchObject({
       text: 'pod/shop/cart-1 meets no Pod Security profile: it can see the processes of its node.',
       posture: found,
     });
-    await eventually('the card', async () =>
+    await lab.eventually('the card', async () =>
       lab.seen.cards.some(({ incident: of, posture }) => of.id === incident.id && posture?.[1]?.includes('CIS 5.2.3')),
     );
     const card = lab.seen.cards.find(({ incident: of, posture }) => of.id === incident.id && posture !== undefined);
@@ -42,7 +41,7 @@ describe('when an incident opens', () => {
   test('a failure to read it is also on record', async () => {
     script.lookAtPosture = () => refuse('FB_ERR_NOT_FOUND', 'no pod of it is there');
     const incident = await lab.start([alertOf()], { posture: true });
-    await eventually('the record', async () => recordsOf(incident.id).length === 1);
+    await lab.eventually('the record', async () => recordsOf(incident.id).length === 1);
     expect(recordsOf(incident.id)[0]?.body).toEqual({ text: 'what the workload may do is not known: no pod of it is there' });
     expect((await incident.state()).posture).toBeUndefined();
   });

@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { eventually } from '../../eventually.ts';
-import { type Lab, startLab } from '../harness.ts';
+import { type MemoryLab, startLab } from '../harness.ts';
 import { alertOf } from '../people.ts';
 
-let lab: Lab;
+let lab: MemoryLab;
 let isAway = true;
 let refused = 0;
 
 beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, {
-    recordAudit: async (records) => {
-      if (isAway) {
-        refused += 1;
-        throw new Error('the database does not answer');
-      }
-      lab.seen.records.push(...records);
-      return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
+  lab = await startLab({
+    others: {
+      recordAudit: async (records) => {
+        if (isAway) {
+          refused += 1;
+          throw new Error('the database does not answer');
+        }
+        lab.seen.records.push(...records);
+        return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
+      },
     },
   });
 });
@@ -24,10 +25,10 @@ afterAll(() => lab.stop());
 test('containment never waits for a record: while none can be written the pod is contained, people decide and it is removed, and each record follows later', async () => {
   const incident = await lab.start([alertOf()]);
   const isApplied = (action: string): boolean => lab.seen.applied.some((call) => call.action === action);
-  await eventually('the containment', async () => isApplied('quarantinePod'));
+  await lab.eventually('the containment', async () => isApplied('quarantinePod'));
   await incident.vote('remove', 'ana');
-  await eventually('the decided step', async () => isApplied('deletePod'));
-  await eventually('a try to write', async () => refused > 0);
+  await lab.eventually('the decided step', async () => isApplied('deletePod'));
+  await lab.eventually('a try to write', async () => refused > 0);
   const { audit } = await incident.state();
   expect([audit.acknowledged, audit.made > 0, lab.seen.records]).toEqual([0, true, []]);
   isAway = false;

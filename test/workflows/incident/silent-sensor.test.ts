@@ -9,11 +9,13 @@ const settings = { playbooks: ['firebreak/ask-about-silent-sensor'], followUp: {
 let lab: Lab;
 
 beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, {
-    callPeople: async (page) => void called.push(page),
-    endPage: async () => undefined,
-    updateTicket: async () => undefined,
-    ticketNews: async () => [],
+  lab = await startLab({
+    others: {
+      callPeople: async (page) => void called.push(page),
+      endPage: async () => undefined,
+      updateTicket: async () => undefined,
+      ticketNews: async () => [],
+    },
   });
 });
 afterAll(() => lab.stop());

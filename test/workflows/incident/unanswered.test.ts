@@ -3,8 +3,9 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
 import { shippedPack } from '../../../playbooks/index.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse, type Script } from '../scripted.ts';
 import { mainQuestion } from '../voting.ts';
 
 const called: Omit<Page, 'key'>[] = [];
@@ -20,11 +21,14 @@ const settings = {
 let lab: Lab;
 
 beforeAll(async () => {
-  lab = await startLab(script, 100, undefined, {
-    callPeople: async (page) => void called.push(page),
-    endPage: async () => undefined,
-    updateTicket: async () => undefined,
-    ticketNews: async () => [],
+  lab = await startLab({
+    script,
+    others: {
+      callPeople: async (page) => void called.push(page),
+      endPage: async () => undefined,
+      updateTicket: async () => undefined,
+      ticketNews: async () => [],
+    },
   });
 });
 afterAll(() => lab.stop());

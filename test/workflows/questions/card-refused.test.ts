@@ -19,7 +19,7 @@ const desk = {
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, desk);
+  lab = await startLab({ others: desk });
 });
 afterAll(() => lab.stop());
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { planOf } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { planOf } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

@@ -63,15 +63,7 @@ beforeAll(async () => {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   provider = privateKey;
   reader = readerOf(await keysFile('jwks.json', publicKey), stepUpDecisions);
-  lab = await startControlLab(
-    10,
-    {},
-    {
-      reader,
-      roster,
-      inForce: (id) => book.inForce(id),
-    },
-  );
+  lab = await startControlLab({ signIns: { reader, roster, inForce: (id) => book.inForce(id) } });
   control = await lab.start();
 });
 

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 import { recordsIn } from '../voting.ts';
 

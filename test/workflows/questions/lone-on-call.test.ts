@@ -13,7 +13,7 @@ const ordered = (requester: string) => alertOf({ sensor: 'firebreak', rule: 'Qua
 let people: Roster = roster;
 let lab: Lab;
 beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, undefined, () => people);
+  lab = await startLab({ people: () => people });
 });
 afterAll(() => lab.stop());
 

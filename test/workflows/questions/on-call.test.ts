@@ -2,17 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Vote } from '../../../core/decide/approval.ts';
 import { checkProof } from '../../../core/decide/vote-check.ts';
 import type { Roster } from '../../../core/people/roster.ts';
-import { eventually } from '../../eventually.ts';
-import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { type MemoryLab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, batchOf, roster, voteKeys } from '../people.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 const dayMs = 86_400_000;
 let people: Roster = roster;
 let begun = 0;
-let lab: Lab;
+let lab: MemoryLab;
 beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, undefined, () => people);
+  lab = await startLab({ people: () => people });
 });
 afterAll(() => lab.stop());
 
@@ -97,10 +96,10 @@ describe('over days', () => {
     const state = await incident.state();
     expect(mainQuestion(state)).toMatchObject({ level: 0, status: { state: 'open' } });
     const handed = () => recordsIn(lab, incident, 'question.handed-over');
-    await eventually('the record', () => handed().length > 0);
+    await lab.eventually('the record', () => handed().length > 0);
     expect(handed()).toMatchObject([{ body: { text: 'Ben may answer for oncall from now on', level: 0 } }]);
     await incident.until(() => lab.seen.cards.at(-1)?.level.people?.includes('Ben') === true, 'the card');
-    await eventually('the thread', () =>
+    await lab.eventually('the thread', () =>
       lab.seen.threads.some((text) => text.startsWith('Ben may answer for oncall from now on.')),
     );
     // The time limit is not extended for that: silence moves on to the next level.

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
-import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { type MemoryLab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, deskKey, outsiderKey } from '../people.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
-let lab: Lab;
+let lab: MemoryLab;
 beforeAll(async () => {
   lab = await startLab();
 });
@@ -34,7 +34,7 @@ async function remarkOn(
 }
 
 const say = (incident: RunningIncident, remark: unknown) =>
-  lab.env.client.workflow.getHandle(incident.id).signal(incidentNames.remarkSignal, remark);
+  lab.server.signal(lab.run(incident), incidentNames.remarkSignal, remark);
 
 const heard = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 

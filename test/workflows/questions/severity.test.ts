@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { eventually } from '../../eventually.ts';
 import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
@@ -55,8 +54,8 @@ test('two pods run side by side; steps on one pod come one after another', async
     mostOnOne = Math.max(mostOnOne, steps(running.filter((one) => one.uid === uid)));
     mostAtAll = Math.max(mostAtAll, steps(running));
     // Long enough for another step on the same pod to start, which must not happen, and for one on another pod, which must.
-    await eventually('one of another pod beside it', () => mostAtAll > 1);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await lab.server.when(() => mostAtAll > 1);
+    await lab.server.takes(300);
     running.splice(running.indexOf(call), 1);
   };
   const fileless = { rule: 'Fileless execution via memfd_create' } as const;

@@ -3,8 +3,9 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { containedOnSilence } from '../../../core/assessment/silence-seal.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

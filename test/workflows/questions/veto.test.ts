@@ -1,11 +1,9 @@
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
-import { resultOf } from '../../../service/temporal/speaker.ts';
-import { eventually } from '../../eventually.ts';
-import type { incident as asking } from '../asking.ts';
+import { askOneQuestion } from '../asking.ts';
 import { alertOf, batchOf, signVote, subject } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
@@ -20,38 +18,35 @@ const plan: Plan = {
   inputDigest: 'd',
 };
 
-const { lab } = useLab(join(import.meta.dirname, '../asking.ts'));
+const { lab } = useLab();
 
 /** Asks, sends the votes one after another, each after the previous one is answered, and waits for the end. */
 async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
-  const id = `incident/lab/shop/Deployment/asking-${Math.random().toString(36).slice(2)}`;
-  const handle = await lab.env.client.workflow.start<typeof asking>(incidentNames.workflow, {
+  const id = `incident/lab/shop/Deployment/asking-${randomUUID()}`;
+  const run = await lab.server.start(askOneQuestion, {
     workflowId: id,
-    taskQueue: 'lab',
-    args: [
-      {
-        start: { subject, batch: batchOf([alertOf()]) },
-        settings: {
-          queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab', packs: 'lab' },
-          playbooks: [],
-          levels: [],
-          evidenceDeadlineMs: 0,
-          lingerMs: 0,
-          maxBodies: 1,
-        },
-        plan,
+    input: {
+      start: { subject, batch: batchOf([alertOf()]) },
+      settings: {
+        queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab', packs: 'lab' },
+        playbooks: [],
+        levels: [],
+        evidenceDeadlineMs: 0,
+        lingerMs: 0,
+        maxBodies: 1,
       },
-    ],
+      plan,
+    },
   });
   const card = () => lab.seen.cards.findLast((one) => one.incident.id === id);
-  const posted = await eventually('the card', card);
+  const posted = await lab.eventually('the card', card);
   const answers: string[] = [];
   for (const [person, choice] of votes) {
     const before = lab.seen.answers.length;
     const vote = {
       version: 1,
       id: `vote-${Math.random()}`,
-      incident: { id, run: handle.firstExecutionRunId },
+      incident: { id, run: run.firstRunId },
       question: posted.questionId,
       questionDigest: posted.questionDigest,
       choice,
@@ -60,11 +55,11 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       via: 'slack',
       at: new Date(await lab.env.currentTimeMs()).toISOString(),
     } as const;
-    await handle.signal(incidentNames.voteSignal, signVote(vote));
-    await eventually('an answer to the vote', () => lab.seen.answers.length > before);
+    await lab.server.signal(run, incidentNames.voteSignal, signVote(vote));
+    await lab.eventually('an answer to the vote', () => lab.seen.answers.length > before);
     answers.push(...lab.seen.answers.slice(before));
   }
-  const { decision, timeline } = await resultOf<Awaited<ReturnType<typeof asking>>>(handle);
+  const { decision, timeline } = await lab.server.result<Awaited<ReturnType<typeof askOneQuestion>>>(run);
   return { decision, timeline, answers, last: card() };
 }
 

@@ -1,19 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, type SignedVote } from '../../../core/decide/approval.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
-import { eventually } from '../../eventually.ts';
 import { assessedAs } from '../../fixtures/assessed.ts';
-import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { type MemoryLab, type RunningIncident, startLab } from '../harness.ts';
 import { alertOf, outsiderKey, signVote } from '../people.ts';
 import { mainQuestion, recordsIn, voteOn } from '../voting.ts';
 
-let lab: Lab;
+let lab: MemoryLab;
 beforeAll(async () => {
   lab = await startLab();
 });
 afterAll(() => lab.stop());
 
-const seen = <T>(look: () => T | undefined): Promise<T> => eventually('what is waited for', look);
+const seen = <T>(look: () => T | undefined): Promise<T> => lab.eventually('what is waited for', look);
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 

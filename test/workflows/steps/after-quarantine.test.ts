@@ -1,11 +1,12 @@
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { workloadPlaybooks } from '../../playbooks/workload-playbook.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-workload-playbook.ts'));
+const { lab, script } = useLab({ playbooks: workloadPlaybooks });
 
 const both = { afterQuarantine: ['cutConnections', 'probeQuarantine'] };
 const stepOf = (state: IncidentState, action: string) => state.steps.find((step) => step.action === action);

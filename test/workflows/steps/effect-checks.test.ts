@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EffectLook } from '../../../core/incident/effect.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { eventually } from '../../eventually.ts';
-import { refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
@@ -27,14 +26,6 @@ function lookOf(over: Partial<EffectLook> = {}): EffectLook {
   };
 }
 
-/** The calls of an incident in order, each with the workflow task that made it. */
-async function callsOf(id: string): Promise<readonly { readonly name: string; readonly task: string }[]> {
-  const { events } = await lab.env.client.workflow.getHandle(id).fetchHistory();
-  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: made }) =>
-    made ? [{ name: made.activityType?.name ?? '', task: String(made.workflowTaskCompletedEventId) }] : [],
-  );
-}
-
 const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'effect.checked' && chain.startsWith(id));
 const isQuarantined = ({ leases }: IncidentState) =>
   leases.some(({ action, state }) => action === 'quarantinePod' && state === 'active');
@@ -52,7 +43,7 @@ describe('some time after a quarantine', () => {
     const incident = await lab.start([alertOf()], twice);
     await incident.until(isQuarantined, 'the quarantine');
     await lab.env.sleep('61m');
-    await eventually('the records of both looks', async () => recordsOf(incident.id).length === 2);
+    await lab.eventually('the records of both looks', async () => recordsOf(incident.id).length === 2);
     const step = quarantineIn(await incident.state());
     expect(asked).toEqual([step?.key, step?.key]);
     expect(recordsOf(incident.id).map(({ body }) => [body.afterMs, body.effect])).toMatchObject([
@@ -63,13 +54,13 @@ describe('some time after a quarantine', () => {
       '10 minutes after quarantinePod on pod/shop/cart-1: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before. Not known: whether connections live.',
     );
     const lines = () => lab.seen.threads.filter((text) => text.includes('after cart-1 was quarantined'));
-    await eventually('both lines of the thread', () => lines().length === 2);
+    await lab.eventually('both lines of the thread', () => lines().length === 2);
     expect(lines()).toEqual([
       '10 minutes after cart-1 was quarantined: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
       '1 hour after cart-1 was quarantined: Alerts still come from it: 3 high since, the last 1 minute ago. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
     ]);
     expect(step?.effect).toMatchObject({ afterMs: 60 * minute, look: { outcome: 'alerts-continue' } });
-    await eventually('the card', async () =>
+    await lab.eventually('the card', async () =>
       lab.seen.cards.some(
         ({ incident: of, contained }) =>
           of.id === incident.id && contained[0]?.effect?.startsWith('1 hour later: Alerts still come'),
@@ -84,8 +75,8 @@ describe('some time after a quarantine', () => {
     const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
     await lab.env.sleep('11m');
-    await eventually('the record', async () => recordsOf(incident.id).length === 1);
-    const calls = await callsOf(incident.id);
+    await lab.eventually('the record', async () => recordsOf(incident.id).length === 1);
+    const calls = lab.run(incident).called;
     const after = calls.slice(calls.findIndex(({ name }) => name === 'lookAtEffect') + 1);
     expect(new Set(after.map(({ name }) => name))).toEqual(new Set(['recordAudit', 'postInThread', 'updateQuestion']));
     expect(new Set(after.map(({ task }) => task)).size).toBe(1);
@@ -96,8 +87,8 @@ describe('some time after a quarantine', () => {
     const incident = await lab.start([alertOf(), alertOf({ n: 2 })], { effectChecksMs: [10 * minute] });
     await incident.until(({ leases }) => leases.filter(({ state }) => state === 'active').length === 2, 'both quarantines');
     await lab.env.sleep('11m');
-    await eventually('both records', async () => recordsOf(incident.id).length === 2);
-    const told = await eventually('the line', () =>
+    await lab.eventually('both records', async () => recordsOf(incident.id).length === 2);
+    const told = await lab.eventually('the line', () =>
       lab.seen.threads.find((text) => ['cart-1', 'cart-2'].every((pod) => text.includes(`after ${pod} was quarantined`))),
     );
     expect(told.split('\n')).toHaveLength(2);
@@ -108,12 +99,12 @@ describe('some time after a quarantine', () => {
     const incident = await lab.start([alertOf()], twice);
     await incident.until(isQuarantined, 'the quarantine');
     await lab.env.sleep('11m');
-    await eventually('the record of the first look', async () => recordsOf(incident.id).length === 1);
+    await lab.eventually('the record of the first look', async () => recordsOf(incident.id).length === 1);
     const lease = (await incident.state()).leases[0];
     await incident.vote('release', 'ana');
     await incident.vote('release', 'ben');
     await incident.until(({ leases }) => leases.some(({ id, state }) => id === lease?.id && state === 'released'), 'the release');
-    await eventually('that it is over', async () => recordsOf(incident.id).length === 2);
+    await lab.eventually('that it is over', async () => recordsOf(incident.id).length === 2);
     expect(recordsOf(incident.id)[1]?.body).toMatchObject({
       text: '1 hour after quarantinePod on pod/shop/cart-1: not checked: it had already ended (as before)',
     });
@@ -125,13 +116,13 @@ describe('some time after a quarantine', () => {
     const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
     await lab.env.sleep('11m');
-    await eventually('the record', async () => recordsOf(incident.id).length === 1);
+    await lab.eventually('the record', async () => recordsOf(incident.id).length === 1);
     expect(recordsOf(incident.id)[0]?.body.text).toBe(
       '10 minutes after quarantinePod on pod/shop/cart-1: could not be checked: the cell is not there',
     );
     expect(quarantineIn(await incident.state())?.effect).toBeUndefined();
     expect(isQuarantined(await incident.state())).toBe(true);
-    await eventually('a line of it in the thread', async () =>
+    await lab.eventually('a line of it in the thread', async () =>
       lab.seen.threads.includes('10 minutes after cart-1 was quarantined: could not be checked: the cell is not there'),
     );
   });

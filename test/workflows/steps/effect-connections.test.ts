@@ -1,15 +1,15 @@
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import type { StepCall } from '../../../core/action/step.ts';
 import type { EffectLook } from '../../../core/incident/effect.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { eventually } from '../../eventually.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { workloadPlaybooks } from '../../playbooks/workload-playbook.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-workload-playbook.ts'));
+const { lab, script } = useLab({ playbooks: workloadPlaybooks });
 
 const minute = 60_000;
 const counting = { effectChecksMs: [10 * minute], countsConnections: true as const };
@@ -31,7 +31,7 @@ const found = (call: StepCall, over: object = {}) => ({
 async function lookedAt(incident: RunningIncident): Promise<string> {
   await incident.until(isQuarantined, 'the quarantine');
   await lab.env.sleep('11m');
-  await eventually('the record of the look', async () => recordsOf(incident.id).length === 1);
+  await lab.eventually('the record of the look', async () => recordsOf(incident.id).length === 1);
   return String(recordsOf(incident.id)[0]?.body.text).replace(/^10 minutes after \w+ on [\w/-]+: /, '');
 }
 
@@ -62,7 +62,7 @@ describe('some time after a quarantine whose connections are counted', () => {
     expect(stepOf(state, 'quarantinePod')?.effect?.look.connections).toEqual({ open: 2, others: 0, pods: 1, of: 1 });
     // It decides nothing.
     expect(isQuarantined(state)).toBe(true);
-    await eventually('the line in the thread', async () =>
+    await lab.eventually('the line in the thread', async () =>
       lab.seen.threads.includes(`10 minutes after cart-1 was quarantined: ${inForce} 2 connections of it are open.`),
     );
   });
@@ -73,7 +73,7 @@ describe('some time after a quarantine whose connections are counted', () => {
     const incident = await lab.start([alertOf()], { ...counting, effectChecksMs: [10 * minute, 60 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
     await lab.env.sleep('61m');
-    await eventually('both looks', async () => recordsOf(incident.id).length === 2);
+    await lab.eventually('both looks', async () => recordsOf(incident.id).length === 2);
     expect(recordsOf(incident.id).map(({ body }) => body.text)).toEqual([
       expect.stringContaining('1 connection of it is open.'),
       expect.stringContaining('No connection of it is open.'),
@@ -105,7 +105,7 @@ describe('some time after a quarantine whose connections are counted', () => {
     await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'undone', 'the release');
     expect(recordsOf(incident.id)).toEqual([]);
     await lab.env.sleep('3m');
-    await eventually('the record of the look', async () => recordsOf(incident.id).length === 1);
+    await lab.eventually('the record of the look', async () => recordsOf(incident.id).length === 1);
     expect(recordsOf(incident.id)[0]?.body.text).toContain(
       'Not known: whether it has open connections: the forensics pool did not count them within 2 minutes.',
     );

@@ -1,12 +1,13 @@
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { quarantinePod } from '../../../core/actions/index.ts';
 import { definePlaybook } from '../../../core/playbook/playbook.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { evidencePlaybooks } from '../../playbooks/evidence-playbooks.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-playbooks.ts'));
+const { lab, script } = useLab({ playbooks: evidencePlaybooks });
 const only = { playbooks: ['evidence-before-cut'] };
 const done = ({ id }: RunningIncident): readonly string[] =>
   lab.seen.applied.filter(({ incident }) => incident.id === id).map(({ action }) => action);

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { waiverOf } from '../../../core/action/waiver.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 import { recordsIn } from '../voting.ts';
 

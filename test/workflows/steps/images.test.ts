@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ImageCheck } from '../../../core/action/image-signature.ts';
-import { eventually } from '../../eventually.ts';
-import { refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
@@ -30,7 +29,7 @@ test('people are asked about an unsigned image, and the card and the incident sa
   expect(asked.question.text).toContain('runs an image without a trusted signature');
   const state = await incident.until(({ images }) => images !== undefined, 'the images');
   expect(state.images).toMatchObject([{ podUid: 'uid-1', container: 'main', signature: 'unsigned' }]);
-  await eventually('the card', () => lab.seen.cards.at(-1)?.happened.signature === 'unsigned: there is no signature');
+  await lab.eventually('the card', () => lab.seen.cards.at(-1)?.happened.signature === 'unsigned: there is no signature');
   await incident.vote('expected', 'ana');
   expect((await incident.result()).verdict).toBe('benign');
 });

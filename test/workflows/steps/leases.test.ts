@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { eventually } from '../../eventually.ts';
-import { planOf, type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { planOf, refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 import { recordsIn } from '../voting.ts';
 
@@ -61,7 +61,9 @@ describe('silence', () => {
     await incident.until(() => cards().at(-1)?.level.group === 'leads', 'the card of the second level');
     expect(cards()[0]?.level).toMatchObject({ group: 'oncall', number: 1, next: 'leads' });
     expect(cards().at(-1)?.level).toMatchObject({ group: 'leads', number: 2 });
-    await eventually('the thread', () => lab.seen.threads.some((text) => text.startsWith('No answer yet: leads is asked now.')));
+    await lab.eventually('the thread', () =>
+      lab.seen.threads.some((text) => text.startsWith('No answer yet: leads is asked now.')),
+    );
     await lab.env.sleep('61m');
     await incident.until(() => cards().at(-1)?.status.state === 'expired', 'the card without buttons');
     const state = await incident.state();
@@ -238,7 +240,9 @@ describe('people decide on a lease', () => {
     await incident.vote('release', 'ana', {}, true);
     const refused = await incident.until((state) => refusalsIn(state).length === 1, 'the refusal');
     expect(refusalsIn(refused)[0]).toMatch(/^An open question decides whether this is released: “Is the new binary .*” Answer/);
-    await eventually('what Slack is told', () => lab.seen.answers.some((text) => text.startsWith('An open question decides')));
+    await lab.eventually('what Slack is told', () =>
+      lab.seen.answers.some((text) => text.startsWith('An open question decides')),
+    );
     await incident.vote('extend', 'ana', {}, true);
     await incident.until((state) => state.leases[0]?.renewals === 1, 'the extension');
     await incident.vote('release', 'ana');
@@ -278,7 +282,7 @@ describe('people decide on a lease', () => {
     kept();
     const state = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'question.taken-over'), 'the news');
     expect(votesOnLease(state)).toEqual([]);
-    await eventually('the thread', () =>
+    await lab.eventually('the thread', () =>
       lab.seen.threads.some((text) => /^ana answered to release this\. A new question .* Is the new binary/.test(text)),
     );
     const asked = asksOnCards(state);
@@ -338,7 +342,7 @@ describe('people decide on a lease', () => {
     const told =
       'Still contained: cart-1 quarantined. It was due to be released, but firebreak/ask-about-shell also holds it. Answer the open question: “Is the shell in cart-1 yours, or expected? It was contained at once because of “Drop and execute new binary in container”: Critical: dropped binary”';
     expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));
-    await eventually('the thread', () => lab.seen.threads.includes(told));
+    await lab.eventually('the thread', () => lab.seen.threads.includes(told));
     await incident.vote('release', 'ana', of('Is the shell'));
     await incident.vote('release', 'ben', of('Is the shell'));
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);

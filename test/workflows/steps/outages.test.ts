@@ -9,7 +9,7 @@ const ticketSystemIsDown = new Promise<void>((resolve) => {
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await startLab({ openTicket: () => ticketSystemIsDown });
+  lab = await startLab({ script: { openTicket: () => ticketSystemIsDown } });
 });
 afterAll(() => lab.stop());
 

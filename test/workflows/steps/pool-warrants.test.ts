@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { StepCall } from '../../../core/action/step.ts';
-import { refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

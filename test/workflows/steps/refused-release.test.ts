@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { eventually } from '../../eventually.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 import { recordsIn } from '../voting.ts';
 
@@ -48,7 +48,7 @@ describe('a release that the API server refuses', () => {
     expect(refusals(told)[0]?.text).toMatch(
       /^Still contained: cart-1 quarantined\. Its release is refused: .*denied request: no\. Fix the cause\. The release is retried automatically, next at /,
     );
-    await eventually('the thread', () =>
+    await lab.eventually('the thread', () =>
       lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.')),
     );
     await lab.env.sleep('5h');
@@ -198,7 +198,7 @@ describe('a step that the API server refuses', () => {
     expect(end.leases).toEqual([]);
     expect(end.steps.find(({ action }) => action === 'quarantinePod')).toMatchObject({ state: 'failed', detail: words });
     expect(end.timeline.map(({ kind }) => kind)).not.toContain('lease.released');
-    await eventually('the thread', () => lab.seen.threads.some((text) => text.includes(words)));
+    await lab.eventually('the thread', () => lab.seen.threads.some((text) => text.includes(words)));
   });
 
   test('asks people about what it has left in force, and goes on with the playbook', async () => {

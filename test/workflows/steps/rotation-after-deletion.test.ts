@@ -9,10 +9,12 @@ describe('a Secret that cannot be rotated while the pod is there', () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await startLab({
-      rotateSecret: ({ input }) => ({
-        rotated: [],
-        refused: JSON.stringify(input).includes('"secrets"') ? [] : [{ secret: 'tls', reason: tls }],
-      }),
+      script: {
+        rotateSecret: ({ input }) => ({
+          rotated: [],
+          refused: JSON.stringify(input).includes('"secrets"') ? [] : [{ secret: 'tls', reason: tls }],
+        }),
+      },
     });
   });
   afterAll(() => lab.stop());

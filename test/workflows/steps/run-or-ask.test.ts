@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
 import { asIfDone } from '../../../workflows/steps/run-or-ask.ts';
-import { type RunningIncident, refuse } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

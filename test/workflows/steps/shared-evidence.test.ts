@@ -1,10 +1,11 @@
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { type RunningIncident, refuse } from '../harness.ts';
+import { evidencePlaybooks } from '../../playbooks/evidence-playbooks.ts';
+import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
+import { refuse } from '../scripted.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-playbooks.ts'));
+const { lab, script } = useLab({ playbooks: evidencePlaybooks });
 const [first, second] = ['evidence-first-body', 'evidence-second-body'];
 const [later, nextAlert] = ['evidence-later-body', 'evidence-next-alert'];
 const only = { playbooks: [first, second] };

@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readPack } from '../../service/packs/pack-files.ts';
-import type { WorkflowBuild } from '../../service/temporal/bundle/bundle.ts';
-import { workflowBuild } from '../../service/temporal/bundle/pack-build.ts';
-import { acmeFiles, writePackFolder } from '../pack-folder.ts';
-import { bundlePath } from './bundle.ts';
-import { type Lab, startLab } from './harness.ts';
-import { alertOf } from './people.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import type { WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { workflowBuild } from '../../../service/temporal/bundle/pack-build.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+import { testPlatform } from '../../platform.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import { alertOf } from '../../workflows/people.ts';
+import { type RealLab, startLabOn } from '../../workflows/real-lab.ts';
 
+const platform = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-workflow-packs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -23,10 +25,11 @@ async function build(name: string, files: Readonly<Record<string, string>> = acm
 }
 
 let first: WorkflowBuild;
-let lab: Lab;
+let lab: RealLab;
 beforeAll(async () => {
   first = await build('one');
-  lab = await startLab({}, 100, undefined, undefined, undefined, first.path);
+  const { temporalAddress: address, temporalNamespace: namespace, prefix } = platform;
+  lab = await startLabOn({ address, namespace, taskQueue: `${prefix}-packs` }, { workflowsPath: first.path });
 });
 afterAll(() => lab?.stop());
 

@@ -1,7 +1,7 @@
-/** The workflows as they are, plus one playbook: what a reviewed change of the list would add. */
+/** One playbook: what a reviewed change of the list would add. */
 import { quarantineWorkload } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { addPlaybooks } from '../playbooks/added.ts';
 
 const quarantineTheWorkload = definePlaybook(
   {
@@ -16,6 +16,4 @@ const quarantineTheWorkload = definePlaybook(
     await steps.quarantineWorkload({ workload: { kind, namespace, name }, lease: '4h' });
   },
 );
-addPlaybooks(quarantineTheWorkload);
-
-export * from '../../workflows/index.ts';
+export const workloadPlaybooks: readonly ListedPlaybook[] = [quarantineTheWorkload];

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { refuse } from '../harness.ts';
-import { alertOf } from '../people.ts';
-import { replayHistory } from '../replay-history.ts';
-import { useLab } from '../use-lab.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertOf } from '../../workflows/people.ts';
+import { replayHistory } from '../../workflows/replay-history.ts';
+import { refuse } from '../../workflows/scripted.ts';
+import { useRealLab } from './use-real-lab.ts';
 
 const workflowsPath = join(import.meta.dirname, '../../playbooks/mistaken-playbooks.ts');
-const { lab, script } = useLab(workflowsPath);
+const platform = await testPlatform();
+const { lab, script } = useRealLab(platform, { workflowsPath });
 
 /** People are told what still holds, and the command that begins the incident again. */
 function stoppedText(playbook: string, detail: string, id: string): string {

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { withHeartbeats } from '../../../activities/heartbeat.ts';
 import type { FollowUpActivities } from '../../../core/action/step.ts';
-import { type Lab, startLab } from '../harness.ts';
-import { alertOf } from '../people.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertOf } from '../../workflows/people.ts';
+import { useRealLab } from './use-real-lab.ts';
 
 let letGo = () => {};
 const lost = new Promise<void>((resolve) => {
@@ -21,14 +22,9 @@ const followUp: FollowUpActivities = {
   ticketNews: async () => [],
 };
 
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab({}, 100, undefined, followUp);
-});
-afterAll(async () => {
-  letGo();
-  await lab.stop();
-});
+const platform = await testPlatform();
+const { lab } = useRealLab(platform, { others: followUp });
+afterAll(() => letGo());
 
 test('people are paged by the next desk within seconds if the first is lost in the middle of it', async () => {
   const incident = await lab.start([alertOf()], {

@@ -1,7 +1,7 @@
-/** The workflows as they are, plus a playbook for programs that would destroy themselves when cut off, and some that want the same evidence of one pod. */
+/** A playbook for programs that would destroy themselves when cut off, and some that want the same evidence of one pod. */
 import { collectLogs, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { addPlaybooks } from '../playbooks/added.ts';
 
 const evidenceBeforeCut = definePlaybook(
   {
@@ -55,6 +55,4 @@ const nextAlert = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod }) });
   },
 );
-addPlaybooks(evidenceBeforeCut, first, second, later, nextAlert);
-
-export * from '../../workflows/index.ts';
+export const evidencePlaybooks: readonly ListedPlaybook[] = [evidenceBeforeCut, first, second, later, nextAlert];

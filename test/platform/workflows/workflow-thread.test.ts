@@ -3,12 +3,14 @@ import { expect, test } from '@jest/globals';
 import { Client, type WorkflowHandle } from '@temporalio/client';
 import { haltedRuns } from '../../../service/temporal/runner/halted-runs.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf } from '../people.ts';
-import { clientOptions, testSpeaker } from '../speakers.ts';
-import { useLab } from '../use-lab.ts';
-import { recordsIn } from '../voting.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertOf } from '../../workflows/people.ts';
+import { clientOptions, testSpeaker } from '../../workflows/speakers.ts';
+import { recordsIn } from '../../workflows/voting.ts';
+import { useRealLab } from './use-real-lab.ts';
 
-const { lab } = useLab(join(import.meta.dirname, 'hostile-playbooks.ts'));
+const platform = await testPlatform();
+const { lab } = useRealLab(platform, { workflowsPath: join(import.meta.dirname, 'hostile-playbooks.ts') });
 
 test('a task that never returns is ended after seconds, and other incidents go on in the same thread', async () => {
   const endless = await lab.start([alertOf({ rule: 'Spin' })], { playbooks: ['never-returns'] });
@@ -74,8 +76,8 @@ test('siblings of that way lead nowhere, and are on record', async () => {
 test('Temporal’s own tools show where in its playbook an incident waits', async () => {
   const incident = await lab.start([alertOf()], { playbooks: ['firebreak/contain-dropped-binary'] });
   await incident.question();
-  const { dataConverter } = clientOptions(testSpeaker());
-  const client = new Client({ connection: lab.env.connection, dataConverter });
+  const { dataConverter } = clientOptions(testSpeaker('lab', { namespace: platform.temporalNamespace }));
+  const client = new Client({ connection: lab.env.connection, namespace: platform.temporalNamespace, dataConverter });
   const trace = await client.workflow.getHandle(incident.id).query('__stack_trace');
   expect(trace).toMatchObject({ value: expect.stringMatching(/^ {4}at playbooks\/[\w/-]+\.ts:\d+/) });
 });
