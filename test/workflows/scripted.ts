@@ -169,6 +169,7 @@ export function scriptedActivities(
       );
     },
     verifyVote: async ({ vote, question, level, actors = [] }) => {
+      await script.verifyVote?.({ key: vote.vote.id } as StepCall, 1);
       const now = await clock();
       const checked = checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now, actors });
       if (checked.ok) votes.note(question, vote, { at: now, asked: level, level: checked.level, actors });

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createDeskActivities } from '../../../activities/desk/desk.ts';
+import type { OutgoingRecord } from '../../../core/audit/alert-archive.ts';
 import { checkChain } from '../../../core/audit/audit-check.ts';
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { Message } from '../../../core/messages/message.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
+import { RecordSigner } from '../../../service/temporal/record-signer.ts';
 import { deskMaker } from '../../suites/signed-records.ts';
 import { type Lab, startLab } from '../harness.ts';
 import { alertOf } from '../people.ts';
@@ -30,7 +33,15 @@ beforeAll(async () => {
     beliefs: { roster: { people: [], groups: {} }, keys: { deskKeyIds: [], keyIdsOf: () => [], verify: () => false } },
     onFinding: (finding) => told.push(finding),
   });
-  lab = await startLab({ others: { recordAudit } });
+  // A cell signs them as they leave it: workflows have no key.
+  const signer = new RecordSigner(member('cell', 'lab').signer);
+  const signaturesOf = async (records: readonly OutgoingRecord[]) => {
+    const [workflow] = records[0]?.chain.split('@') ?? [];
+    const message = Buffer.from(JSON.stringify({ to: 'activity:recordAudit', workflow, value: [records] }));
+    const { signatures }: Pick<Message, 'signatures'> = JSON.parse(Buffer.from(await signer.withSignatures(message)).toString());
+    return signatures;
+  };
+  lab = await startLab({ others: { recordAudit: async (records) => recordAudit(records, await signaturesOf(records)) } });
 });
 
 afterAll(async () => {

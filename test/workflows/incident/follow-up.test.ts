@@ -58,7 +58,8 @@ beforeAll(async () => {
   const openTicket = async (call: { readonly incident: TicketRequest['incident']; readonly input: unknown }) => {
     const { title, body } = call.input as { readonly title: string; readonly body: string };
     const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };
-    return { system: 'jira', ...(await tickets.open(request, new AbortController().signal)) };
+    const opening = tickets.open(request, new AbortController().signal);
+    return { system: 'jira', ...(await lab.server.clock.outside(opening)) };
   };
   database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-news-')), 'desk.db')}` });
   mailbox = createTicketMailbox(database);

@@ -26,6 +26,7 @@ interface MemoryServerOptions {
 const patienceMs = 60_000;
 /** An incident is over long before, or never. */
 const longestMs = 400 * 86_400_000;
+const deliveryMs = 1;
 const mostSteps = 100_000;
 
 /**
@@ -83,7 +84,9 @@ export class MemoryServer implements LabTime {
     return run;
   }
 
+  /** Delivers a signal, a moment after whatever came before it: nobody answers within the moment in which they are asked. */
   async signal(run: MemoryRun, name: string, ...args: readonly unknown[]): Promise<void> {
+    await this.sleep(deliveryMs);
     run.signal(name, args);
     await this.settle();
   }

@@ -36,9 +36,7 @@ test('what people leave alone is left alone, and the playbook ends with the refu
   await incident.question();
   await incident.vote('leave', 'ana');
   const end = await incident.result();
-  expect(end.bodies).toMatchObject([
-    { state: 'failed', detail: expect.stringMatching(/^the alert waited for 20 minutes, at playbooks\//) },
-  ]);
+  expect(end.bodies).toMatchObject([{ state: 'failed', detail: 'the alert waited for 20 minutes' }]);
   expect(quarantines(incident)).toEqual([]);
   expect(end.leases).toEqual([]);
 });
