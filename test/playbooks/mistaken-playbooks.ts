@@ -1,5 +1,5 @@
 /** The workflows as shipped, with playbooks that contain an author's mistake. */
-import { openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';
 
@@ -52,29 +52,6 @@ const matchesForEver = definePlaybook(
   { id: 'matches-for-ever', title: 'Goes back and forth in one text', on: on('Match'), uses: {} },
   async ({ note }) => {
     note(/^(a+)+$/.test(`${'a'.repeat(5_000)}b`) ? 'only a' : 'something else');
-  },
-);
-
-const levels = [{ group: 'oncall', within: '15m' }] as const;
-
-const knowsBetter = definePlaybook(
-  { id: 'knows-better', title: 'Calls it harmless without asking', on: on('Guess'), uses: { openTicket } },
-  async ({ alert, steps, verdict }) => {
-    verdict('benign', 'it looks fine');
-    await steps.openTicket({ title: alert.title, body: 'It goes on.', labels: [] });
-  },
-);
-
-const hearsWrong = definePlaybook(
-  { id: 'hears-wrong', title: 'Takes a no for a yes', on: on('Deaf'), uses: {}, levels },
-  async ({ ask, verdict }) => {
-    const answer = await ask({
-      question: 'Is it expected?',
-      choices: { expected: 'Yes', unexpected: 'No' },
-      harmless: ['expected'],
-      onSilence: 'Nothing is done.',
-    });
-    verdict('benign', answer.choice);
   },
 );
 
@@ -151,8 +128,6 @@ addPlaybooks(
   callsItself,
   worksHard,
   matchesForEver,
-  knowsBetter,
-  hearsWrong,
   throwsItself,
   throwsText,
   throwsNothing,

@@ -1,5 +1,5 @@
 /** Playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
-import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { field } from '../../core/decide/form.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { param } from '../../core/playbook/params.ts';
@@ -96,6 +96,29 @@ const forgetsWhatFails = definePlaybook(
   },
 );
 
+const levels = [{ group: 'oncall', within: '15m' }] as const;
+
+const knowsBetter = definePlaybook(
+  { id: 'knows-better', title: 'Calls it harmless without asking', on: on('Guess'), uses: { openTicket } },
+  async ({ alert, steps, verdict }) => {
+    verdict('benign', 'it looks fine');
+    await steps.openTicket({ title: alert.title, body: 'It goes on.', labels: [] });
+  },
+);
+
+const hearsWrong = definePlaybook(
+  { id: 'hears-wrong', title: 'Takes a no for a yes', on: on('Deaf'), uses: {}, levels },
+  async ({ ask, verdict }) => {
+    const answer = await ask({
+      question: 'Is it expected?',
+      choices: { expected: 'Yes', unexpected: 'No' },
+      harmless: ['expected'],
+      onSilence: 'Nothing is done.',
+    });
+    verdict('benign', answer.choice);
+  },
+);
+
 export const sayingPlaybooks: readonly ListedPlaybook[] = [
   onlyForShells,
   skipsTooLate,
@@ -105,4 +128,6 @@ export const sayingPlaybooks: readonly ListedPlaybook[] = [
   asksTheImpossible,
   forgetsToWait,
   forgetsWhatFails,
+  knowsBetter,
+  hearsWrong,
 ];

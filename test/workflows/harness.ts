@@ -10,7 +10,7 @@ import { shippedPack } from '../../playbooks/index.ts';
 import { incident } from '../../workflows/incident/incident.ts';
 import type { Activity } from './memory/memory-calls.ts';
 import type { LoggedLine, MemoryRun } from './memory/memory-run.ts';
-import { type LabTime, MemoryServer } from './memory/memory-server.ts';
+import { type LabTime, MemoryServer, startsAt } from './memory/memory-server.ts';
 import { batchOf, roster, signVote, subject } from './people.ts';
 import { type Script, type Seen, scriptedActivities, seenNothing } from './scripted.ts';
 
@@ -61,7 +61,7 @@ export async function startLab(options: LabOptions = {}): Promise<MemoryLab> {
   const { script = {}, others = {}, people = () => roster, playbooks = [] } = options;
   const seen = seenNothing();
   const server = new MemoryServer({
-    startsAt: Date.now(),
+    startsAt,
     activities: {
       scripted: { ...scriptedActivities(seen, script, () => server.currentTimeMs(), people) },
       // Each is called by its name, with the arguments of its type.
@@ -108,7 +108,7 @@ async function startIncident(
     id,
     state,
     until,
-    ...asking({ until, send }),
+    ...asking({ until, send, now: server.currentTimeMs }),
     alerts: (batch) => send(incidentNames.alertsSignal, batch),
     note: (note) => send(incidentNames.noteSignal, note),
     signal: (vote) => send(incidentNames.voteSignal, vote),
@@ -140,13 +140,14 @@ export function incidentInput(
 export function asking({
   until,
   send,
-}: Pick<RunningIncident, 'until'> & { send(name: string, value: unknown): Promise<void> }): Pick<
+  now,
+}: Pick<RunningIncident, 'until'> & { send(name: string, value: unknown): Promise<void>; now(): Promise<number> }): Pick<
   RunningIncident,
   'question' | 'vote'
 > {
   const isAbout = ({ question }: QuestionState, lease: boolean): boolean => question.id.startsWith('lease:') === lease;
   const question = async (lease = false): Promise<QuestionState> => {
-    const { questions } = await until((now) => now.questions.some((asked) => isAbout(asked, lease)), 'a question');
+    const { questions } = await until((state) => state.questions.some((asked) => isAbout(asked, lease)), 'a question');
     const found = questions.find((asked) => isAbout(asked, lease));
     if (!found) throw new Error('no question');
     return found;
@@ -165,7 +166,7 @@ export function asking({
         person,
         via: 'slack',
         reason: 'not ours',
-        at: new Date().toISOString(),
+        at: new Date(await now()).toISOString(),
         ...over,
       });
       await send(incidentNames.voteSignal, signed);

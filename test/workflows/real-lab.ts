@@ -98,7 +98,8 @@ async function startIncident(options: {
   const handle = await env.client.workflow.start(incidentNames.workflow, {
     workflowId: id,
     taskQueue,
-    args: [incidentInput(alerts, { taskQueue, settings })],
+    // It ends soon after there is nothing left to do: here that time really passes.
+    args: [incidentInput(alerts, { taskQueue, settings: { lingerMs: 200, ...settings } })],
     ...(isListed && { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } }),
   });
   /** On a busy machine a worker may need longer to answer than Temporal waits. */
@@ -119,7 +120,7 @@ async function startIncident(options: {
     id,
     state,
     until,
-    ...asking({ until, send }),
+    ...asking({ until, send, now: () => env.currentTimeMs() }),
     alerts: (batch) => send(incidentNames.alertsSignal, batch),
     note: (note) => send(incidentNames.noteSignal, note),
     signal: (vote) => send(incidentNames.voteSignal, vote),

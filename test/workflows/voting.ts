@@ -24,7 +24,7 @@ export function voteOn(asked: QuestionState, over: Partial<Vote> = {}): Vote {
     person: 'ana',
     via: 'slack',
     reason: 'not ours',
-    at: new Date().toISOString(),
+    at: asked.askedAt,
     ...over,
   };
 }

@@ -23,8 +23,9 @@ const followUp: FollowUpActivities = {
 };
 
 const platform = await testPlatform();
-const { lab } = useRealLab(platform, { others: followUp });
+// Before the lab is stopped, which waits for what it has begun.
 afterAll(() => letGo());
+const { lab } = useRealLab(platform, { others: followUp });
 
 test('people are paged by the next desk within seconds if the first is lost in the middle of it', async () => {
   const incident = await lab.start([alertOf()], {

@@ -6,7 +6,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { Notice, QuestionCard } from '../../../core/cards/card.ts';
 import { questionCard } from '../../../core/cards/question-card.ts';
-import { type Vote, voteBytes } from '../../../core/decide/approval.ts';
+import { type SignedVote, type Vote, voteBytes } from '../../../core/decide/approval.ts';
 import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../../core/decide/control.ts';
 import type { Propose } from '../../../core/decide/decision.ts';
 import { checkVote, type VoteKeys } from '../../../core/decide/vote-check.ts';
@@ -18,7 +18,7 @@ import { shippedPack } from '../../../playbooks/index.ts';
 import { control } from '../../../workflows/control/control.ts';
 import type { Activity } from '../memory/memory-calls.ts';
 import type { MemoryRun } from '../memory/memory-run.ts';
-import { type LabTime, MemoryServer } from '../memory/memory-server.ts';
+import { type LabTime, MemoryServer, startsAt } from '../memory/memory-server.ts';
 
 export const dayMs = 86_400_000;
 export const digest = `sha256:${'d'.repeat(64)}`;
@@ -99,6 +99,28 @@ export function slackProposal(
     { version: 1, kind: 'suppression.propose', person: 'ana', at: terms.from, terms, via: 'slack', ...over },
     signer,
   );
+}
+
+/** A vote on what is asked about a decision. */
+export function voteOnDecision(
+  questions: ControlState['questions'],
+  decision: string,
+  over: Pick<Vote, 'choice' | 'person' | 'at'> & Partial<Vote>,
+  signer: Signer = 'desk',
+): SignedVote {
+  const asked = questions.find(({ question }) => question.id.split(':')[1] === decision);
+  if (!asked) throw new Error('no such question');
+  const vote: Vote = {
+    version: 1,
+    id: `vote-${Math.random()}`,
+    incident: asked.question.incident,
+    question: asked.question.id,
+    questionDigest: asked.digest,
+    via: signer === 'desk' ? 'slack' : 'cli',
+    reason: 'our own debug pod',
+    ...over,
+  };
+  return { vote, keyId: signer, signature: signature(voteBytes(vote), signer) };
 }
 
 /** An alert that the suppression of `termsOf` hides. */
@@ -249,7 +271,7 @@ export async function startControlLab({
 } = {}): Promise<ControlLab> {
   const { shown, cell, desk } = controlActivities(() => server.clock.now(), signIns);
   const server: MemoryServer = new MemoryServer({
-    startsAt: Date.now(),
+    startsAt,
     activities: {
       scripted: byName(desk),
       real: byName({ ...cell, ...evidence }),
@@ -285,29 +307,15 @@ export async function startControlLab({
         },
         vote: async (id, choice, person, signer = 'desk', over = {}, idToken = undefined) => {
           const { questions, timeline } = await state();
-          const asked = questions.find(({ question }) => question.id.split(':')[1] === id);
-          if (!asked) throw new Error('no such question');
-          const vote: Vote = {
-            version: 1,
-            id: `vote-${Math.random()}`,
-            incident: asked.question.incident,
-            question: asked.question.id,
-            questionDigest: asked.digest,
-            choice,
-            person,
-            via: signer === 'desk' ? 'slack' : 'cli',
-            reason: 'our own debug pod',
-            at: new Date().toISOString(),
-            ...over,
-          };
-          const signedVote = {
-            vote,
-            keyId: signer as string,
-            signature: signature(voteBytes(vote), signer),
-            ...(idToken && { idToken: await idToken(vote) }),
-          };
+          const signedVote = voteOnDecision(
+            questions,
+            id,
+            { choice, person, at: new Date(server.clock.now()).toISOString(), ...over },
+            signer,
+          );
+          const proven = { ...signedVote, ...(idToken && { idToken: await idToken(signedVote.vote) }) };
           const before = timeline.filter(({ kind }) => kind.startsWith('vote.')).length;
-          await signal(controlNames.voteSignal, signedVote);
+          await signal(controlNames.voteSignal, proven);
           await until(
             (now) => now.timeline.filter(({ kind }) => kind.startsWith('vote.')).length > before,
             'an answer to the vote',

@@ -138,3 +138,19 @@ describe('a body that does not await what it has started', () => {
     expect(steps).toMatchObject([{ action: 'snapshotPodState', state: 'failed' }]);
   });
 });
+
+describe('a playbook that calls an incident harmless on its own', () => {
+  test.each([
+    ['knows-better', 'Guess'],
+    ['hears-wrong', 'Deaf'],
+  ])('%s is refused, on record, and goes on', async (id, rule) => {
+    const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
+    if (id === 'hears-wrong') await incident.vote('unexpected', 'ada');
+    const { verdict, bodies } = await incident.result();
+    expect(verdict).toBe('unknown');
+    expect(bodies).toMatchObject([{ playbook: id, state: 'done' }]);
+    const kinds = lab.seen.records.filter(({ chain }) => chain.startsWith(`${incident.id}@`)).map(({ kind }) => kind);
+    expect(kinds).toContain('verdict.refused');
+    expect(kinds).not.toContain('incident.verdict');
+  });
+});

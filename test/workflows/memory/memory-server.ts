@@ -22,6 +22,9 @@ interface MemoryServerOptions {
   readonly suggestAt?: number;
 }
 
+/** When time begins in a lab: the same in every run. */
+export const startsAt = Date.parse('2026-11-24T22:00:00.000Z');
+
 /** Short waits, such as those before another attempt, pass while a test waits for something. Longer ones pass only if it says so. */
 const patienceMs = 60_000;
 /** An incident is over long before, or never. */

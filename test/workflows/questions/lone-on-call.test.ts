@@ -45,7 +45,7 @@ describe('whoever ordered a quarantine', () => {
     // The step proves it again, using the roster at the time of the vote.
     const deletion = lab.seen.applied.find((call) => call.incident.id === incident.id && call.action === 'deletePod');
     if (!deletion?.approval) throw new Error('nothing was approved');
-    const check = { proof: deletion.approval, severity: 'critical', keys: voteKeys, now: Date.now() } as const;
+    const check = { proof: deletion.approval, severity: 'critical', keys: voteKeys, now: await lab.env.currentTimeMs() } as const;
     expect(checkProof({ ...check, roster: people })).toEqual({ ok: true });
     expect(checkProof({ ...check, roster: { ...people, groups: { oncall: ['ana', 'ben'], leads: [] } } })).toMatchObject({
       ok: false,
