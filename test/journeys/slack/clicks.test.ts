@@ -8,7 +8,7 @@ import { people } from '../../../tools/demo/settings.ts';
 import type { Forgery } from '../../fakes/slack/index.ts';
 import { podOf, until, type Workload } from '../../platform/e2e/parts/cluster.ts';
 import { containedAt, ended } from '../../platform/e2e/parts/oracle.ts';
-import { ana, ben, deskRecords, labels, Service } from '../../platform/e2e/parts/service.ts';
+import { ana, ben, deskRecords, knowsDialog, labels, Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
 
 const margaret = 'U0MARGARET';
@@ -226,6 +226,7 @@ describe('the dialog of a destructive choice', () => {
     const view = await service.dialogAfter(user, () =>
       service.slack.click({ user, channel, ts, buttonText: labels.remove, dialog: 'leave' }),
     );
+    await until('that the desk knows the dialog', 60_000, () => knowsDialog(service, view.id));
     return { viewId: view.id, typed: { ...right, fb_target: asked.pod.slice(-4) } };
   }
 

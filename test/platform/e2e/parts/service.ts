@@ -388,11 +388,28 @@ async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, clu
 }
 
 /** Records of the desk's own chain. */
-export async function deskRecords({ settings, cluster }: Pick<Service, 'settings' | 'cluster'>): Promise<readonly AuditRecord[]> {
-  const database = await openDatabase({ url: `sqlite:${join(settings.folder, 'state', 'audit.db')}` });
-  try {
+export function deskRecords({ settings, cluster }: Pick<Service, 'settings' | 'cluster'>): Promise<readonly AuditRecord[]> {
+  return withDatabase(settings, async (database) => {
     const { records } = await createAuditStore(database).storedChain(`desk/${cluster}`);
     return records.flatMap(({ signed }) => signed?.record ?? []);
+  });
+}
+
+/** Whether the desk knows the id that Slack gave a dialog. Until then, the random id that the dialog carries has to suffice. */
+export function knowsDialog({ settings }: Pick<Service, 'settings'>, viewId: string): Promise<boolean> {
+  return withDatabase(settings, async (database) => {
+    const rows = await database.all('SELECT modal_id FROM card_modals WHERE modal_json LIKE $1', [`%"${viewId}"%`]);
+    return rows.length > 0;
+  });
+}
+
+async function withDatabase<T>(
+  { folder }: Service['settings'],
+  work: (database: Awaited<ReturnType<typeof openDatabase>>) => Promise<T>,
+): Promise<T> {
+  const database = await openDatabase({ url: `sqlite:${join(folder, 'state', 'audit.db')}` });
+  try {
+    return await work(database);
   } finally {
     await database.close();
   }
