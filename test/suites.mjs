@@ -19,8 +19,7 @@ export const suites = [
   { name: 'journeys', quick: true, folder: 'journeys', workers: 3, platform: true, lane: 'platform', missing: () => undefined },
   // Other people's programs read what we make: charts, rules, compose files, releases.
   { name: 'checkers', folder: 'checkers', workers: 1, missing: () => undefined },
-  { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
-  // Installs packages with npm, and builds with them.
+  // Installs packages with npm, builds with them, and runs them on Temporal's own test server.
   { name: 'packs', folder: 'packs', workers: 1, testMs: 10 * minutes, missing: () => undefined },
   { name: 'platform', folder: 'platform', workers: 2, platform: true, lane: 'platform', missing: () => undefined },
   {

@@ -35,7 +35,7 @@ export const neededParts: readonly NeededPart[] = [
   {
     name: "Temporal's time-skipping server",
     seconds: 0,
-    suites: ['workflows', 'packs'],
+    suites: ['packs'],
     through: [],
     with: [],
     make: async (say) => (await import('../../service/parts/time-skipping-server.ts')).timeSkippingServerPath(say),

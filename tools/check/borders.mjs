@@ -25,10 +25,9 @@ const rooms = {
 };
 
 /**
- * The only files of the workflows that may import Temporal's package: the workflows themselves, and the code that wraps it as a world. The engine uses
- * `world.ts`, and so also runs in a simulation.
+ * The only files of the workflows that may import Temporal's package: the code that wraps it as a world. The workflows use `world.ts`, and so also run in memory.
  */
-const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
+const knowsTemporal = /^workflows\/(index\.ts|messages\.ts|temporal-(world|promises)\.ts)$/;
 
 /** Browser code shares with the server only the protocol between them and how names are read: nothing else is meant to be downloaded. */
 const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$|text\/(object-name|plain-text|visible-text)\.ts$)/;
