@@ -54,11 +54,13 @@ export interface LabOptions {
   readonly people?: () => Roster;
   /** Added to those that are shipped. */
   readonly playbooks?: readonly ListedPlaybook[];
+  /** At so many events an incident is to continue as new. */
+  readonly suggestAt?: number;
 }
 
 /** The incident workflow in memory, where days pass in a moment. */
 export async function startLab(options: LabOptions = {}): Promise<MemoryLab> {
-  const { script = {}, others = {}, people = () => roster, playbooks = [] } = options;
+  const { script = {}, others = {}, people = () => roster, playbooks = [], suggestAt } = options;
   const seen = seenNothing();
   const server = new MemoryServer({
     startsAt,
@@ -68,6 +70,7 @@ export async function startLab(options: LabOptions = {}): Promise<MemoryLab> {
       real: others as Readonly<Record<string, Activity>>,
     },
     packs: [{ ...shippedPack, playbooks: [...shippedPack.playbooks, ...playbooks] }],
+    ...(suggestAt !== undefined && { suggestAt }),
   });
   return {
     env: server,

@@ -9,9 +9,12 @@ import { borderFaults } from './borders.mjs';
 import { programFiles, readTree, topRooms } from './imports.mjs';
 
 const mostFiles = 20;
-/** A file with fewer lines, whose only user is its neighbour, belongs in that file. Exempt: actions, playbooks and lists of pools, found by file, and the list of packs, which the bundler replaces. */
+/**
+ * A file with fewer lines, whose only user is its neighbour, belongs in that file. Exempt: actions, playbooks and lists of pools, found by file, and the list
+ * of packs, which the bundler replaces.
+ */
 const fewLines = 40;
-const standAlone = /^((core\/actions|activities\/actions|playbooks|service\/cell\/pools)\/|workflows\/packs\.ts$)/;
+const standAlone = /^(core\/actions\/|activities\/actions\/|playbooks\/|service\/cell\/pools\/|workflows\/packs\.ts$)/;
 /** Folders whose files are data, generated or one per kind. */
 const anyNumber = /^(test\/fixtures|bench\/results|docs|deploy)(\/|$)/;
 

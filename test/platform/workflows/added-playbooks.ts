@@ -1,5 +1,5 @@
 /** The workflows as shipped, with playbooks of the tests. */
-import { snapshotPodState } from '../../../core/actions/index.ts';
+import { deletePod, quarantinePod, snapshotPodState } from '../../../core/actions/index.ts';
 import { definePlaybook } from '../../../core/playbook/playbook.ts';
 import { addPlaybooks } from '../../playbooks/added.ts';
 import { longPlaybooks } from '../../playbooks/long-playbooks.ts';
@@ -19,6 +19,30 @@ const sleepsBriefly = definePlaybook(
   },
 );
 
-addPlaybooks(...sayingPlaybooks, ...longPlaybooks, sleepsBriefly);
+const asksTheNextSoon = definePlaybook(
+  {
+    id: 'asks-the-next-soon',
+    title: 'Contains, and asks the next level after two seconds',
+    on: { match: { rule: 'Ask soon' }, minSeverity: 'low', requires: ['pod'] },
+    uses: { quarantinePod, snapshotPodState, deletePod },
+    levels: [
+      { group: 'oncall', within: '2s' },
+      { group: 'leads', within: '10m' },
+    ],
+  },
+  async ({ alert, steps, ask }) => {
+    await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    await steps.snapshotPodState({ pod: alert.pod });
+    const answer = await ask({
+      question: 'Is it expected?',
+      choices: { remove: 'No: remove it', keep: 'Yes' },
+      plan: { remove: await steps.deletePod.plan({ pod: alert.pod }) },
+      onSilence: 'It stays contained.',
+    });
+    if (answer.choice === 'remove') await steps.deletePod({ pod: alert.pod }, answer.approval);
+  },
+);
+
+addPlaybooks(asksTheNextSoon, ...sayingPlaybooks, ...longPlaybooks, sleepsBriefly);
 
 export * from '../../../workflows/index.ts';

@@ -672,8 +672,13 @@ describe('a run that continues where another ended', () => {
   test('still knows the state of the intakes', async () => {
     const { runId } = control.run;
     await control.signal(controlNames.intakeSignal, intakeReport({ source: 'lasting' }));
-    await control.signal(controlNames.handOverSignal, 'a further build');
+    lab.server.build = 'a further build';
+    await control.signal(controlNames.handOverSignal, lab.server.build);
     await lab.eventually('a new run', () => control.run.runId !== runId);
+    expect(control.run.build).toBe('a further build');
+    // It is there already.
+    await control.signal(controlNames.handOverSignal, lab.server.build);
+    expect(control.run.continued).toBe(1);
     expect((await control.state()).intakes?.map(({ source }) => source)).toContain('lasting');
   });
 

@@ -5,6 +5,7 @@ import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import type { RunningIncident } from '../../workflows/harness.ts';
 import { alertOf, batchOf } from '../../workflows/people.ts';
+import { startLabOn } from '../../workflows/real-lab.ts';
 import { replayHistory } from '../../workflows/replay-history.ts';
 import { refuse } from '../../workflows/scripted.ts';
 import { playbookLines } from '../../workflows/temporal-error-log.ts';
@@ -13,8 +14,7 @@ import { useRealLab } from './use-real-lab.ts';
 
 const platform = await testPlatform();
 const workflowsPath = join(import.meta.dirname, 'added-playbooks.ts');
-/** Nothing is kept in memory: each task replays all that came before it. */
-const { lab, script } = useRealLab(platform, { workflowsPath, maxCachedWorkflows: 0 });
+const { lab, script } = useRealLab(platform, { workflowsPath });
 
 let incident: RunningIncident;
 afterEach(async () => {
@@ -22,38 +22,27 @@ afterEach(async () => {
   expect(await replayHistory(incident.id, history, workflowsPath)).toEqual([undefined]);
 });
 
-/** Each step is done once, and all records have been acknowledged. */
-async function expectWhole(state: 'gone' | 'released'): Promise<void> {
-  const end = await incident.result();
-  expect(end.open).toBe(false);
-  expect(end.leases).toMatchObject([{ state }]);
-  const applied = recordsIn(lab, incident, 'step.applied').map(({ body }) => body.step);
-  expect(applied).toEqual([...new Set(applied)]);
-  expect(end.audit.acknowledged).toBe(end.audit.made);
-}
-
-test('an incident whose question goes to the next level comes out the same', async () => {
-  const levels = [
-    { group: 'oncall', withinMs: 2_000 },
-    { group: 'leads', withinMs: 600_000 },
-  ];
-  incident = await lab.start([alertOf()], { levels });
-  await incident.question();
-  await incident.alerts(batchOf([alertOf({ title: 'again' })]));
-  await incident.signal({ vote: 'garbage' });
-  await incident.until((state) => state.questions.some((asked) => asked.level === 1), 'the second level');
-  await incident.vote('remove', 'lea');
-  await expectWhole('gone');
-});
-
-test('an incident whose lease is extended and released comes out the same', async () => {
-  incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
-  await incident.vote('quarantine', 'ana');
-  await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'the quarantine');
-  await incident.vote('extend', 'ana', {}, true);
-  await incident.until((state) => (state.leases[0]?.renewals ?? 0) >= 1, 'the extension');
-  await incident.vote('release', 'ben', {}, true);
-  await expectWhole('released');
+test('an incident comes out the same when nothing is kept in memory, so that each task replays all that came before it', async () => {
+  const { temporalAddress: address, temporalNamespace: namespace, prefix } = platform;
+  const place = { address, namespace, taskQueue: `${prefix}-uncached` };
+  const uncached = await startLabOn(place, { workflowsPath, maxCachedWorkflows: 0 });
+  try {
+    const rule = { rule: 'Ask soon', severity: 'high' } as const;
+    incident = await uncached.start([alertOf(rule)], { playbooks: ['asks-the-next-soon'] });
+    await incident.question();
+    await incident.alerts(batchOf([alertOf({ ...rule, title: 'again' })]));
+    await incident.signal({ vote: 'garbage' });
+    await incident.until((state) => state.questions.some((asked) => asked.level === 1), 'the second level');
+    await incident.vote('remove', 'lea');
+    const end = await incident.result();
+    expect(end.open).toBe(false);
+    expect(end.leases).toMatchObject([{ state: 'gone' }]);
+    const applied = recordsIn(uncached, incident, 'step.applied').map(({ body }) => body.step);
+    expect(applied).toEqual([...new Set(applied)]);
+    expect(end.audit.acknowledged).toBe(end.audit.made);
+  } finally {
+    await uncached.stop();
+  }
 });
 
 test('a saga that fails is undone', async () => {
@@ -74,7 +63,8 @@ test('a body that sleeps goes on', async () => {
 
 test('what a body does not await is on record with file and line of its source', async () => {
   incident = await lab.start([alertOf({ rule: 'Forget', severity: 'high' })], { playbooks: ['forgets-to-wait'] });
-  const { timeline } = await incident.result();
+  const { timeline } = await incident.until(({ bodies }) => bodies[0]?.state === 'done', 'the end of the body');
+  await incident.end();
   expect(timeline.find(({ kind }) => kind === 'playbook.unsettled')?.text).toMatch(
     /^waited for, although the playbook does not await it: snapshotPodState on pod.shop.cart-1 .playbooks.saying-playbooks.ts:\d+.. Write await before it, or settle$/,
   );
