@@ -208,7 +208,7 @@ describe('the transparency log', () => {
       const { stdout } = await runCommand({ command: 'python3', args });
       return JSON.parse(stdout);
     };
-    const verifyPy = join(import.meta.dirname, '../../../docs/spec/verify.py');
+    const verifyPy = join(import.meta.dirname, '../../docs/spec/verify.py');
     const check = (...more: readonly string[]) =>
       python(verifyPy, '--log', place, '--log-key', verifierKey(key), '--witness', verifierKey(witnessKey), ...more);
 

@@ -79,6 +79,7 @@ export class ConsoleResponses {
     );
     // Imports decoders and rule sets: nothing else in the desk needs them.
     const { explainRule } = await import('../../coverage/explain-rule.ts');
+    const playbooks = enabledPlaybooks(config);
     const { policy, cases, ...explained } = explainRule(
       {
         ...{ namespace, rule },
@@ -88,9 +89,9 @@ export class ConsoleResponses {
         ...(secondRule !== undefined && { secondRule }),
       },
       {
-        ...{ cluster: config.cluster, playbooks: enabledPlaybooks(config), guardrails: rulesOf(config) },
+        ...{ cluster: config.cluster, playbooks, guardrails: rulesOf(config) },
         ...{ capWindowMinutes: config.guardrails.capWindowMinutes, severities: config.sensors, response: config.response },
-        own: ownConfidences(config.sensors),
+        own: ownConfidences(config.sensors, playbooks),
         ...(restraints && {
           restraintOn: (playbook: string) => restraintOn(restraints, { namespaces: [namespace], playbook }, now()),
         }),

@@ -127,6 +127,7 @@ describe('what each profile does', () => {
   });
 
   it('lets neither answers nor a baseline keep people from deciding about a sure rule', () => {
+    expect(lastOf([escapes], 'balanced', { answeredHarmless: 2 })).toBe('contain');
     expect(lastOf([escapes], 'balanced', { answeredHarmless: 3 })).toBe('ask');
     expect(judge(new PodStories({ baseline: learned([escapes]) }), alert(escapes), 0).response).toBe('ask');
     expect(judge(new PodStories({ baseline: learned([dropped]) }), alert(dropped), 0).response).toBe('file');
